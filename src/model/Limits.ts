@@ -1,0 +1,79 @@
+/**
+ * Every bound of the engine, with its unit and its reason. What is bounded nowhere else is bounded here.
+ *
+ * The assertions at the end hold between the bounds: a change of one that contradicts another fails at import.
+ */
+
+/** Records in one batch. Thousands amortise the cost of a mailbox; more only delays the next barrier. */
+export const batchRecordsMax = 8_192
+/** Bytes in one batch of raw records: keeps a batch inside the processor's cache and a read within one disk request. */
+export const batchBytesMax = 1_048_576
+
+/** Batches in a mailbox. A full mailbox suspends its writer: this is the credit of an edge. */
+export const mailboxBatchesMax = 16
+/** Bytes in a mailbox, as far as its batches know their size. */
+export const mailboxBytesMax = 16_777_216
+
+/** Epochs that are cut but not yet committed. Two: records of e + 1 flow while e commits. */
+export const epochsInFlight = 2
+/** Records of one epoch in all sources together: an epoch that is full is cut before its trigger. */
+export const epochRecordsMax = 1_000_000
+/** Bytes of raw records of one epoch: bounds what a sink without a window before it holds in memory. */
+export const epochBytesMax = 268_435_456
+
+/** One record of a log, key and value together. A larger one is refused when it is produced. */
+export const recordBytesMax = 33_554_432
+/** One record that a job decodes. A larger one is a dead letter. */
+export const decodeBytesMax = 16_777_216
+/** Nested arrays and objects of one JSON record. A deeper one is a dead letter. */
+export const decodeDepthMax = 64
+
+/** Key groups of a job: the unit in which state can move between workers. Fixed when the job is created. */
+export const keyGroups = 60
+/** Keys of one stateful step, over all its windows. One more fails the job: `StateLimitExceeded`. */
+export const stateKeysMax = 10_000_000
+/** Windows that one event of a sliding window may fall into. */
+export const windowsPerEventMax = 1_024
+
+/** Manifests of a job that are kept, newest first. */
+export const manifestsKept = 3
+/** Progress reports of a job that are kept, newest first. */
+export const progressKept = 200
+
+/** Rows in one SQL statement. Above this a statement takes longer than a heartbeat should wait. */
+export const statementRowsMax = 10_000
+
+/** Bytes of one segment file of the embedded log. Retention removes whole segments. */
+export const segmentBytesMax = 67_108_864
+/** Partitions of one topic of the embedded log. */
+export const partitionsMax = 256
+
+/** Rows that a query over HTTP answers with. */
+export const queryRowsMax = 10_000
+/** Milliseconds that a query over HTTP may take. */
+export const queryMillisMax = 10_000
+/** Bytes of one HTTP request body. */
+export const requestBytesMax = 67_108_864
+/** Server-sent events that wait for a slow reader. The oldest are dropped: each event is a whole report. */
+export const eventsWaitingMax = 256
+
+/** Restarts of a job within `restartPeriodMillis` before it is failed. */
+export const restartIntensity = 10
+/** Milliseconds over which restarts are counted. */
+export const restartPeriodMillis = 60_000
+/** Milliseconds before the first restart; doubled for each further one, with jitter. */
+export const restartBackoffMillis = 100
+/** Milliseconds that a backoff never exceeds. */
+export const restartBackoffMillisMax = 10_000
+/** Milliseconds that a drain may take before an interrupted process ends without it. */
+export const drainMillisMax = 10_000
+
+const holds = (bound: string, condition: boolean): void => {
+  if (!condition) throw new Error(`Limits: ${bound}`)
+}
+holds("a batch fits into a mailbox", batchBytesMax <= mailboxBytesMax)
+holds("the largest record of a log fits into an epoch", recordBytesMax <= epochBytesMax)
+holds("what is decoded can be stored", decodeBytesMax <= recordBytesMax)
+holds("a full mailbox is less than an epoch", mailboxBatchesMax * batchRecordsMax < epochRecordsMax)
+holds("a segment holds the largest record", recordBytesMax < segmentBytesMax)
+holds("backoff grows", restartBackoffMillis < restartBackoffMillisMax)

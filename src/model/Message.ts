@@ -1,0 +1,72 @@
+/**
+ * What travels along an edge of a running job: `Batch | Barrier | End`, in this order for every epoch.
+ *
+ * The watermark has no message of its own: it takes effect at barriers only, so the barrier carries it.
+ */
+import type { Offset, RecordBatch } from "./Event.ts"
+import type { Millis } from "./Time.ts"
+
+/** Raw records, straight from a source. */
+export interface Records {
+  readonly _tag: "Records"
+  /** Id of the source node. */
+  readonly origin: string
+  /** When the epoch of these records was opened: a choice that the intent records. */
+  readonly openedAt: Millis
+  readonly records: RecordBatch
+}
+
+/** Events, or changes of rows, of one partition of one origin. */
+export interface Batch<out A = unknown> {
+  readonly _tag: "Batch"
+  /** Id of the source node, or of the stateful step, that gave the rows their places. */
+  readonly origin: string
+  readonly partition: number
+  readonly openedAt: Millis
+  readonly values: ReadonlyArray<A>
+  /** The offset of the record that each value came from. */
+  readonly offsets: Float64Array
+  /** Which of its record's rows each value is; `null`: every record has one. */
+  readonly rows: Int32Array | null
+  /** Event time of each value; `null` before it is assigned. */
+  readonly eventTimes: Float64Array | null
+  /** The watermark of the value's own partition over the events before it; `null` before event time is assigned. */
+  readonly ownWatermarks: Float64Array | null
+  /** The raw records that the values came from, where a step may still have to set one aside. */
+  readonly records: RecordBatch | null
+  /** Value i came from record `recordIndexes[i]` of `records`. */
+  readonly recordIndexes: Int32Array | null
+}
+
+export type PartitionState = "active" | "idle" | "finished"
+
+/** Where a partition was cut, and how it stood then. */
+export interface PartitionCut {
+  /** Id of the source node. */
+  readonly source: string
+  readonly partition: number
+  /** The next to read. */
+  readonly offset: Offset
+  readonly state: PartitionState
+}
+
+/** Ends epoch `epoch`. Carries every choice that is not in the input. */
+export interface Barrier {
+  readonly _tag: "Barrier"
+  readonly epoch: number
+  readonly openedAt: Millis
+  readonly closedAt: Millis
+  /** Emit every open window as if closed, but keep its state. */
+  readonly final: boolean
+  /** The cut of every partition of the source that this barrier came from. */
+  readonly partitions: ReadonlyArray<PartitionCut>
+  /** Nothing with `eventTime < watermark` is expected; set by the step that assigns event time. */
+  readonly watermark: Millis
+}
+
+/** Nothing follows. Sent after the last barrier, so that what is queued is drained before a mailbox closes. */
+export interface End {
+  readonly _tag: "End"
+}
+
+export type Message = Records | Batch | Barrier | End
