@@ -81,7 +81,10 @@ export const Instant: Schema.Schema<Instant, string> = Schema.transformOrFail(Sc
     return at === null ? refuse(ast, text, `'${text}' is not an ISO 8601 instant`) : ParseResult.succeed(at)
   },
   encode: (at) => ParseResult.succeed(new Date(at).toISOString())
-}).annotations({ identifier: "Instant", [ColumnTypeId]: { kind: "instant", unit: "iso" } satisfies ColumnType }) as never
+}).annotations({
+  identifier: "Instant",
+  [ColumnTypeId]: { kind: "instant", unit: "iso" } satisfies ColumnType
+}) as never
 
 /** An instant, from a number of seconds since 1970. */
 export const InstantFromSeconds: Schema.Schema<Instant, number> = instantFrom("seconds", 1000)
@@ -133,10 +136,15 @@ function instantFrom(unit: "seconds" | "millis", millis: number): Schema.Schema<
     strict: true,
     decode: (count, _, ast) => {
       const at = Math.round(count * millis)
-      return isEventTime(at) ? ParseResult.succeed(at) : refuse(ast, count, `${count} ${unit} is no date of the years 1 to 9999`)
+      return isEventTime(at)
+        ? ParseResult.succeed(at)
+        : refuse(ast, count, `${count} ${unit} is no date of the years 1 to 9999`)
     },
     encode: (at) => ParseResult.succeed(at / millis)
-  }).annotations({ identifier: `InstantFrom${unit === "seconds" ? "Seconds" : "Millis"}`, [ColumnTypeId]: { kind: "instant", unit } satisfies ColumnType }) as never
+  }).annotations({
+    identifier: `InstantFrom${unit === "seconds" ? "Seconds" : "Millis"}`,
+    [ColumnTypeId]: { kind: "instant", unit } satisfies ColumnType
+  }) as never
 }
 
 function refuse(ast: SchemaAST.AST, actual: unknown, message: string) {

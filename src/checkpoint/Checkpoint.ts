@@ -1,0 +1,87 @@
+/**
+ * What makes an epoch durable: the intent before it, the manifest after it.
+ *
+ * An epoch is a pure function `(state after e - 1, intent of e) → (state after e, rows of e)`. The intent holds every
+ * choice that is not in the input, so a crash anywhere leaves an epoch that can be computed again, bit for bit.
+ */
+import type { Offset } from "../model/Event.ts"
+import type { PartitionCut } from "../model/Message.ts"
+import type { Millis } from "../model/Time.ts"
+
+/** The choices of one epoch. Created once, never overwritten, durable before anything of the epoch is visible. */
+export interface Intent {
+  readonly job: string
+  readonly lineage: number
+  readonly generation: number
+  readonly epoch: number
+  readonly openedAt: Millis
+  readonly closedAt: Millis
+  readonly final: boolean
+  readonly partitions: ReadonlyArray<PartitionCut>
+}
+
+/** Where the state of one key group of one step is: a base, and the deltas since. */
+export interface StateHandle {
+  readonly step: string
+  readonly keyGroup: number
+  readonly baseEpoch: number
+  readonly deltaEpochs: ReadonlyArray<number>
+}
+
+/** How to recognise a source again: which log it was, and the last record before each offset. */
+export interface SourceMark {
+  readonly source: string
+  readonly identity: string
+  readonly partitions: ReadonlyArray<{
+    readonly partition: number
+    readonly offset: Offset
+    readonly timestamp: number | null
+    readonly checksum: number | null
+  }>
+}
+
+/** Where a sink stood after the epoch, in its own terms. */
+export interface SinkMark {
+  readonly sink: string
+  readonly position: string | null
+}
+
+/** What a stateful step keeps, so that a restart can be checked before it is tried. */
+export interface StepMark {
+  readonly step: string
+  readonly kind: string
+  readonly fingerprint: string
+}
+
+/** Everything of an epoch: durable only after every sink has the epoch. */
+export interface Manifest {
+  /** Version of this shape. */
+  readonly version: 1
+  readonly job: string
+  /** Survives restarts. */
+  readonly jobId: string
+  readonly lineage: number
+  readonly generation: number
+  readonly epoch: number
+  readonly openedAt: Millis
+  readonly closedAt: Millis
+  readonly final: boolean
+  readonly partitions: ReadonlyArray<PartitionCut>
+  readonly watermark: Millis | null
+  readonly sources: ReadonlyArray<SourceMark>
+  readonly sinks: ReadonlyArray<SinkMark>
+  readonly steps: ReadonlyArray<StepMark>
+  readonly state: ReadonlyArray<StateHandle>
+  readonly stateRows: number
+  readonly stateBytes: number
+  /** Totals over the life of the lineage. */
+  readonly totals: Totals
+}
+
+/** Counts since the lineage began. */
+export interface Totals {
+  readonly recordsIn: number
+  readonly rowsOut: number
+  readonly late: number
+  readonly deadLetters: number
+}

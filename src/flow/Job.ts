@@ -1,0 +1,196 @@
+/** A closed description with a name. Its type is its bill of materials: what can fail, what it needs. */
+import { Duration, Either } from "effect"
+import { InvalidParameter } from "../model/Errors.ts"
+import type { Output } from "./Flow.ts"
+import * as Parameter from "./Parameter.ts"
+import * as Topology from "./Topology.ts"
+import * as Trigger from "./Trigger.ts"
+
+export interface Job<out E = unknown, out R = unknown, out Values = unknown> {
+  readonly isJob: true
+  readonly name: string
+  /** Its own parameters, in the order of the text. */
+  readonly parameters: Parameter.Parameters
+  readonly trigger: Trigger.Trigger
+  /** Of a first start only. */
+  readonly startAt: "earliest" | "latest"
+  /** Does `weir start` without names start it? */
+  readonly starts: boolean
+  readonly deadLetters: DeadLetterLimits
+  /** The nodes and options under given parameters: those not given have their defaults. */
+  readonly configure: (texts: Readonly<Record<string, string>>) => Either.Either<Configured, InvalidParameter>
+  /** Types only. */
+  readonly error?: E
+  readonly requirements?: R
+  readonly values?: Values
+}
+
+export interface DeadLetterLimits {
+  /** Above this share of an epoch's records the job stops, after the epoch is committed. 1: never. */
+  readonly shareMax: number
+}
+
+/** A job as it will run. */
+export interface Configured {
+  readonly topology: Topology.Topology
+  readonly trigger: Trigger.Trigger
+  readonly startAt: "earliest" | "latest"
+  /** Records of one epoch, over all partitions; `null`: no limit of the job's own. */
+  readonly maxPerEpoch: number | null
+  /** Every parameter in force: the job's own and those of every job. */
+  readonly settings: ReadonlyArray<Setting>
+}
+
+export interface Setting {
+  readonly name: string
+  readonly type: string
+  readonly value: string
+  readonly fallback: string
+  readonly meaning: string
+}
+
+type Outputs = Output<unknown, unknown> | ReadonlyArray<Output<unknown, unknown>>
+type Each<O> = O extends ReadonlyArray<infer One> ? One : O
+type ErrorOf<O> = O extends Output<infer E, unknown> ? E : never
+type RequirementsOf<O> = O extends Output<unknown, infer R> ? R : never
+
+export const make = <const P extends Parameter.Parameters, O extends Outputs>(
+  name: string,
+  options: {
+    readonly parameters: P
+    readonly trigger: Trigger.Trigger
+    /** Of a first start only. Default: `earliest`. */
+    readonly startAt?: "earliest" | "latest"
+    /** Does `weir start` without names start it? Default: yes. */
+    readonly starts?: boolean
+    /** Above it the job stops. Default: no limit. */
+    readonly deadLetters?: DeadLetterLimits
+    readonly outputs: (parameters: Parameter.Values<P>) => O
+  }
+): Job<ErrorOf<Each<O>>, RequirementsOf<Each<O>>, Parameter.Values<P>> => ({
+  isJob: true,
+  name,
+  parameters: options.parameters,
+  trigger: options.trigger,
+  startAt: options.startAt ?? "earliest",
+  starts: options.starts ?? true,
+  deadLetters: options.deadLetters ?? { shareMax: 1 },
+  configure: (texts) => configure(name, options, texts)
+})
+
+/** The parameters that every job has, beside its own. */
+const common = {
+  trigger: Parameter.text("", { meaning: "when an epoch ends: a duration, or 'availableNow'" }),
+  maxOutOfOrderness: Parameter.duration("0 millis", {
+    meaning: "how much out of order events of one partition may come; in force for all steps if set"
+  }),
+  allowedLateness: Parameter.duration("0 millis", {
+    meaning: "how long an ended window still takes events; in force for all windows if set"
+  }),
+  startAt: Parameter.text("earliest", { meaning: "where a first start begins: 'earliest' or 'latest'" }),
+  maxPerEpoch: Parameter.integer(0, { meaning: "records of one epoch over all partitions; 0: no limit" })
+}
+
+const configure = (
+  job: string,
+  options: {
+    readonly parameters: Parameter.Parameters
+    readonly trigger: Trigger.Trigger
+    readonly startAt?: "earliest" | "latest"
+    readonly outputs: (parameters: never) => Outputs
+  },
+  texts: Readonly<Record<string, string>>
+): Either.Either<Configured, InvalidParameter> =>
+  Either.gen(function* () {
+    const known: Parameter.Parameters = { ...common, ...options.parameters }
+    for (const name of Object.keys(texts))
+      if (!(name in known)) yield* Either.left(unknown(job, name, Object.keys(known)))
+    const values: Record<string, unknown> = {}
+    for (const [name, parameter] of Object.entries(known)) {
+      const text = texts[name]
+      values[name] =
+        text === undefined
+          ? parameter.fallback
+          : yield* Either.mapLeft(parameter.parse(text), (why) => invalid(job, name, why))
+    }
+    const trigger = texts.trigger === undefined ? options.trigger : yield* triggerOf(job, texts.trigger)
+    const startAt = (texts.startAt ?? options.startAt ?? "earliest") as "earliest" | "latest"
+    if (startAt !== "earliest" && startAt !== "latest")
+      yield* Either.left(invalid(job, "startAt", `'${startAt}' is neither 'earliest' nor 'latest'`))
+    const maxPerEpoch = values.maxPerEpoch as number
+    if (maxPerEpoch < 0) yield* Either.left(invalid(job, "maxPerEpoch", "it must not be negative"))
+    const own = Object.fromEntries(Object.keys(options.parameters).map((name) => [name, values[name]]))
+    const outputs = options.outputs(own as never)
+    const topology = Topology.make(job, listOf(outputs), {
+      ...(texts.maxOutOfOrderness === undefined
+        ? {}
+        : { maxOutOfOrdernessMillis: Duration.toMillis(values.maxOutOfOrderness as Duration.Duration) }),
+      ...(texts.allowedLateness === undefined
+        ? {}
+        : { allowedLatenessMillis: Duration.toMillis(values.allowedLateness as Duration.Duration) })
+    })
+    const fallbacks: Record<string, string> = {
+      ...writtenIn(Topology.make(job, listOf(outputs))),
+      trigger: Trigger.format(options.trigger),
+      startAt: options.startAt ?? "earliest"
+    }
+    const inForce: Record<string, string> = { ...writtenIn(topology), trigger: Trigger.format(trigger), startAt }
+    return {
+      topology,
+      trigger,
+      startAt,
+      maxPerEpoch: maxPerEpoch === 0 ? null : maxPerEpoch,
+      settings: Object.entries(known).map(([name, parameter]) => ({
+        name,
+        type: name === "trigger" ? "duration" : parameter.type,
+        value: inForce[name] ?? parameter.format(values[name] as never),
+        fallback: fallbacks[name] ?? parameter.format(parameter.fallback as never),
+        meaning: parameter.meaning
+      }))
+    }
+  })
+
+const listOf = (outputs: Outputs): ReadonlyArray<Output<unknown, unknown>> =>
+  "hasSink" in outputs ? [outputs] : outputs
+
+/** What the job's own text says of the parameters that every job has. */
+const writtenIn = (topology: Topology.Topology): Record<string, string> => {
+  const said = (values: ReadonlyArray<number>) =>
+    [...new Set(values)].map((millis) => Duration.format(millis)).join(", ") || "-"
+  return {
+    maxOutOfOrderness: said(
+      topology.nodes.flatMap(({ spec }) => (spec.kind === "eventTime" ? [spec.maxOutOfOrdernessMillis] : []))
+    ),
+    allowedLateness: said(
+      topology.nodes.flatMap(({ spec }) => (spec.kind === "window" ? [spec.allowedLatenessMillis] : []))
+    )
+  }
+}
+
+const triggerOf = (job: string, text: string): Either.Either<Trigger.Trigger, InvalidParameter> => {
+  if (text === "availableNow") return Either.right(Trigger.availableNow)
+  const interval = Parameter.parseDuration(text)
+  return interval === null || Duration.toMillis(interval) < 1
+    ? Either.left(
+        invalid(
+          job,
+          "trigger",
+          `'${text}' is neither a duration of at least 1 millisecond, such as '1 second', nor 'availableNow'`
+        )
+      )
+    : Either.right(Trigger.every(interval))
+}
+
+const invalid = (job: string, parameter: string, why: string) =>
+  new InvalidParameter({
+    parameter,
+    message: `Job ${job}: parameter '${parameter}': ${why}`,
+    hint: `\`weir explain ${job}\` lists all parameters with their types and defaults.`
+  })
+
+const unknown = (job: string, parameter: string, known: ReadonlyArray<string>) =>
+  new InvalidParameter({
+    parameter,
+    message: `Job ${job} has no parameter '${parameter}'`,
+    hint: `It has: ${known.join(", ")}.`
+  })

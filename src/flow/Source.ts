@@ -1,0 +1,76 @@
+/**
+ * The contract of a source: a description that a job holds, and the reader that it opens.
+ */
+import type { Effect, Scope } from "effect"
+import type {
+  LogCorrupted,
+  OffsetOutOfRange,
+  SourceReplaced,
+  SourceUnavailable,
+  StorageFailed,
+  UnknownTopic
+} from "../model/Errors.ts"
+import type { Offset, RecordBatch } from "../model/Event.ts"
+
+/** What can go wrong while a source is read. */
+export type SourceError =
+  | UnknownTopic
+  | OffsetOutOfRange
+  | SourceReplaced
+  | SourceUnavailable
+  | StorageFailed
+  | LogCorrupted
+
+/** A description: events of type A, what can fail, what it needs. */
+export interface Source<out A, out E, out R> {
+  /** Names the source in checkpoints and drawings: unique in a job, and the same for ever. */
+  readonly name: string
+  /** For the drawing: `topic orders`. */
+  readonly label: string
+  /**
+   * Called once at each start of the job, before anything is read. May wait and may try again. The scope ends with
+   * the job; nothing of the reader is used after it.
+   */
+  readonly open: Effect.Effect<SourceReader, E, R | Scope.Scope>
+  /** A type only. */
+  readonly row?: A
+}
+
+/** Reads the partitions of a source, each in the order of its offsets. */
+export interface SourceReader {
+  /** Names what is read for good: the cluster or log, and the topic in it. A re-created topic has another identity. */
+  readonly identity: string
+  /** Finite sources end; their partitions finish when they are read to `latest`. */
+  readonly finite: boolean
+  /** The partitions as they are now; may be called at any time, and more may have come. Never fewer. */
+  readonly partitions: Effect.Effect<ReadonlyArray<PartitionRange>, SourceError>
+  /**
+   * The records of `partition` from `offset` on: at most `recordsMax` of them and about `batchBytesMax` bytes, at
+   * least one if one is there. `null`: nothing is there now. Never waits for a record to come; may wait for a disk
+   * or a network. Called for one partition at a time, in the order of offsets, from any offset of its range.
+   */
+  readonly read: (
+    partition: number,
+    offset: Offset,
+    recordsMax: number
+  ) => Effect.Effect<RecordBatch | null, SourceError>
+  /** Ends when a record may have come since the last `read` that answered `null`. May end for no reason. */
+  readonly changed: Effect.Effect<void>
+  /**
+   * How to recognise the record before `offset` again: its append time and a checksum of its value. `null` where
+   * none is held any more. Called at every epoch for every partition that moved.
+   */
+  readonly markBefore: (partition: number, offset: Offset) => Effect.Effect<RecordMark | null, SourceError>
+}
+
+/** What a partition holds: `[oldest, latest)`. */
+export interface PartitionRange {
+  readonly partition: number
+  readonly oldest: Offset
+  readonly latest: Offset
+}
+
+export interface RecordMark {
+  readonly timestamp: number
+  readonly checksum: number
+}

@@ -1,0 +1,240 @@
+/**
+ * A job as nodes and edges, in data order: what `explain` prints, what a Plan is made from.
+ *
+ * Flows hold their nodes by reference; a node that is used twice is one node. Here each gets its id: the names of
+ * sources, sinks and stateful steps are given by the job and stay; the others count up.
+ */
+
+import type { Schema } from "effect"
+import { Duration } from "effect"
+import type { KeyValue } from "../model/Columns.ts"
+import { InvalidJob } from "../model/Errors.ts"
+import type { Aggregate } from "./Aggregate.ts"
+import type { Output } from "./Flow.ts"
+import type { Sink } from "./Sink.ts"
+import type { Source } from "./Source.ts"
+import * as Window from "./Window.ts"
+
+export type AnySink = Sink<never, unknown, unknown, unknown>
+
+export interface KeyColumn {
+  readonly name: string
+  readonly of: (event: never) => KeyValue
+}
+
+/** What a node is to do: the description that an operator is made from. */
+export type NodeSpec =
+  | { readonly kind: "source"; readonly source: Source<unknown, unknown, unknown> }
+  | { readonly kind: "decode"; readonly schema: Schema.Schema<any, any>; readonly invalid: AnySink | null }
+  | { readonly kind: "map"; readonly f: (event: never) => unknown }
+  | { readonly kind: "filter"; readonly predicate: (event: never) => boolean }
+  | { readonly kind: "flatMap"; readonly f: (event: never) => Iterable<unknown> }
+  | {
+      readonly kind: "eventTime"
+      readonly at: (event: never) => number
+      readonly maxOutOfOrdernessMillis: number
+      readonly idleAfterMillis: number
+      readonly maxFutureSkewMillis: number
+    }
+  | { readonly kind: "keyBy"; readonly columns: ReadonlyArray<KeyColumn> }
+  | { readonly kind: "window"; readonly window: Window.Window; readonly allowedLatenessMillis: number }
+  | {
+      readonly kind: "aggregate"
+      readonly id: string
+      readonly aggregates: Readonly<Record<string, Aggregate<never, any, unknown>>>
+    }
+  | { readonly kind: "emit"; readonly mode: "onUpdate" | "onClose" }
+  | { readonly kind: "sink"; readonly sink: AnySink }
+
+export type NodeKind = NodeSpec["kind"]
+export type SpecOf<K extends NodeKind> = Extract<NodeSpec, { readonly kind: K }>
+
+/** A node as a flow holds it. */
+export interface Node {
+  readonly spec: NodeSpec
+  readonly input: { readonly node: Node; readonly port: "out" | "late" } | null
+}
+
+/** A node with its id. */
+export interface TopologyNode<S extends NodeSpec = NodeSpec> {
+  readonly id: string
+  readonly spec: S
+  /** For the drawing: `upsert into shop_item_income by region`. */
+  readonly label: string
+}
+
+export interface Edge {
+  readonly from: string
+  readonly port: "out" | "late" | "invalid"
+  readonly to: string
+}
+
+export interface Topology {
+  readonly nodes: ReadonlyArray<TopologyNode>
+  readonly edges: ReadonlyArray<Edge>
+}
+
+/** Values that a person set for a job, put over what its flows say. */
+export interface Overrides {
+  readonly maxOutOfOrdernessMillis?: number
+  readonly allowedLatenessMillis?: number
+}
+
+/** The nodes of a job in data order; throws `InvalidJob` where ids collide or a key is too narrow. */
+export const make = (
+  job: string,
+  outputs: ReadonlyArray<Output<unknown, unknown>>,
+  overrides: Overrides = {}
+): Topology => {
+  const ids = new Map<Node, string>()
+  const sinks = new Map<AnySink, string>()
+  const counts = new Map<string, number>()
+  const taken = new Map<string, string>()
+  const nodes: Array<TopologyNode> = []
+  const edges: Array<Edge> = []
+
+  const claim = (id: string, what: string): string => {
+    const other = taken.get(id)
+    if (other !== undefined) {
+      throw new InvalidJob({
+        job,
+        message: `Job ${job}: two nodes are called '${id}' (${other}, ${what})`,
+        hint: "Give each stateful step an id of its own, use each sink once, and name a flow to use its source twice."
+      })
+    }
+    taken.set(id, what)
+    return id
+  }
+  const numbered = (kind: string): string => {
+    const count = (counts.get(kind) ?? 0) + 1
+    counts.set(kind, count)
+    return claim(count === 1 ? kind : `${kind}-${count}`, kind)
+  }
+  const idOf = (spec: NodeSpec): string => {
+    switch (spec.kind) {
+      case "source":
+        return claim(spec.source.name, `source ${spec.source.label}`)
+      case "aggregate":
+        return claim(spec.id, `aggregate ${spec.id}`)
+      case "sink":
+        return claim(`${spec.sink.name}`, `sink ${spec.sink.label}`)
+      default:
+        return numbered(spec.kind)
+    }
+  }
+  // A sink that takes what several decodes set aside is one node.
+  const sideSink = (sink: AnySink): string => {
+    const known =
+      sinks.get(sink) ??
+      nodes.find((node) => node.spec.kind === "sink" && node.id === sink.name && node.label === sink.label)?.id
+    if (known !== undefined) return known
+    const id = claim(sink.name, `sink ${sink.label}`)
+    sinks.set(sink, id)
+    nodes.push({ id, spec: { kind: "sink", sink }, label: sink.label })
+    return id
+  }
+  const visit = (node: Node): string => {
+    const known = ids.get(node)
+    if (known !== undefined) return known
+    const input = node.input === null ? null : { from: visit(node.input.node), port: node.input.port }
+    const spec = overridden(node.spec, overrides)
+    const id = idOf(spec)
+    ids.set(node, id)
+    nodes.push({ id, spec, label: labelOf(spec) })
+    if (input !== null) edges.push({ ...input, to: id })
+    if (spec.kind === "decode" && spec.invalid !== null)
+      edges.push({ from: id, port: "invalid", to: sideSink(spec.invalid) })
+    return id
+  }
+  for (const output of outputs) {
+    visit(output.node)
+    refuseNarrowKey(job, output.node)
+  }
+  return { nodes: inDataOrder(nodes, edges), edges }
+}
+
+/** What one node is fed by. */
+export const inputsOf = (topology: Topology, id: string): ReadonlyArray<Edge> =>
+  topology.edges.filter((edge) => edge.to === id)
+/** Where one node's rows go. */
+export const outputsOf = (topology: Topology, id: string): ReadonlyArray<Edge> =>
+  topology.edges.filter((edge) => edge.from === id)
+
+const overridden = (spec: NodeSpec, overrides: Overrides): NodeSpec => {
+  if (spec.kind === "eventTime" && overrides.maxOutOfOrdernessMillis !== undefined) {
+    return { ...spec, maxOutOfOrdernessMillis: overrides.maxOutOfOrdernessMillis }
+  }
+  if (spec.kind === "window" && overrides.allowedLatenessMillis !== undefined) {
+    return { ...spec, allowedLatenessMillis: overrides.allowedLatenessMillis }
+  }
+  return spec
+}
+
+const labelOf = (spec: NodeSpec): string => {
+  switch (spec.kind) {
+    case "source":
+      return spec.source.label
+    case "decode":
+      return identifierOf(spec.schema)
+    case "eventTime":
+      return `maxOutOfOrderness ${Duration.format(spec.maxOutOfOrdernessMillis)}, idleAfter ${Duration.format(spec.idleAfterMillis)}, maxFutureSkew ${Duration.format(spec.maxFutureSkewMillis)}`
+    case "keyBy":
+      return spec.columns.map((column) => column.name).join(", ") || "all under one key"
+    case "window":
+      return `${Window.format(spec.window)}, allowedLateness ${Duration.format(spec.allowedLatenessMillis)}`
+    case "aggregate":
+      return Object.keys(spec.aggregates).join(", ")
+    case "emit":
+      return spec.mode
+    case "sink":
+      return spec.sink.label
+    case "map":
+    case "filter":
+    case "flatMap":
+      return ""
+  }
+}
+
+const identifierOf = (schema: Schema.Schema<any, any>): string => {
+  const text = String(schema)
+  return /^\(.* <-> (\w+)\)$/s.exec(text)?.[1] ?? text
+}
+
+/** A window's rows are told apart by key and `windowStart`: a sink's key without one of them would mix rows. */
+const refuseNarrowKey = (job: string, node: Node): void => {
+  if (node.spec.kind !== "sink" || !node.spec.sink.replaces || node.input?.port !== "out") return
+  const sinkKey = node.spec.sink.key
+  let keyed: ReadonlyArray<string> | null = null
+  for (let at: Node | undefined = node.input.node; at !== undefined; at = at.input?.node) {
+    const kind = at.spec.kind
+    if (kind === "map" || kind === "flatMap") return
+    if (kind === "aggregate") keyed = ["windowStart"]
+    if (kind === "keyBy") {
+      const wanted = [...at.spec.columns.map((column) => column.name), ...(keyed ?? [])]
+      const missing = keyed === null ? [] : wanted.filter((column) => !sinkKey.includes(column))
+      if (missing.length > 0) {
+        throw new InvalidJob({
+          job,
+          message: `Job ${job}: sink '${node.spec.sink.name}' has key (${sinkKey.join(", ")}), but its rows are told apart by (${wanted.join(", ")})`,
+          hint: `Add ${missing.join(", ")} to the sink's key: without it, rows of several windows or keys would overwrite each other.`
+        })
+      }
+      return
+    }
+  }
+}
+
+/** Sources first, then each node after all that feed it, otherwise in the order of the text. */
+const inDataOrder = (nodes: ReadonlyArray<TopologyNode>, edges: ReadonlyArray<Edge>): ReadonlyArray<TopologyNode> => {
+  const placed = new Set<string>()
+  const ordered: Array<TopologyNode> = []
+  while (ordered.length < nodes.length) {
+    const ready = nodes.filter(
+      (node) => !placed.has(node.id) && edges.every((edge) => edge.to !== node.id || placed.has(edge.from))
+    )
+    const next = ready.find((node) => node.spec.kind !== "sink") ?? ready[0]!
+    placed.add(next.id)
+    ordered.push(next)
+  }
+  return ordered
+}

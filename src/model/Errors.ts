@@ -1,0 +1,169 @@
+/**
+ * Every error of the engine, as data: a tag, where it happened, whose fault it is, whether trying again can help.
+ *
+ * Supervision decides from `fault` and `retry`, never from a message. `message` says what happened and where in one
+ * sentence; `hint` says how to mend it.
+ */
+import { Data } from "effect"
+
+/** `user`: the job or its input; `external`: a disk, a network, another system; `internal`: a defect of Weir. */
+export type Fault = "user" | "external" | "internal"
+
+/** What every error can say of itself. */
+export interface Explained {
+  readonly _tag: string
+  readonly fault: Fault
+  readonly retry: boolean
+  readonly message: string
+  readonly hint: string
+}
+
+const explained = <Tag extends string>(
+  tag: Tag,
+  of: { readonly fault: Fault; readonly retry: boolean }
+): (new <A extends { readonly message: string; readonly hint: string }>(
+  fields: A
+) => Error & Explained & { readonly _tag: Tag } & A) => {
+  class Failure extends Data.TaggedError(tag)<{ readonly message: string; readonly hint: string }> {
+    readonly fault = of.fault
+    readonly retry = of.retry
+  }
+  return Failure as never
+}
+
+interface Sentence {
+  readonly message: string
+  readonly hint: string
+}
+
+// Sources and topics
+
+export class UnknownTopic extends explained("UnknownTopic", { fault: "user", retry: false })<
+  Sentence & { readonly topic: string }
+> {}
+export class TopicExists extends explained("TopicExists", { fault: "user", retry: false })<
+  Sentence & { readonly topic: string }
+> {}
+export class OffsetOutOfRange extends explained("OffsetOutOfRange", { fault: "external", retry: false })<
+  Sentence & {
+    readonly topic: string
+    readonly partition: number
+    readonly wanted: number
+    readonly oldest: number
+    readonly latest: number
+  }
+> {}
+/** The topic is not the one that the checkpoint was made from. */
+export class SourceReplaced extends explained("SourceReplaced", { fault: "user", retry: false })<
+  Sentence & { readonly source: string }
+> {}
+export class RecordTooLarge extends explained("RecordTooLarge", { fault: "user", retry: false })<
+  Sentence & { readonly bytes: number; readonly bytesMax: number }
+> {}
+export class LogCorrupted extends explained("LogCorrupted", { fault: "external", retry: false })<
+  Sentence & { readonly file: string; readonly position: number }
+> {}
+/** A disk that is full, read-only or broken. Trying again does not free it. */
+export class StorageFailed extends explained("StorageFailed", { fault: "external", retry: false })<
+  Sentence & { readonly path: string }
+> {}
+/** Another system does not answer. */
+export class SourceUnavailable extends explained("SourceUnavailable", { fault: "external", retry: true })<
+  Sentence & { readonly source: string }
+> {}
+
+// Tables and sinks
+
+export class TableMismatch extends explained("TableMismatch", { fault: "user", retry: false })<
+  Sentence & { readonly table: string; readonly wanted: string; readonly found: string }
+> {}
+/** The database refused a statement: a constraint, a type, a syntax. Nothing of the transaction was kept. */
+export class StatementRefused extends explained("StatementRefused", { fault: "user", retry: false })<
+  Sentence & { readonly code: string; readonly statement: string }
+> {}
+/** A statement was to change so many rows and changed others. Nothing of the transaction was kept. */
+export class RowsUnexpected extends explained("RowsUnexpected", { fault: "internal", retry: false })<
+  Sentence & { readonly statement: number; readonly expected: number; readonly found: number }
+> {}
+/** A connection that was lost, a deadlock, a serialisation failure: the outcome may be unknown. */
+export class TablesUnavailable extends explained("TablesUnavailable", { fault: "external", retry: true })<
+  Sentence & { readonly code: string }
+> {}
+
+// The protocol
+
+/** A newer owner has taken over. This one must stop at once. */
+export class Fenced extends explained("Fenced", { fault: "external", retry: false })<
+  Sentence & { readonly job: string; readonly generation: number; readonly newer: number }
+> {}
+export class SinkAhead extends explained("SinkAhead", { fault: "external", retry: false })<
+  Sentence & { readonly sink: string; readonly sinkEpoch: number; readonly manifestEpoch: number }
+> {}
+export class SinkBehind extends explained("SinkBehind", { fault: "external", retry: false })<
+  Sentence & { readonly sink: string; readonly sinkEpoch: number; readonly manifestEpoch: number }
+> {}
+export class OtherLineage extends explained("OtherLineage", { fault: "user", retry: false })<
+  Sentence & { readonly sink: string; readonly lineage: number; readonly found: number }
+> {}
+/** An epoch, computed again, gave other rows. */
+export class NotDeterministic extends explained("NotDeterministic", { fault: "user", retry: false })<
+  Sentence & { readonly sink: string; readonly epoch: number }
+> {}
+/** A manifest, or a part of the state that it names, cannot be read back as it was written. */
+export class CheckpointCorrupted extends explained("CheckpointCorrupted", { fault: "external", retry: false })<
+  Sentence & { readonly job: string; readonly epoch: number }
+> {}
+/** This code cannot restore the state of the last checkpoint. */
+export class StateMismatch extends explained("StateMismatch", { fault: "user", retry: false })<
+  Sentence & { readonly job: string; readonly step: string }
+> {}
+export class StateLimitExceeded extends explained("StateLimitExceeded", { fault: "user", retry: false })<
+  Sentence & { readonly step: string; readonly keysMax: number }
+> {}
+export class DeadLetterLimitExceeded extends explained("DeadLetterLimitExceeded", { fault: "user", retry: false })<
+  Sentence & { readonly job: string; readonly share: number; readonly shareMax: number }
+> {}
+/** A record could not be used, and the job has nowhere to set it aside. */
+export class RecordUnusable extends explained("RecordUnusable", { fault: "user", retry: false })<
+  Sentence & { readonly step: string }
+> {}
+/** A function of the job threw. */
+export class StepFailed extends explained("StepFailed", { fault: "user", retry: false })<
+  Sentence & { readonly step: string }
+> {}
+
+// Jobs, processes, folders
+
+export class UnknownJob extends explained("UnknownJob", { fault: "user", retry: false })<
+  Sentence & { readonly job: string }
+> {}
+export class InvalidParameter extends explained("InvalidParameter", { fault: "user", retry: false })<
+  Sentence & { readonly parameter: string }
+> {}
+export class InvalidJob extends explained("InvalidJob", { fault: "user", retry: false })<
+  Sentence & { readonly job: string }
+> {}
+export class InvalidConfiguration extends explained("InvalidConfiguration", { fault: "user", retry: false })<
+  Sentence & { readonly name: string }
+> {}
+export class FolderOwned extends explained("FolderOwned", { fault: "user", retry: false })<
+  Sentence & { readonly folder: string; readonly owner: string }
+> {}
+export class FolderNewer extends explained("FolderNewer", { fault: "user", retry: false })<
+  Sentence & { readonly folder: string }
+> {}
+export class PortInUse extends explained("PortInUse", { fault: "user", retry: false })<
+  Sentence & { readonly port: number }
+> {}
+export class MailboxClosed extends explained("MailboxClosed", { fault: "internal", retry: false })<
+  Sentence & { readonly mailbox: string }
+> {}
+export class RestartBudgetSpent extends explained("RestartBudgetSpent", { fault: "user", retry: false })<
+  Sentence & { readonly actor: string; readonly restarts: number }
+> {}
+/** A defect: something that was thought impossible. */
+export class Defect extends explained("Defect", { fault: "internal", retry: false })<Sentence> {}
+
+/** Does it say of itself whose fault it is? */
+export const isExplained = (error: unknown): error is Explained & Error =>
+  error instanceof Error && "fault" in error && "retry" in error && "hint" in error

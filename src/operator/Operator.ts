@@ -1,0 +1,56 @@
+/**
+ * What a node decides: plain, synchronous, without fibers, clock, dice or I/O.
+ *
+ * An operator sees batches, then a barrier, then again batches. Rows of windows leave at barriers only. After every
+ * barrier it hands over what changed in its state, so an epoch writes what changed and not the whole.
+ */
+import type { Barrier, Batch, Records } from "../model/Message.ts"
+
+/** Where an operator puts what it makes. The port `out` goes on; `late` and `invalid` are side outputs. */
+export interface Collector {
+  readonly emit: (port: Port, batch: Batch) => void
+}
+export type Port = "out" | "late" | "invalid"
+
+/** The state of one key group, or the changes to it since the last barrier. */
+export interface StatePart {
+  readonly keyGroup: number
+  /** `base` replaces all that was kept of the key group; `delta` is applied to it, in the order of epochs. */
+  readonly kind: "base" | "delta"
+  readonly bytes: Uint8Array
+}
+
+/** What an operator kept at a barrier. */
+export interface Snapshot {
+  readonly parts: ReadonlyArray<StatePart>
+  /** Entries in the state after the barrier. */
+  readonly rows: number
+  /** Bytes of the state after the barrier: its bases and deltas as they would be read back. */
+  readonly bytes: number
+}
+
+export interface Operator {
+  /** The node's id: names its state, its metrics and its errors. */
+  readonly id: string
+  /**
+   * Called for each batch of an epoch, in order within a partition, in any order between partitions. May emit.
+   * Throws only what `model/Errors` holds; a function of the user's that throws is `StepFailed`.
+   */
+  readonly onBatch: (batch: Batch | Records, out: Collector) => void
+  /**
+   * Called once at the end of each epoch, after its batches. May emit. Returns the barrier as it goes on: the step
+   * that assigns event time puts the watermark on it, all others return it as it came.
+   */
+  readonly onBarrier: (barrier: Barrier, out: Collector) => Barrier
+  /** Absent: the operator keeps nothing between batches. */
+  readonly state?: {
+    /** What is kept and how; a change of it makes old state unreadable. */
+    readonly fingerprint: string
+    /** Called once after each `onBarrier`. What it returns is not touched any more. */
+    readonly snapshot: (epoch: number) => Snapshot
+    /** Called once, before the first batch: for each key group its base, then its deltas in the order of epochs. */
+    readonly restore: (parts: ReadonlyArray<StatePart>) => void
+  }
+  /** Counts since it was made, by name: `late`, `deadLetters`, `windowsOpen`. Read between batches. */
+  readonly counts?: () => Readonly<Record<string, number>>
+}
