@@ -1,0 +1,92 @@
+/**
+ * Where a job's past is kept: who owns it, what it intends, what it has done.
+ *
+ * One row of truth for each job, its claim (lineage and generation), is taken by compare-and-set; everything that is
+ * written afterwards checks in its own transaction that the claim is still the current one.
+ */
+import { Context, type Effect } from "effect"
+import type { Statement, TablesService } from "../flow/Tables.ts"
+import type { CheckpointCorrupted, Defect, Fenced, RowsUnexpected, StatementRefused, StorageFailed, TablesUnavailable } from "../model/Errors.ts"
+import type { Offset } from "../model/Event.ts"
+import type { StatePart } from "../operator/Operator.ts"
+import type { Intent, Manifest } from "./Checkpoint.ts"
+
+export type StoreError = StorageFailed | TablesUnavailable | StatementRefused | CheckpointCorrupted
+
+/** What an owner finds when it takes a job over. */
+export interface Claim {
+  readonly job: string
+  /** Survives restarts and owners; made at the first claim. */
+  readonly jobId: string
+  readonly lineage: number
+  /** This owner's: one more than any before it. */
+  readonly generation: number
+  /** The last epoch that is durable, if any in this lineage. */
+  readonly manifest: Manifest | null
+  /** Every intent above it, in order. */
+  readonly intents: ReadonlyArray<Intent>
+  /** Epochs at and below this number have been used by an older lineage: the next is one above. */
+  readonly epochFloor: number
+}
+
+/** The state of one step, as an epoch left it. */
+export interface StepState {
+  readonly step: string
+  readonly parts: ReadonlyArray<StatePart>
+}
+
+/** What one epoch makes durable at once. */
+export interface EpochCommit {
+  readonly manifest: Manifest
+  readonly state: ReadonlyArray<StepState>
+  /** Rows and fences of sinks in the store's own database; empty for a store that has none. */
+  readonly statements: ReadonlyArray<Statement>
+  /** The report of the epoch, as JSON text. */
+  readonly progress: string
+}
+
+/** A job as the store knows it, without owning it. */
+export interface JobRecord {
+  readonly job: string
+  readonly jobId: string
+  readonly lineage: number
+  readonly generation: number
+  readonly manifest: Manifest | null
+  readonly intents: ReadonlyArray<Intent>
+}
+
+export interface CheckpointStoreService {
+  /** The database that can carry a sink's rows in the manifest's own transaction; `null` if it is none. */
+  readonly tables: TablesService | null
+  /** For a person: `embedded Postgres`, `file:/data/checkpoints`. */
+  readonly label: string
+  /**
+   * Takes the job over: a new generation by compare-and-set. `jobId` is used at the first claim of all. Fails with
+   * `CheckpointCorrupted` if the last manifest cannot be read as it was written: it never falls back by itself.
+   */
+  readonly claim: (job: string, jobId: string) => Effect.Effect<Claim, StoreError>
+  /** Creates the intent: once for (job, lineage, epoch), never overwritten, only while the claim is current. */
+  readonly writeIntent: (claim: Claim, intent: Intent) => Effect.Effect<void, StoreError | Fenced | Defect>
+  /**
+   * Makes the epoch durable, wholly or not at all, only while the claim is current; `RowsUnexpected` and
+   * `StatementRefused` speak of `statements` by their index. After `TablesUnavailable` the outcome is unknown: read
+   * `lookUp` before trying again. Collects what no kept manifest needs: older manifests, their intents and state.
+   */
+  readonly commit: (claim: Claim, epoch: EpochCommit) => Effect.Effect<void, StoreError | Fenced | RowsUnexpected>
+  /** The state that the manifest names: for each step its bases, then deltas in the order of epochs. Checked against what was written. */
+  readonly readState: (manifest: Manifest) => Effect.Effect<ReadonlyArray<StepState>, StoreError>
+  /** What is known of a job; `null` if it never ran. Needs no claim. */
+  readonly lookUp: (job: string) => Effect.Effect<JobRecord | null, StoreError>
+  readonly list: Effect.Effect<ReadonlyArray<JobRecord>, StoreError>
+  /** Reports of the last epochs, newest last, at most `Limits.progressKept`. */
+  readonly progress: (job: string, last: number) => Effect.Effect<ReadonlyArray<string>, StoreError>
+  /** The oldest offset that any kept manifest of any job needs of each source identity and partition: below it a log may forget. */
+  readonly neededOffsets: Effect.Effect<ReadonlyArray<{ readonly identity: string; readonly partition: number; readonly offset: Offset }>, StoreError>
+  /**
+   * A new lineage, which begins above every epoch ever seen in manifests and intents, and above `epochsSeen` (of
+   * fences): the next claim starts anew. Fences older owners.
+   */
+  readonly reset: (job: string, epochsSeen: number) => Effect.Effect<{ readonly lineage: number; readonly epochFloor: number }, StoreError>
+}
+
+export class CheckpointStore extends Context.Tag("weir/CheckpointStore")<CheckpointStore, CheckpointStoreService>() {}

@@ -1,0 +1,83 @@
+/** What a running job says of itself: its status, and a report of every epoch. */
+import type { Millis } from "../model/Time.ts"
+
+export type JobState = "starting" | "recovering" | "running" | "backing off" | "paused" | "stopping" | "stopped" | "finished" | "failed"
+
+/** One line of `weir jobs`. */
+export interface JobStatus {
+  readonly job: string
+  readonly state: JobState
+  /** Why it failed or backs off: one sentence, and how to mend it. */
+  readonly reason: { readonly tag: string; readonly message: string; readonly hint: string } | null
+  readonly runId: string | null
+  readonly jobId: string | null
+  readonly epoch: number
+  /** When the last checkpoint became durable; `null` before the first. */
+  readonly checkpointAt: Millis | null
+  readonly rowsIn: number
+  readonly rowsOut: number
+  /** Records that are in the sources and not yet in a durable epoch. */
+  readonly lag: number
+  readonly restarts: number
+  readonly late: number
+  readonly deadLetters: number
+}
+
+export interface PartitionProgress {
+  readonly source: string
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+  readonly latest: number
+  readonly state: "active" | "idle" | "finished"
+}
+
+/** Milliseconds that each phase of an epoch took. Epochs overlap: they do not add up to the interval. */
+export interface EpochPhases {
+  /** From opened to cut: reading and processing. */
+  readonly process: number
+  /** Sinks compact, sort and encode. */
+  readonly prepare: number
+  readonly intent: number
+  /** Sinks that commit by themselves. */
+  readonly sinks: number
+  /** The transaction that carries rows, offsets and state. */
+  readonly manifest: number
+}
+
+export interface SinkProgress {
+  readonly sink: string
+  readonly rows: number
+  readonly outcome: "written" | "already there" | "nothing to write"
+}
+
+/** The report of one epoch, or of a trigger without data (`epoch` is then the last one, and nothing was written). */
+export interface EpochProgress {
+  readonly jobId: string
+  readonly runId: string
+  readonly job: string
+  readonly epoch: number
+  readonly triggeredAt: Millis
+  readonly inputRows: number
+  /** Rows per second since the last trigger. */
+  readonly inputRowsPerSecond: number
+  /** Rows per second of the time spent on them. */
+  readonly processedRowsPerSecond: number
+  readonly phases: EpochPhases
+  readonly partitions: ReadonlyArray<PartitionProgress>
+  readonly watermark: Millis | null
+  readonly stateRows: number
+  readonly stateBytes: number
+  /** Bytes of state that this epoch wrote. */
+  readonly stateBytesWritten: number
+  readonly sinks: ReadonlyArray<SinkProgress>
+  readonly late: number
+  readonly deadLetters: number
+  readonly replayed: boolean
+  readonly final: boolean
+}
+
+/** What a daemon tells whoever listens. */
+export type JobEvent =
+  | { readonly _tag: "Progress"; readonly progress: EpochProgress }
+  | { readonly _tag: "State"; readonly status: JobStatus }
