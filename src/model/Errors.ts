@@ -4,7 +4,7 @@
  * Supervision decides from `fault` and `retry`, never from a message. `message` says what happened and where in one
  * sentence; `hint` says how to mend it.
  */
-import { Data } from "effect"
+import { type Cause, Data } from "effect"
 
 /** `user`: the job or its input; `external`: a disk, a network, another system; `internal`: a defect of Weir. */
 export type Fault = "user" | "external" | "internal"
@@ -23,7 +23,7 @@ const explained = <Tag extends string>(
   of: { readonly fault: Fault; readonly retry: boolean }
 ): (new <A extends { readonly message: string; readonly hint: string }>(
   fields: A
-) => Error & Explained & { readonly _tag: Tag } & A) => {
+) => Cause.YieldableError & Explained & { readonly _tag: Tag } & A) => {
   class Failure extends Data.TaggedError(tag)<{ readonly message: string; readonly hint: string }> {
     readonly fault = of.fault
     readonly retry = of.retry
@@ -39,6 +39,10 @@ interface Sentence {
 // Sources and topics
 
 export class UnknownTopic extends explained("UnknownTopic", { fault: "user", retry: false })<
+  Sentence & { readonly topic: string }
+> {}
+/** A name, a number of partitions or a retention that no topic can have. */
+export class InvalidTopic extends explained("InvalidTopic", { fault: "user", retry: false })<
   Sentence & { readonly topic: string }
 > {}
 export class TopicExists extends explained("TopicExists", { fault: "user", retry: false })<
