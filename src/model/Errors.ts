@@ -162,11 +162,31 @@ export class PortInUse extends explained("PortInUse", { fault: "user", retry: fa
 export class MailboxClosed extends explained("MailboxClosed", { fault: "internal", retry: false })<
   Sentence & { readonly mailbox: string }
 > {}
+/** Too many restarts in too short a time. `cause` is the failure that was one too many. */
 export class RestartBudgetSpent extends explained("RestartBudgetSpent", { fault: "user", retry: false })<
-  Sentence & { readonly actor: string; readonly restarts: number }
+  Sentence & { readonly actor: string; readonly restarts: number; readonly cause: unknown }
 > {}
 /** A defect: something that was thought impossible. */
 export class Defect extends explained("Defect", { fault: "internal", retry: false })<Sentence> {}
+
+// Calls over HTTP
+
+/** The body, a parameter or the form of a call is not what the route takes. */
+export class InvalidRequest extends explained("InvalidRequest", { fault: "user", retry: false })<Sentence> {}
+export class RequestTooLarge extends explained("RequestTooLarge", { fault: "user", retry: false })<
+  Sentence & { readonly bytesMax: number }
+> {}
+/** The call came without the daemon's token. */
+export class Unauthorized extends explained("Unauthorized", { fault: "user", retry: false })<Sentence> {}
+/** The call came through a name or from a page that is not the daemon's own. */
+export class OriginRefused extends explained("OriginRefused", { fault: "user", retry: false })<Sentence> {}
+export class UnknownRoute extends explained("UnknownRoute", { fault: "user", retry: false })<Sentence> {}
+export class MethodNotAllowed extends explained("MethodNotAllowed", { fault: "user", retry: false })<
+  Sentence & { readonly allowed: ReadonlyArray<string> }
+> {}
+export class UnknownTable extends explained("UnknownTable", { fault: "user", retry: false })<
+  Sentence & { readonly table: string }
+> {}
 
 /** Does it say of itself whose fault it is? */
 export const isExplained = (error: unknown): error is Explained & Error =>

@@ -13,6 +13,8 @@ export const batchBytesMax = 1_048_576
 export const mailboxBatchesMax = 16
 /** Bytes in a mailbox, as far as its batches know their size. */
 export const mailboxBytesMax = 16_777_216
+/** Control messages in a mailbox. Few are ever sent: a writer that waits here talks to an actor that hangs. */
+export const mailboxControlMax = 64
 
 /** Epochs that are cut but not yet committed. Two: records of e + 1 flow while e commits. */
 export const epochsInFlight = 2
@@ -47,6 +49,20 @@ export const statementRowsMax = 10_000
 export const segmentBytesMax = 67_108_864
 /** Partitions of one topic of the embedded log. */
 export const partitionsMax = 256
+/** Characters of a topic's name, as Kafka's. */
+export const topicNameMax = 249
+/** Bytes of one record's headers, beside its key and value. Leaves room for what a dead letter says of itself. */
+export const headersBytesMax = 1_048_576
+/** Bytes of one frame of the log, unless one record alone is larger: a read begins and ends at frames. */
+export const frameBytesMax = 65_536
+/** Bytes between two entries of a segment's index: a read from any offset passes over at most so many. */
+export const indexBytes = 65_536
+/** Bytes that one append of the log writes before it is synced. */
+export const appendBytesMax = 16_777_216
+/** Callers that wait to append to one partition. One more waits for a place. */
+export const appendsWaitingMax = 1_024
+/** Files that a log holds open, over all its topics. A process may commonly open 1 024. */
+export const logFilesMax = 128
 
 /** Rows that a query over HTTP answers with. */
 export const queryRowsMax = 10_000
@@ -54,6 +70,14 @@ export const queryRowsMax = 10_000
 export const queryMillisMax = 10_000
 /** Bytes of one HTTP request body. */
 export const requestBytesMax = 67_108_864
+/** Bytes of a request body that is one JSON value: a query, the options of a run. */
+export const requestJsonBytesMax = 1_048_576
+/** Records that one read of a topic, or of dead letters, over HTTP answers with. */
+export const fetchRecordsMax = 10_000
+/** Bytes of keys and values after which a read of a topic over HTTP ends, whatever count was asked for. */
+export const fetchBytesMax = 33_554_432
+/** Milliseconds between two comments on a quiet stream of server-sent events: proxies close silent connections. */
+export const eventsHeartbeatMillis = 15_000
 /** Server-sent events that wait for a slow reader. The oldest are dropped: each event is a whole report. */
 export const eventsWaitingMax = 256
 
@@ -76,4 +100,5 @@ holds("the largest record of a log fits into an epoch", recordBytesMax <= epochB
 holds("what is decoded can be stored", decodeBytesMax <= recordBytesMax)
 holds("a full mailbox is less than an epoch", mailboxBatchesMax * batchRecordsMax < epochRecordsMax)
 holds("a segment holds the largest record", recordBytesMax < segmentBytesMax)
+holds("several frames fit into a read", frameBytesMax * 8 <= batchBytesMax)
 holds("backoff grows", restartBackoffMillis < restartBackoffMillisMax)
