@@ -150,6 +150,8 @@ export class InvalidJob extends explained("InvalidJob", { fault: "user", retry: 
 export class InvalidConfiguration extends explained("InvalidConfiguration", { fault: "user", retry: false })<
   Sentence & { readonly name: string }
 > {}
+/** A command line that says something that the command does not know. */
+export class WrongUsage extends explained("WrongUsage", { fault: "user", retry: false })<Sentence> {}
 export class FolderOwned extends explained("FolderOwned", { fault: "user", retry: false })<
   Sentence & { readonly folder: string; readonly owner: string }
 > {}

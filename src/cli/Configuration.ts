@@ -1,0 +1,229 @@
+/**
+ * The configuration: flags over environment over `weir.config.json`, read through one Schema.
+ *
+ * Every option is said once here, with its unit, default and meaning: the help texts are made from it.
+ */
+import { FileSystem } from "@effect/platform"
+import { Effect, Either, ParseResult, Redacted, Schema } from "effect"
+import { InvalidConfiguration } from "../model/Errors.ts"
+import { Process } from "./Process.ts"
+import * as Suggestion from "./Suggestion.ts"
+import * as Usage from "./Usage.ts"
+
+/** Where checkpoints lie: with the tables, or in a folder of their own. */
+export type Checkpoints = { readonly kind: "tables" } | { readonly kind: "folder"; readonly folder: string }
+
+const logLevels = ["all", "trace", "debug", "info", "warning", "error", "fatal", "none"] as const
+export type LogLevelName = (typeof logLevels)[number]
+
+const port = Schema.NumberFromString.pipe(Schema.int(), Schema.between(0, 65_535))
+
+const Checkpoints: Schema.Schema<Checkpoints, string> = Schema.transform(
+  Schema.String.pipe(Schema.pattern(/^(tables|file:.+)$/s)),
+  Schema.Any as Schema.Schema<Checkpoints>,
+  {
+    strict: true,
+    decode: (text): Checkpoints =>
+      text === "tables" ? { kind: "tables" } : { kind: "folder", folder: text.slice("file:".length) },
+    encode: (checkpoints) => (checkpoints.kind === "tables" ? "tables" : `file:${checkpoints.folder}`)
+  }
+)
+
+const ConfigurationText = Schema.Struct({
+  data: Schema.NonEmptyString,
+  host: Schema.NonEmptyString,
+  port,
+  token: Schema.NullOr(Schema.Redacted(Schema.String.pipe(Schema.minLength(8)))),
+  checkpoints: Checkpoints,
+  stockApiPort: port,
+  log: Schema.Literal(...logLevels)
+})
+
+export type Configuration = typeof ConfigurationText.Type
+
+interface Setting {
+  readonly variable: string
+  readonly flag: string
+  readonly takes: string
+  readonly fallback: string | null
+  readonly meaning: string
+  /** What a right value looks like. */
+  readonly form: string
+}
+
+/** Every option, by its name in `weir.config.json`. */
+export const settings: { readonly [N in keyof Configuration]: Setting } = {
+  data: {
+    variable: "WEIR_DATA",
+    flag: "data",
+    takes: "FOLDER",
+    fallback: "./.weir",
+    meaning: "the data folder: embedded log, embedded Postgres, checkpoints, files",
+    form: "a folder"
+  },
+  host: {
+    variable: "WEIR_HOST",
+    flag: "host",
+    takes: "ADDRESS",
+    fallback: "127.0.0.1",
+    meaning: "the address that the HTTP API and the page listen on",
+    form: "an address of this machine"
+  },
+  port: {
+    variable: "WEIR_PORT",
+    flag: "port",
+    takes: "PORT",
+    fallback: "7070",
+    meaning: "the TCP port of the HTTP API and the page; 0 takes any free one",
+    form: "a whole number from 0 to 65535"
+  },
+  token: {
+    variable: "WEIR_TOKEN",
+    flag: "token",
+    takes: "TEXT",
+    fallback: null,
+    meaning: "bearer token for all that changes or shows data; a must when the host is not loopback",
+    form: "a text of at least 8 characters"
+  },
+  checkpoints: {
+    variable: "WEIR_CHECKPOINTS",
+    flag: "checkpoints",
+    takes: "PLACE",
+    fallback: "tables",
+    meaning: "where checkpoints lie: 'tables' (with the rows, in one transaction) or 'file:<folder>'",
+    form: "'tables' or 'file:<folder>'"
+  },
+  stockApiPort: {
+    variable: "WEIR_STOCK_API_PORT",
+    flag: "stock-api-port",
+    takes: "PORT",
+    fallback: "5000",
+    meaning: "the TCP port of the gateway of the stock API",
+    form: "a whole number from 0 to 65535"
+  },
+  log: {
+    variable: "WEIR_LOG",
+    flag: "log",
+    takes: "LEVEL",
+    fallback: "info",
+    meaning: "the least level that is logged; pretty on a terminal, JSON elsewhere",
+    form: `one of ${logLevels.join(", ")}`
+  }
+}
+
+const names = Object.keys(settings) as ReadonlyArray<keyof Configuration>
+
+/** Systems that this version does not speak to. */
+const unsupported: Readonly<Record<string, string>> = {
+  KAFKA_BROKERS: "topics of Kafka",
+  DATABASE_URL: "tables of a database server"
+}
+
+export type Texts = { readonly [N in keyof Configuration]?: string | undefined }
+
+/** The flag of an option, with its default and its variable in the help text. */
+export const flagOf = (name: keyof Configuration) => {
+  const { flag, takes, fallback, meaning, variable } = settings[name]
+  return Usage.text(flag, takes, `${meaning} (default: ${fallback ?? "none"}; ${variable})`)
+}
+
+/** The configuration of this process: what flags say, else the environment, else `weir.config.json`, else defaults. */
+export const load = (
+  flags: Texts
+): Effect.Effect<Configuration, InvalidConfiguration, Process | FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const process = yield* Process
+    for (const [variable, what] of Object.entries(unsupported))
+      if ((process.environment[variable] ?? "") !== "")
+        return yield* Effect.fail(
+          new InvalidConfiguration({
+            name: variable,
+            message: `${variable} is set, but this version has no ${what}: it has the embedded parts only`,
+            hint: `Unset ${variable}; topics and tables then live in the data folder (WEIR_DATA).`
+          })
+        )
+    const file = yield* fileTexts(process.modules.root)
+    const texts: Record<string, string | null> = {}
+    const origins: Record<string, string> = {}
+    for (const name of names) {
+      const { variable, flag, fallback } = settings[name]
+      const fromEnvironment = process.environment[variable]
+      if (flags[name] !== undefined) {
+        texts[name] = flags[name]
+        origins[name] = `--${flag}`
+      } else if (fromEnvironment !== undefined && fromEnvironment !== "") {
+        texts[name] = fromEnvironment
+        origins[name] = variable
+      } else {
+        texts[name] = file[name] ?? fallback
+        origins[name] = `'${name}' of weir.config.json`
+      }
+    }
+    return yield* refuseOpenHost(yield* decode(texts, origins))
+  })
+
+const decode = (
+  texts: Readonly<Record<string, string | null>>,
+  origins: Readonly<Record<string, string>>
+): Either.Either<Configuration, InvalidConfiguration> =>
+  Either.mapLeft(Schema.decodeUnknownEither(ConfigurationText)(texts), (error) => {
+    const name = ParseResult.ArrayFormatter.formatErrorSync(error)[0]!.path[0] as keyof Configuration
+    const { form, meaning } = settings[name]
+    // The token's text stays out of every message.
+    const given = name === "token" ? "its value" : `'${texts[name]}'`
+    return new InvalidConfiguration({
+      name,
+      message: `${origins[name]}: ${given} is not ${form}`,
+      hint: `It sets ${meaning}.`
+    })
+  })
+
+const refuseOpenHost = (configuration: Configuration): Either.Either<Configuration, InvalidConfiguration> =>
+  isLoopback(configuration.host) || (configuration.token !== null && Redacted.value(configuration.token) !== "")
+    ? Either.right(configuration)
+    : Either.left(
+        new InvalidConfiguration({
+          name: "host",
+          message: `WEIR_HOST is ${configuration.host}, which others can reach, and no WEIR_TOKEN is set`,
+          hint: "Set WEIR_TOKEN to a long random text, or listen on 127.0.0.1."
+        })
+      )
+
+/** Only this machine can reach it. */
+export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i.test(host)
+
+/** What `weir.config.json` says: options by name, or by the name of their variable. */
+const fileTexts = (folder: string): Effect.Effect<Texts, InvalidConfiguration, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const path = `${folder}/weir.config.json`
+    if (!(yield* Effect.orElseSucceed(files.exists(path), () => false))) return {}
+    const parsed = yield* files.readFileString(path).pipe(
+      Effect.flatMap(Schema.decode(Schema.parseJson(fileForm))),
+      Effect.mapError(
+        (error) =>
+          new InvalidConfiguration({
+            name: path,
+            message: `${path} cannot be read: ${error.message.split("\n")[0]}`,
+            hint: 'Write one JSON object, for example {"data": "./.weir", "port": 7070}.'
+          })
+      )
+    )
+    const texts: Record<string, string> = {}
+    for (const [key, value] of Object.entries(parsed)) {
+      if (key === "$schema") continue
+      const name = names.find((name) => key === name || key === settings[name].variable)
+      if (name === undefined)
+        return yield* Effect.fail(
+          new InvalidConfiguration({
+            name: key,
+            message: `${path} has an option '${key}' that is not known`,
+            hint: Suggestion.sentence(key, names)
+          })
+        )
+      texts[name] = String(value)
+    }
+    return texts as Texts
+  })
+
+const fileForm = Schema.Record({ key: Schema.String, value: Schema.Union(Schema.String, Schema.Number) })

@@ -1,0 +1,37 @@
+/** The process that a command runs in: its arguments, its environment, its three streams. Filled by the platform. */
+import { Context, type Effect, type Stream } from "effect"
+
+/** Where the modules of a project lie, as this runtime can import them. */
+export interface ProjectModules {
+  /** The folder of the project: what a person edits. */
+  readonly root: string
+  /** The folder of its jobs: sources where the runtime runs TypeScript, else their bundle. */
+  readonly actors: string
+  /** The same for generators. */
+  readonly fixtures: string
+}
+
+export interface ProcessService {
+  readonly runtime: { readonly name: "node" | "bun" | "deno"; readonly version: string }
+  readonly modules: ProjectModules
+  readonly arguments: ReadonlyArray<string>
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly currentFolder: string
+  readonly pid: number
+  /** Is it a terminal? */
+  readonly isTerminal: { readonly input: boolean; readonly output: boolean; readonly error: boolean }
+  /** Columns of the terminal; 80 where there is none. */
+  readonly columns: number
+  /** Writes text to standard output; ends when it was taken, so that a slow reader slows the writer. */
+  readonly print: (text: string) => Effect.Effect<void>
+  /** Writes text to standard error. */
+  readonly report: (text: string) => Effect.Effect<void>
+  /** Standard input in the pieces in which it comes. Read it once. */
+  readonly input: Stream.Stream<Uint8Array>
+  /** Bytes of memory that the process has. */
+  readonly memoryBytes: Effect.Effect<number>
+  /** Imports a module by its path; the error is what it threw. */
+  readonly importModule: (path: string) => Effect.Effect<Readonly<Record<string, unknown>>, unknown>
+}
+
+export class Process extends Context.Tag("weir/Process")<Process, ProcessService>() {}
