@@ -13,7 +13,15 @@
 import { Clock, Deferred, Effect, Queue, Ref, Schedule } from "effect"
 import type { Prepared, SinkError, SinkWriter, TablesWriter } from "../flow/Sink.ts"
 import type { SourceError } from "../flow/Source.ts"
-import { DeadLetterLimitExceeded, type Defect, type Explained, type Fenced, type NotDeterministic, type RowsUnexpected } from "../model/Errors.ts"
+import {
+  DeadLetterLimitExceeded,
+  type Defect,
+  type Explained,
+  type Fenced,
+  type MailboxClosed,
+  type NotDeterministic,
+  type RowsUnexpected
+} from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { PartitionCut } from "../model/Message.ts"
@@ -51,7 +59,7 @@ export interface SourceHandle {
   /** Opens the next epoch for reading; called again while nothing was read to say a later time. */
   readonly opened: (openedAt: Millis) => Effect.Effect<void>
   /** Ends the epoch: answers the cuts after `Barrier` was sent downstream. */
-  readonly cut: (cut: Cut) => Effect.Effect<ReadonlyArray<PartitionCut>, SourceError | Defect>
+  readonly cut: (cut: Cut) => Effect.Effect<ReadonlyArray<PartitionCut>, SourceError | MailboxClosed>
   /** How to recognise it after this cut. */
   readonly mark: (cuts: ReadonlyArray<PartitionCut>) => Effect.Effect<SourceMark, SourceError>
 }
@@ -90,7 +98,11 @@ export interface EpochFacts {
   /** `null` while it is being written. */
   readonly manifestMillis: number | null
   readonly stateBytesWritten: number
-  readonly sinks: ReadonlyArray<{ readonly sink: string; readonly rows: number; readonly outcome: "written" | "already there" | "nothing to write" }>
+  readonly sinks: ReadonlyArray<{
+    readonly sink: string
+    readonly rows: number
+    readonly outcome: "written" | "already there" | "nothing to write"
+  }>
   readonly late: number
   readonly deadLetters: number
   readonly previous: ReadonlyArray<PartitionCut>
@@ -122,7 +134,16 @@ export interface Options {
   readonly onRecovered: Effect.Effect<void>
 }
 
-export type CoordinatorError = StoreError | SourceError | SinkError | Fenced | NotDeterministic | RowsUnexpected | DeadLetterLimitExceeded | Defect
+export type CoordinatorError =
+  | StoreError
+  | SourceError
+  | SinkError
+  | Fenced
+  | NotDeterministic
+  | RowsUnexpected
+  | DeadLetterLimitExceeded
+  | MailboxClosed
+  | Defect
 
 export interface Coordinator {
   readonly acknowledge: (chain: string, epoch: number, acknowledgement: Acknowledgement) => Effect.Effect<void>
@@ -298,7 +319,9 @@ const waitUntil = (due: Millis, options: Options, sources: ReadonlyArray<SourceH
     while (true) {
       const now = yield* Clock.currentTimeMillis
       const statuses = sources.map((source) => source.status(now))
-      const full = statuses.some((status) => status.full === "bound") || (options.bounded && statuses.every((status) => status.ended || status.full !== null))
+      const full =
+        statuses.some((status) => status.full === "bound") ||
+        (options.bounded && statuses.every((status) => status.ended || status.full !== null))
       if (now >= due || full || options.stopping()) return
       yield* options.attention.close
       yield* Effect.raceFirst(Clock.sleep(due - now), options.attention.await)
@@ -312,9 +335,13 @@ const commitOwnSinks = (options: Options, prepared: ReadonlyMap<string, Prepared
     (sink): Effect.Effect<readonly [string, "written" | "already there"], CoordinatorError> => {
       const rows = prepared.get(sink.id)!
       const written = [sink.id, "written"] as const
-      if (sink.writer._tag === "OwnWriter") return Effect.map(patiently(sink.writer.commit(rows)), (outcome) => [sink.id, outcome] as const)
+      if (sink.writer._tag === "OwnWriter")
+        return Effect.map(patiently(sink.writer.commit(rows)), (outcome) => [sink.id, outcome] as const)
       if (sink.writer.tables.identity === options.store.tables?.identity) return Effect.succeed(written)
-      return Effect.map(commitElsewhere(options.claim, sink, sink.writer, rows), (outcome) => [sink.id, outcome] as const)
+      return Effect.map(
+        commitElsewhere(options.claim, sink, sink.writer, rows),
+        (outcome) => [sink.id, outcome] as const
+      )
     },
     { concurrency: "unbounded" }
   ).pipe(Effect.map((outcomes) => new Map(outcomes)))
@@ -334,27 +361,37 @@ const commitElsewhere = (
       Effect.catchIf(
         (error) => error._tag === "TablesUnavailable" || (error._tag === "RowsUnexpected" && error.statement === 0),
         (error): Effect.Effect<"written" | "already there", CoordinatorError> =>
-          Effect.flatMap(Fence.afterRefusal(writer.tables, stamp, prepared.digest), (found) => (found === "already there" ? Effect.succeed(found) : Effect.fail(error)))
+          Effect.flatMap(Fence.afterRefusal(writer.tables, stamp, prepared.digest), (found) =>
+            found === "already there" ? Effect.succeed(found) : Effect.fail(error)
+          )
       )
     )
   return patiently(attempt)
 }
 
 /** The one transaction of an epoch. After an unknown outcome it reads before it tries again. */
-const commitManifest = (options: Options, facts: EpochFacts, epoch: OpenEpoch): Effect.Effect<void, CoordinatorError> => {
+const commitManifest = (
+  options: Options,
+  facts: EpochFacts,
+  epoch: OpenEpoch
+): Effect.Effect<void, CoordinatorError> => {
   const { claim, sinks, store } = options
   const statements = sinks.flatMap((sink) => {
     const { writer } = sink
     if (writer._tag === "OwnWriter" || writer.tables.identity !== store.tables?.identity) return []
     const prepared = epoch.prepared.get(sink.id)!
-    return [Fence.advance(writer.tables, stampOf(claim, sink, prepared), prepared.digest), ...writer.statements(prepared)]
+    return [
+      Fence.advance(writer.tables, stampOf(claim, sink, prepared), prepared.digest),
+      ...writer.statements(prepared)
+    ]
   })
   const state = [...epoch.acknowledgements.values()].flatMap((acknowledgement) => acknowledgement.state)
   const commit = store.commit(claim, { manifest: facts.manifest, state, statements, progress: options.report(facts) })
   return retried(commit, () => manifestIsThere(store, facts.manifest)).pipe(
     Effect.tap(() =>
       Effect.sync(() => {
-        for (const { id, writer } of sinks) if (writer._tag === "TablesWriter") writer.committed(epoch.prepared.get(id)!)
+        for (const { id, writer } of sinks)
+          if (writer._tag === "TablesWriter") writer.committed(epoch.prepared.get(id)!)
       })
     )
   )
@@ -387,7 +424,9 @@ const factsOf = (
     const refused = sum(sinks.map((sink) => epoch.prepared.get(sink.id)!.invalid.length))
     const deadLetters = refused + sum(acknowledgements.map((acknowledgement) => acknowledgement.deadLetters))
     const rowsOut = sum(sinks.filter((sink) => sink.counts).map((sink) => epoch.prepared.get(sink.id)!.rows))
-    const watermarks = acknowledgements.flatMap((acknowledgement) => (acknowledgement.watermark === null ? [] : [acknowledgement.watermark]))
+    const watermarks = acknowledgements.flatMap((acknowledgement) =>
+      acknowledgement.watermark === null ? [] : [acknowledgement.watermark]
+    )
     const watermark = watermarks.length === 0 ? null : Math.min(...watermarks)
     const manifest: Manifest = {
       version: 1,
@@ -401,7 +440,9 @@ const factsOf = (
       final: intent.final,
       partitions: intent.partitions,
       watermark: watermark === null || !Number.isFinite(watermark) ? null : watermark,
-      sources: yield* Effect.forEach(sources, (source) => source.mark(intent.partitions.filter((partition) => partition.source === source.id))),
+      sources: yield* Effect.forEach(sources, (source) =>
+        source.mark(intent.partitions.filter((partition) => partition.source === source.id))
+      ),
       sinks: yield* Effect.forEach(sinks, markOf),
       steps: acknowledgements.flatMap((acknowledgement) => acknowledgement.marks),
       state: handlesAfter(before?.state ?? [], intent.epoch, state),
@@ -430,7 +471,9 @@ const factsOf = (
   })
 
 const markOf = (sink: SinkHandle): Effect.Effect<SinkMark, CoordinatorError> =>
-  sink.writer._tag === "OwnWriter" ? Effect.map(sink.writer.position, (position) => ({ sink: sink.id, position })) : Effect.succeed({ sink: sink.id, position: null })
+  sink.writer._tag === "OwnWriter"
+    ? Effect.map(sink.writer.position, (position) => ({ sink: sink.id, position }))
+    : Effect.succeed({ sink: sink.id, position: null })
 
 const totalsAfter = (before: Totals | undefined, epoch: Totals): Totals => ({
   recordsIn: (before?.recordsIn ?? 0) + epoch.recordsIn,
@@ -440,10 +483,20 @@ const totalsAfter = (before: Totals | undefined, epoch: Totals): Totals => ({
 })
 
 const recordsBetween = (from: ReadonlyArray<PartitionCut>, to: ReadonlyArray<PartitionCut>): number =>
-  sum(to.map((cut) => cut.offset - (from.find((other) => other.source === cut.source && other.partition === cut.partition)?.offset ?? 0)))
+  sum(
+    to.map(
+      (cut) =>
+        cut.offset -
+        (from.find((other) => other.source === cut.source && other.partition === cut.partition)?.offset ?? 0)
+    )
+  )
 
 /** Where each key group's state is after an epoch: a base replaces what was before it, a delta is added. */
-export const handlesAfter = (before: ReadonlyArray<StateHandle>, epoch: number, state: ReadonlyArray<StepState>): ReadonlyArray<StateHandle> => {
+export const handlesAfter = (
+  before: ReadonlyArray<StateHandle>,
+  epoch: number,
+  state: ReadonlyArray<StepState>
+): ReadonlyArray<StateHandle> => {
   const handles = new Map(before.map((handle) => [`${handle.step}/${handle.keyGroup}`, handle]))
   for (const { parts, step } of state) {
     for (const { keyGroup, kind } of parts) {
@@ -486,7 +539,10 @@ const patiently = <A, E extends Explained, R>(action: Effect.Effect<A, E, R>): E
   })
 
 /** The same for an action whose outcome may be unknown: looks whether it is done before it is tried again. */
-const retried = <A, E extends Explained>(action: Effect.Effect<A, E>, isDone: () => Effect.Effect<boolean, StoreError>): Effect.Effect<void, E | StoreError> =>
+const retried = <A, E extends Explained>(
+  action: Effect.Effect<A, E>,
+  isDone: () => Effect.Effect<boolean, StoreError>
+): Effect.Effect<void, E | StoreError> =>
   Effect.gen(function* () {
     const tried = yield* Ref.make(false)
     yield* patiently(
@@ -498,13 +554,22 @@ const retried = <A, E extends Explained>(action: Effect.Effect<A, E>, isDone: ()
   })
 
 const intentIsThere = (store: CheckpointStoreService, intent: Intent) =>
-  Effect.map(store.lookUp(intent.job), (found) => found !== null && found.generation === intent.generation && found.intents.some((other) => other.epoch === intent.epoch))
+  Effect.map(
+    store.lookUp(intent.job),
+    (found) =>
+      found !== null &&
+      found.generation === intent.generation &&
+      found.intents.some((other) => other.epoch === intent.epoch)
+  )
 
 const manifestIsThere = (store: CheckpointStoreService, manifest: Manifest) =>
   Effect.map(
     store.lookUp(manifest.job),
-    (found) => found !== null && found.generation === manifest.generation && found.lineage === manifest.lineage && (found.manifest?.epoch ?? 0) >= manifest.epoch
+    (found) =>
+      found !== null &&
+      found.generation === manifest.generation &&
+      found.lineage === manifest.lineage &&
+      (found.manifest?.epoch ?? 0) >= manifest.epoch
   )
 
 const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)
-

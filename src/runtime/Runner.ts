@@ -1,9 +1,18 @@
 /**
- * Runs one job: claims its checkpoint, restores it, spawns its actors, supervises them, drains it.
+ * Runs one job: life after life from its last checkpoint, within its restart budget, until it ends or is stopped.
  */
-import type { Effect } from "effect"
-import type { Explained } from "../model/Errors.ts"
-import type { EpochProgress, JobStatus } from "../observe/Progress.ts"
+import { Cause, Clock, Deferred, Duration, Effect, Either, Exit, Fiber, Random, type Scope } from "effect"
+import * as Supervisor from "../actor/Supervisor.ts"
+import type { CheckpointStore, Claim } from "../checkpoint/CheckpointStore.ts"
+import type { EpochFacts } from "../checkpoint/Coordinator.ts"
+import type { Job } from "../flow/Job.ts"
+import { Defect, type Explained, isExplained } from "../model/Errors.ts"
+import type { Offset } from "../model/Event.ts"
+import * as Limits from "../model/Limits.ts"
+import type { Millis } from "../model/Time.ts"
+import type { EpochProgress, JobEvent, JobState, JobStatus } from "../observe/Progress.ts"
+import * as JobLife from "./JobLife.ts"
+import * as Reports from "./Reports.ts"
 
 /** How a run is to end and how it was set. */
 export interface RunOptions {
@@ -37,3 +46,270 @@ export interface NodeFigures {
   /** Messages waiting in its mailbox. */
   readonly waiting: number
 }
+
+/** What is known of a run while it goes on. */
+interface Board {
+  state: JobState
+  reason: JobStatus["reason"]
+  restarts: number
+  claim: Claim | null
+  epoch: number
+  checkpointAt: Millis | null
+  totals: { recordsIn: number; rowsOut: number; late: number; deadLetters: number }
+  parts: JobLife.LifeParts | null
+  triggeredBefore: Millis
+  readonly startedAt: Millis
+  readonly reports: Array<EpochProgress>
+  readonly durable: Map<string, Offset>
+}
+
+/**
+ * Starts a job; returns at once. Fails at once only where nothing could be tried: a wrong parameter.
+ *
+ * `listener` hears of every report and every change of state, in order; the job waits for it.
+ */
+export const start = <E, R>(
+  job: Job<E, R>,
+  options: RunOptions,
+  listener: (event: JobEvent) => Effect.Effect<void>
+): Effect.Effect<RunningJob, Explained & Error, R | CheckpointStore | Scope.Scope> =>
+  Effect.gen(function* () {
+    const configured = yield* Either.match(job.configure(options.set ?? {}), {
+      onLeft: Effect.fail,
+      onRight: Effect.succeed
+    })
+    const runId = yield* randomId
+    const board = emptyBoard(yield* Clock.currentTimeMillis)
+    const attention = yield* Effect.makeLatch(false)
+    const control = { stopping: false }
+    const bounded = options.availableNow === true || configured.trigger.kind === "availableNow"
+    const status = (): JobStatus => statusOf(job.name, runId, board)
+    const turn = (state: JobState, reason: JobStatus["reason"] = null) =>
+      Effect.suspend(() => {
+        board.state = state
+        board.reason = reason
+        return listener({ _tag: "State", status: status() })
+      })
+    const life = JobLife.actors<R>({
+      job,
+      configured,
+      jobId: yield* randomId,
+      bounded,
+      final: options.final === true,
+      ends: new Map(),
+      attention,
+      stopping: () => control.stopping,
+      listener: listenerOf(board, runId, turn, listener)
+    })
+    const supervised = Supervisor.oneForAll(job.name, life, {
+      listener: (_, state) => turnOf(state, board, control, turn)
+    })
+    const ended = yield* Deferred.make<void, Explained & Error>()
+    const fiber = yield* Effect.forkScoped(
+      Effect.onExit(supervised, (exit) =>
+        Effect.zipRight(
+          Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
+            ? turn("failed", reasonOf(exit.cause))
+            : turn(bounded && !control.stopping ? "finished" : "stopped"),
+          Deferred.done(
+            ended,
+            Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+              ? Exit.void
+              : Exit.mapErrorCause(exit, (cause) => Cause.fail(explain(cause)))
+          )
+        )
+      )
+    )
+    return {
+      status: Effect.sync(status),
+      progress: (last) => Effect.sync(() => board.reports.slice(-last)),
+      nodes: Effect.map(Clock.currentTimeMillis, (now) => figuresOf(board, now)),
+      stop: Effect.gen(function* () {
+        control.stopping = true
+        if (board.state !== "failed" && board.state !== "finished") yield* turn("stopping")
+        yield* attention.open
+        const drained = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(Limits.drainMillisMax))
+        if (drained._tag === "None" || board.state === "backing off") yield* Fiber.interrupt(fiber)
+      }),
+      ended: Deferred.await(ended)
+    } satisfies RunningJob
+  })
+
+const emptyBoard = (startedAt: Millis): Board => ({
+  state: "starting",
+  reason: null,
+  restarts: 0,
+  claim: null,
+  epoch: 0,
+  checkpointAt: null,
+  totals: { recordsIn: 0, rowsOut: 0, late: 0, deadLetters: 0 },
+  parts: null,
+  triggeredBefore: startedAt,
+  startedAt,
+  reports: [],
+  durable: new Map()
+})
+
+const listenerOf = (
+  board: Board,
+  runId: string,
+  turn: (state: JobState) => Effect.Effect<void>,
+  listener: (event: JobEvent) => Effect.Effect<void>
+): JobLife.LifeListener => {
+  const run = (): Reports.Run => ({
+    runId,
+    triggeredBefore: board.triggeredBefore,
+    latest: (source, partition) => latestOf(board, source, partition)
+  })
+  const keep = (progress: EpochProgress): Effect.Effect<void> => {
+    board.reports.push(progress)
+    if (board.reports.length > Limits.progressKept) board.reports.shift()
+    return listener({ _tag: "Progress", progress })
+  }
+  return {
+    onClaimed: (claim, parts) => {
+      board.claim = claim
+      board.parts = parts
+      if (claim.manifest !== null) see(board, claim.manifest)
+      return claim.intents.length > 0 ? turn("recovering") : Effect.void
+    },
+    onRecovered: turn("running"),
+    report: (facts) => JSON.stringify(Reports.progressOf(facts, run())),
+    onEpoch: (facts: EpochFacts) =>
+      Effect.gen(function* () {
+        see(board, facts.manifest)
+        board.checkpointAt = yield* Clock.currentTimeMillis
+        const progress = Reports.progressOf(facts, run())
+        board.triggeredBefore = facts.cutAt
+        yield* keep(progress)
+      }),
+    onEmpty: (triggeredAt) =>
+      Effect.suspend(() => {
+        const last = board.reports.at(-1)
+        const current = run()
+        board.triggeredBefore = triggeredAt
+        // A row of triggers without data is one report, told anew: it must not push out the epochs.
+        if (last === undefined) return Effect.void
+        if (last.inputRows === 0 && last.epoch === board.epoch && last.sinks.every((sink) => sink.rows === 0))
+          board.reports.pop()
+        return keep(Reports.emptyProgress(last, current, triggeredAt))
+      })
+  }
+}
+
+const see = (board: Board, manifest: NonNullable<Claim["manifest"]>): void => {
+  board.epoch = manifest.epoch
+  board.totals = { ...manifest.totals }
+  if (board.checkpointAt === null && manifest.closedAt > 0) board.checkpointAt = manifest.closedAt
+  for (const { offset, partition, source } of manifest.partitions) board.durable.set(`${source}/${partition}`, offset)
+}
+
+const statusOf = (job: string, runId: string, board: Board): JobStatus => ({
+  job,
+  state: board.state,
+  reason: board.reason,
+  runId,
+  jobId: board.claim?.jobId ?? null,
+  epoch: board.epoch,
+  checkpointAt: board.checkpointAt,
+  rowsIn: board.totals.recordsIn,
+  rowsOut: board.totals.rowsOut,
+  lag: lagOf(board),
+  restarts: board.restarts,
+  late: board.totals.late,
+  deadLetters: board.totals.deadLetters
+})
+
+const lagOf = (board: Board): number => {
+  let lag = 0
+  for (const source of board.parts?.sources ?? []) {
+    for (const { latest, partition } of source.positions())
+      lag += Math.max(0, latest - (board.durable.get(`${source.id}/${partition}`) ?? 0))
+  }
+  return lag
+}
+
+const latestOf = (board: Board, source: string, partition: number): number =>
+  board.parts?.sources
+    .find((other) => other.id === source)
+    ?.positions()
+    .find((position) => position.partition === partition)?.latest ?? 0
+
+const figuresOf = (board: Board, now: Millis): ReadonlyArray<NodeFigures> => {
+  const { parts } = board
+  if (parts === null) return []
+  const seconds = Math.max(0.001, (now - board.startedAt) / 1000)
+  const sources = parts.sources.map((source) => {
+    const rows = source.recordsRead()
+    return { node: source.id, rowsIn: rows, rowsOut: rows, rowsPerSecond: rows / seconds, watermark: null, waiting: 0 }
+  })
+  const operators = parts.chains.flatMap((chain) =>
+    chain.figures.map(({ id, rowsIn, rowsOut, watermark }, index) => ({
+      node: id,
+      rowsIn,
+      rowsOut,
+      rowsPerSecond: rowsIn / seconds,
+      watermark,
+      waiting: index === 0 ? parts.waiting(`chain:${id}`) : 0
+    }))
+  )
+  const last = board.reports.at(-1)
+  const sinks = (last?.sinks ?? []).map(({ sink }) => {
+    const rows = board.reports.reduce(
+      (total, report) => total + (report.sinks.find((other) => other.sink === sink)?.rows ?? 0),
+      0
+    )
+    return {
+      node: sink,
+      rowsIn: rows,
+      rowsOut: rows,
+      rowsPerSecond: rows / seconds,
+      watermark: null,
+      waiting: parts.waiting(sink)
+    }
+  })
+  return [...sources, ...operators, ...sinks]
+}
+
+/** What the supervisor says of the job's lives, as the job's own state. */
+const turnOf = (
+  state: Supervisor.State,
+  board: Board,
+  control: { stopping: boolean },
+  turn: (state: JobState, reason?: JobStatus["reason"]) => Effect.Effect<void>
+): Effect.Effect<void> => {
+  switch (state._tag) {
+    case "Running":
+      board.restarts = state.restarts
+      return turn("starting")
+    case "BackingOff":
+      board.restarts = state.restarts
+      // A job that was told to stop does not come back: there is nothing to drain.
+      return control.stopping ? Effect.interrupt : turn("backing off", reasonOf(state.cause))
+    case "Failed":
+    case "Stopped":
+      return Effect.void
+  }
+}
+
+/** The error of a cause; a defect is explained as one. */
+const explain = (cause: Cause.Cause<unknown>): Explained & Error => {
+  const error = Cause.squash(cause)
+  return isExplained(error)
+    ? error
+    : new Defect({
+        message: error instanceof Error ? error.message : String(error),
+        hint: "This looks like a defect of Weir; run again with --log-level debug to see where."
+      })
+}
+
+const reasonOf = (cause: Cause.Cause<unknown>): JobStatus["reason"] => {
+  const { _tag, hint, message } = explain(cause)
+  return { tag: _tag, message, hint }
+}
+
+/** 128 random bits in hex. */
+const randomId: Effect.Effect<string> = Effect.map(
+  Effect.replicateEffect(Random.nextIntBetween(0, 0x10000), 8),
+  (parts) => parts.map((part) => part.toString(16).padStart(4, "0")).join("")
+)

@@ -1,0 +1,147 @@
+/**
+ * Operators that pass batches to each other by plain calls: what one OperatorActor hosts.
+ *
+ * Pure: it is given messages and hands back what is to be sent. At a barrier each operator ends its epoch in data
+ * order, so that what one emits at the barrier still belongs to the epoch of the next.
+ */
+import type { StepMark } from "../checkpoint/Checkpoint.ts"
+import type { StepState } from "../checkpoint/CheckpointStore.ts"
+import type { Acknowledgement } from "../checkpoint/Coordinator.ts"
+import { RecordUnusable } from "../model/Errors.ts"
+import type { Invalid } from "../model/Event.ts"
+import type { Barrier, Batch, Records } from "../model/Message.ts"
+import type { Collector, Operator, Port } from "../operator/Operator.ts"
+import type { PlannedChain, PlannedOperator, Target } from "./Plan.ts"
+
+/** A batch on its way to another actor. */
+export interface Outgoing {
+  readonly actor: string
+  readonly batch: Batch
+}
+
+/** Rows that an operator has seen since it was made. */
+export interface OperatorFigures {
+  readonly id: string
+  rowsIn: number
+  rowsOut: number
+  watermark: number | null
+}
+
+export interface Chain {
+  /** What the batch becomes, for other actors, in order. */
+  readonly onBatch: (batch: Batch | Records) => ReadonlyArray<Outgoing>
+  /** Ends the epoch: the last batches, the barrier as it goes on, and what is to be kept. */
+  readonly onBarrier: (barrier: Barrier) => {
+    readonly outgoing: ReadonlyArray<Outgoing>
+    readonly barrier: Barrier
+    readonly acknowledgement: Acknowledgement
+  }
+  readonly restore: (state: ReadonlyArray<StepState>) => void
+  /** What its stateful steps keep. */
+  readonly marks: ReadonlyArray<StepMark>
+  readonly figures: ReadonlyArray<OperatorFigures>
+}
+
+export const make = (planned: PlannedChain): Chain => {
+  const operators = planned.operators.map((one) => one.make())
+  const figures: ReadonlyArray<OperatorFigures> = planned.operators.map(({ id }) => ({
+    id,
+    rowsIn: 0,
+    rowsOut: 0,
+    watermark: null
+  }))
+  // Set aside since the last barrier.
+  let aside = { late: 0, deadLetters: 0 }
+  let outgoing: Array<Outgoing> = []
+
+  const feed = (index: number, batch: Batch | Records): void => {
+    figures[index]!.rowsIn += sizeOf(batch)
+    operators[index]!.onBatch(batch, collectors[index]!)
+  }
+  const deliver = (targets: ReadonlyArray<Target>, batch: Batch): void => {
+    for (const target of targets) {
+      if ("operator" in target) feed(target.operator, batch)
+      else outgoing.push({ actor: target.actor, batch })
+    }
+  }
+  const collectors = planned.operators.map(
+    (operator, index): Collector => ({
+      emit: (port: Port, batch: Batch) => {
+        if (batch.values.length === 0) return
+        if (port === "out") figures[index]!.rowsOut += batch.values.length
+        if (port === "late") aside.late += batch.values.length
+        if (port === "invalid") {
+          if (operator.targets.invalid.length === 0) throw unusable(operator, batch as Batch<Invalid>)
+          aside.deadLetters += batch.values.length
+        }
+        deliver(operator.targets[port], batch)
+      }
+    })
+  )
+  const sent = (): ReadonlyArray<Outgoing> => {
+    const all = outgoing
+    outgoing = []
+    return all
+  }
+  const marks = operators.flatMap((operator, index) =>
+    operator.state === undefined
+      ? []
+      : [{ step: operator.id, kind: planned.operators[index]!.kind, fingerprint: operator.state.fingerprint }]
+  )
+  return {
+    marks,
+    figures,
+    onBatch: (batch) => {
+      feed(0, batch)
+      return sent()
+    },
+    onBarrier: (incoming) => {
+      let barrier = incoming
+      for (const [index, operator] of operators.entries()) {
+        barrier = operator.onBarrier(barrier, collectors[index]!)
+        figures[index]!.watermark = Number.isFinite(barrier.watermark) ? barrier.watermark : null
+      }
+      const acknowledgement: Acknowledgement = {
+        ...keep(operators, barrier.epoch),
+        marks,
+        watermark: planned.operators.some((operator) => operator.assignsTime) ? barrier.watermark : null,
+        late: aside.late,
+        deadLetters: aside.deadLetters
+      }
+      aside = { late: 0, deadLetters: 0 }
+      return { outgoing: sent(), barrier, acknowledgement }
+    },
+    restore: (state) => {
+      for (const operator of operators) {
+        const parts = state.find((step) => step.step === operator.id)?.parts
+        if (parts !== undefined) operator.state?.restore(parts)
+      }
+    }
+  }
+}
+
+const keep = (operators: ReadonlyArray<Operator>, epoch: number) => {
+  const state: Array<StepState> = []
+  let stateRows = 0
+  let stateBytes = 0
+  for (const operator of operators) {
+    if (operator.state === undefined) continue
+    const snapshot = operator.state.snapshot(epoch)
+    if (snapshot.parts.length > 0) state.push({ step: operator.id, parts: snapshot.parts })
+    stateRows += snapshot.rows
+    stateBytes += snapshot.bytes
+  }
+  return { state, stateRows, stateBytes }
+}
+
+const sizeOf = (batch: Batch | Records): number =>
+  batch._tag === "Records" ? batch.records.count : batch.values.length
+
+const unusable = (operator: PlannedOperator, batch: Batch<Invalid>): RecordUnusable => {
+  const { cause, event } = batch.values[0]!
+  return new RecordUnusable({
+    step: operator.id,
+    message: `Step ${operator.id}: the record at ${batch.origin}, partition ${event.partition}, offset ${event.offset} cannot be used: ${cause}`,
+    hint: "Give the flow's Flow.decode an `invalid` sink, such as Topic.deadLetter(…): it keeps such records with their cause, and the job goes on."
+  })
+}

@@ -1,0 +1,275 @@
+/**
+ * One life of a job: from its claim to its end, or to the first failure of any of its actors.
+ *
+ *     claim ─► open sources and sinks ─► restore ─► spawn ─► replay intents ─► epochs ─► end
+ *
+ * A life ends as a whole (one_for_all): its Scope closes every actor and resource, and a next life begins from the
+ * last checkpoint.
+ */
+import { Effect, type Scope } from "effect"
+import * as Actor from "../actor/Actor.ts"
+import type { Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
+import { CheckpointStore, type Claim } from "../checkpoint/CheckpointStore.ts"
+import * as Coordinator from "../checkpoint/Coordinator.ts"
+import * as Fence from "../checkpoint/Fence.ts"
+import type { Configured, Job } from "../flow/Job.ts"
+import type { SinkOpening, SinkWriter } from "../flow/Sink.ts"
+import type { SourceReader } from "../flow/Source.ts"
+import { type Explained, StateMismatch } from "../model/Errors.ts"
+import type { Invalid, Offset } from "../model/Event.ts"
+import type { Millis } from "../model/Time.ts"
+import * as Chain from "./Chain.ts"
+import * as Exchange from "./Exchange.ts"
+import * as OperatorActor from "./OperatorActor.ts"
+import * as Plan from "./Plan.ts"
+import * as SinkActor from "./SinkActor.ts"
+import * as SourceActor from "./SourceActor.ts"
+
+export type LifeError = Explained & Error
+
+/** How often an epoch ends in a job that only says `availableNow`. */
+const boundedIntervalMillis = 10_000
+
+export interface LifeOptions {
+  readonly job: Job
+  readonly configured: Configured
+  /** Used at the first claim of all. */
+  readonly jobId: string
+  readonly bounded: boolean
+  readonly final: boolean
+  /** Where a bounded run ends, by source: filled in by its first life, kept by the next ones. */
+  readonly ends: Map<string, ReadonlyMap<number, Offset>>
+  readonly attention: Effect.Latch
+  readonly stopping: () => boolean
+  readonly listener: LifeListener
+}
+
+/** Told what happens in a life, in order. */
+export interface LifeListener {
+  readonly onClaimed: (claim: Claim, parts: LifeParts) => Effect.Effect<void>
+  readonly onRecovered: Effect.Effect<void>
+  readonly onEpoch: (facts: Coordinator.EpochFacts) => Effect.Effect<void>
+  readonly onEmpty: (triggeredAt: Millis) => Effect.Effect<void>
+  readonly report: (facts: Coordinator.EpochFacts) => string
+}
+
+/** What can be looked at while a life goes on. */
+export interface LifeParts {
+  readonly sources: ReadonlyArray<SourceActor.SourceActor>
+  readonly chains: ReadonlyArray<Chain.Chain>
+  readonly waiting: (actor: string) => number
+}
+
+/** The actors of one life, wired to each other, restored, and not yet running. */
+export const actors = <R>(
+  options: LifeOptions
+): Effect.Effect<ReadonlyArray<Actor.AnyActor<LifeError, never>>, LifeError, R | CheckpointStore | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { configured, job } = options
+    const store = yield* CheckpointStore
+    const intervalMillis =
+      configured.trigger.kind === "every" ? configured.trigger.intervalMillis : boundedIntervalMillis
+    const plan = Plan.make(configured.topology, { job: job.name, triggerMillis: intervalMillis })
+    const claim = yield* store.claim(job.name, options.jobId)
+    const chains = plan.chains.map((planned) => ({ planned, chain: Chain.make(planned) }))
+    yield* restore(
+      job.name,
+      claim,
+      chains.map(({ chain }) => chain)
+    )
+    const exchange = Exchange.make([...plan.chains.map(({ id }) => id), ...plan.sinks.map(({ id }) => id)])
+    const sources = yield* Effect.forEach(plan.sources, (planned) =>
+      openSource(options, plan, planned, claim, exchange)
+    )
+    const writers = yield* Effect.forEach(plan.sinks, (planned) => openSink(job.name, planned, claim))
+    yield* options.listener.onClaimed(claim, {
+      sources,
+      chains: chains.map(({ chain }) => chain),
+      waiting: exchange.waiting
+    })
+    const manifest = yield* begin(
+      claim,
+      sources,
+      chains.flatMap(({ chain }) => chain.marks)
+    )
+    const coordinator = yield* Coordinator.make({
+      store,
+      claim: { ...claim, manifest },
+      sources,
+      sinks: plan.sinks.map(({ counts, id, takesInvalid }, index) => ({
+        id,
+        counts,
+        takesInvalid,
+        writer: writers[index]!
+      })),
+      chains: plan.chains.map(({ id }) => id),
+      intervalMillis,
+      bounded: options.bounded,
+      final: options.final,
+      deadLetterShareMax: job.deadLetters.shareMax,
+      attention: options.attention,
+      stopping: options.stopping,
+      ...options.listener
+    })
+    const finish = Effect.forEach(sources, (source) => source.finish, { discard: true })
+    return [
+      ...plan.sinks.map((planned, index) => ({
+        name: planned.id,
+        mailbox: exchange.mailbox(planned.id),
+        run: sinkRun(plan, planned, writers[index]!, exchange, coordinator)
+      })),
+      ...chains.map(({ chain, planned }) => ({
+        name: planned.id,
+        mailbox: exchange.mailbox(planned.id),
+        run: chainRun(planned, chain, exchange, coordinator)
+      })),
+      ...sources.map((source) => Actor.make(source.id, () => source.run)),
+      Actor.make("coordinator", () => Effect.zipRight(coordinator.run, finish))
+    ]
+  }) as Effect.Effect<ReadonlyArray<Actor.AnyActor<LifeError, never>>, LifeError, R | CheckpointStore | Scope.Scope>
+
+const chainRun = (
+  planned: Plan.PlannedChain,
+  chain: Chain.Chain,
+  exchange: Exchange.Exchange,
+  coordinator: Coordinator.Coordinator
+) =>
+  OperatorActor.run({
+    id: planned.id,
+    chain,
+    actors: planned.actors,
+    take: Effect.map(exchange.take(planned.id), ({ message }) => message),
+    send: (actor, message) => exchange.send(planned.id, actor, message),
+    acknowledge: (epoch, acknowledgement) => coordinator.acknowledge(planned.id, epoch, acknowledgement)
+  })
+
+const sinkRun = (
+  plan: Plan.Plan,
+  planned: Plan.PlannedSink,
+  writer: SinkWriter,
+  exchange: Exchange.Exchange,
+  coordinator: Coordinator.Coordinator
+) => {
+  const belongsHere = (invalid: Invalid): boolean =>
+    plan.sinks.some((sink) => sink.id === invalid.step && sink.invalid === planned.id)
+  return SinkActor.run({
+    id: planned.id,
+    writer,
+    inputs: planned.inputs,
+    refused: planned.takesInvalid
+      ? (epoch) => Effect.map(coordinator.refused(epoch), (all) => all.filter(belongsHere))
+      : null,
+    mayRefuse: planned.invalid !== null,
+    take: exchange.take(planned.id),
+    prepared: (epoch, prepared) => coordinator.prepared(planned.id, epoch, prepared)
+  })
+}
+
+const openSource = (
+  options: LifeOptions,
+  plan: Plan.Plan,
+  planned: Plan.PlannedSource,
+  claim: Claim,
+  exchange: Exchange.Exchange
+) =>
+  Effect.gen(function* () {
+    const reader: SourceReader = yield* planned.source.open as Effect.Effect<SourceReader, LifeError, Scope.Scope>
+    if (options.bounded && !options.ends.has(planned.id)) {
+      options.ends.set(
+        planned.id,
+        new Map((yield* reader.partitions).map(({ latest, partition }) => [partition, latest]))
+      )
+    }
+    const { maxPerEpoch } = options.configured
+    return yield* SourceActor.make({
+      id: planned.id,
+      reader,
+      startAt: options.configured.startAt,
+      restored: claim.manifest?.partitions.filter((cut) => cut.source === planned.id) ?? [],
+      mark: claim.manifest?.sources.find((mark) => mark.source === planned.id) ?? null,
+      ends: options.ends.get(planned.id) ?? null,
+      recordsPerEpochMax: maxPerEpoch === null ? null : Math.max(1, Math.ceil(maxPerEpoch / plan.sources.length)),
+      idleAfterMillis: planned.idleAfterMillis,
+      attention: options.attention,
+      send: (message) =>
+        Effect.forEach(planned.actors, (actor) => exchange.send(planned.id, actor, message), { discard: true })
+    })
+  })
+
+/** Opens a sink from where the checkpoint stands; a sink of a database passes its fence first. */
+const openSink = (job: string, planned: Plan.PlannedSink, claim: Claim) =>
+  Effect.gen(function* () {
+    const opening: SinkOpening = {
+      job,
+      sink: planned.id,
+      lineage: claim.lineage,
+      generation: claim.generation,
+      manifestEpoch: claim.manifest?.epoch ?? claim.epochFloor,
+      intentEpochs: claim.intents.map((intent) => intent.epoch),
+      position: claim.manifest?.sinks.find((mark) => mark.sink === planned.id)?.position ?? null
+    }
+    const writer: SinkWriter = yield* planned.sink.open(opening) as Effect.Effect<SinkWriter, LifeError, Scope.Scope>
+    if (writer._tag === "TablesWriter") yield* Fence.open(writer.tables, opening)
+    return writer
+  })
+
+/** Reads the state of the last manifest back, if this code can hold it. */
+const restore = (job: string, claim: Claim, chains: ReadonlyArray<Chain.Chain>) =>
+  Effect.gen(function* () {
+    const { manifest } = claim
+    if (manifest === null) return
+    const marks = chains.flatMap((chain) => chain.marks)
+    for (const kept of manifest.steps)
+      yield* checkStep(
+        job,
+        kept,
+        marks.find((mark) => mark.step === kept.step)
+      )
+    const state = yield* (yield* CheckpointStore).readState(manifest)
+    for (const chain of chains) chain.restore(state)
+  })
+
+const checkStep = (job: string, kept: StepMark, now: StepMark | undefined): Effect.Effect<void, StateMismatch> => {
+  if (now?.fingerprint === kept.fingerprint) return Effect.void
+  const what =
+    now === undefined
+      ? "this code has no such step"
+      : `it was kept as ${kept.fingerprint}, and this code keeps ${now.fingerprint}`
+  return new StateMismatch({
+    job,
+    step: kept.step,
+    message: `Job ${job}: the state of step '${kept.step}' cannot be restored: ${what}`,
+    hint: `Run the code that made the checkpoint, or begin a new lineage with \`weir reset ${job}\`: it says what stays in each sink.`
+  })
+}
+
+/**
+ * The manifest to go on from. A first start stores where its sources begin before it reads anything: this, too, is a
+ * choice that a replay must find again.
+ */
+const begin = (claim: Claim, sources: ReadonlyArray<SourceActor.SourceActor>, steps: ReadonlyArray<StepMark>) =>
+  Effect.gen(function* () {
+    if (claim.manifest !== null) return claim.manifest
+    const manifest: Manifest = {
+      version: 1,
+      job: claim.job,
+      jobId: claim.jobId,
+      lineage: claim.lineage,
+      generation: claim.generation,
+      epoch: claim.epochFloor,
+      openedAt: 0,
+      closedAt: 0,
+      final: false,
+      partitions: sources.flatMap((source) => source.start),
+      watermark: null,
+      sources: yield* Effect.forEach(sources, (source) => source.mark(source.start)),
+      sinks: [],
+      steps,
+      state: [],
+      stateRows: 0,
+      stateBytes: 0,
+      totals: { recordsIn: 0, rowsOut: 0, late: 0, deadLetters: 0 }
+    }
+    yield* (yield* CheckpointStore).commit(claim, { manifest, state: [], statements: [], progress: "" })
+    return manifest
+  })

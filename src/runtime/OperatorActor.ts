@@ -1,0 +1,62 @@
+/**
+ * Hosts one chain of operators: takes batches from its mailbox, sends on what they become.
+ *
+ * - **Emits** batches to other chains and sinks; at a barrier the rows of the epoch, then the barrier
+ * - **Keeps** what its operators keep; hands the changes of every epoch to the coordinator
+ * - **Backpressures** when a mailbox downstream is full
+ */
+import { Effect } from "effect"
+import type { Acknowledgement } from "../checkpoint/Coordinator.ts"
+import { type Explained, isExplained, type MailboxClosed, StepFailed } from "../model/Errors.ts"
+import type { Message } from "../model/Message.ts"
+import type { Chain } from "./Chain.ts"
+
+export interface OperatorOptions {
+  readonly id: string
+  readonly chain: Chain
+  /** Actors that get every barrier. */
+  readonly actors: ReadonlyArray<string>
+  readonly take: Effect.Effect<Message, MailboxClosed>
+  readonly send: (actor: string, message: Message) => Effect.Effect<void, MailboxClosed>
+  readonly acknowledge: (epoch: number, acknowledgement: Acknowledgement) => Effect.Effect<void>
+}
+
+export const run = (options: OperatorOptions): Effect.Effect<void, Explained & Error> =>
+  Effect.gen(function* () {
+    const { chain } = options
+    const forward = (message: Message) =>
+      Effect.forEach(options.actors, (actor) => options.send(actor, message), { discard: true })
+    while (true) {
+      const message = yield* options.take
+      switch (message._tag) {
+        case "End":
+          return yield* forward(message)
+        case "Barrier": {
+          const { acknowledgement, barrier, outgoing } = yield* attempt(options.id, () => chain.onBarrier(message))
+          for (const { actor, batch } of outgoing) yield* options.send(actor, batch)
+          yield* forward(barrier)
+          yield* options.acknowledge(barrier.epoch, acknowledgement)
+          break
+        }
+        default: {
+          const outgoing = yield* attempt(options.id, () => chain.onBatch(message))
+          for (const { actor, batch } of outgoing) yield* options.send(actor, batch)
+          // A long row of full mailboxes must not keep timers and other actors waiting.
+          yield* Effect.yieldNow()
+        }
+      }
+    }
+  })
+
+const attempt = <A>(id: string, decide: () => A): Effect.Effect<A, Explained & Error> =>
+  Effect.try({
+    try: decide,
+    catch: (error) =>
+      isExplained(error)
+        ? error
+        : new StepFailed({
+            step: id,
+            message: `Step ${id} failed: ${error instanceof Error ? error.message : String(error)}`,
+            hint: "This looks like a defect of Weir; run again with --log-level debug to see where."
+          })
+  })

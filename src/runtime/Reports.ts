@@ -1,0 +1,77 @@
+/** What an epoch says of itself when it is done: facts of the coordinator as the progress that people read. */
+import type { EpochFacts } from "../checkpoint/Coordinator.ts"
+import type { Millis } from "../model/Time.ts"
+import type { EpochProgress } from "../observe/Progress.ts"
+
+/** The run that an epoch belongs to, and where its sources end. */
+export interface Run {
+  readonly runId: string
+  readonly latest: (source: string, partition: number) => number
+  /** When the epoch before was triggered. */
+  readonly triggeredBefore: Millis
+}
+
+export const progressOf = (facts: EpochFacts, run: Run): EpochProgress => {
+  const { manifest } = facts
+  const processMillis = Math.max(0, facts.cutAt - Math.max(manifest.openedAt, run.triggeredBefore))
+  const sinceBefore = Math.max(1, facts.cutAt - run.triggeredBefore)
+  const busyMillis = Math.max(1, processMillis + facts.prepareMillis + facts.sinksMillis + (facts.manifestMillis ?? 0))
+  return {
+    jobId: manifest.jobId,
+    runId: run.runId,
+    job: manifest.job,
+    epoch: manifest.epoch,
+    triggeredAt: manifest.closedAt,
+    inputRows: facts.recordsIn,
+    inputRowsPerSecond: perSecond(facts.recordsIn, sinceBefore),
+    processedRowsPerSecond: perSecond(facts.recordsIn, busyMillis),
+    phases: {
+      process: processMillis,
+      prepare: facts.prepareMillis,
+      intent: facts.intentMillis,
+      sinks: facts.sinksMillis,
+      manifest: facts.manifestMillis ?? 0
+    },
+    partitions: manifest.partitions.map(({ offset, partition, source, state }) => ({
+      source,
+      partition,
+      from: facts.previous.find((cut) => cut.source === source && cut.partition === partition)?.offset ?? 0,
+      to: offset,
+      latest: Math.max(offset, run.latest(source, partition)),
+      state
+    })),
+    watermark: manifest.watermark,
+    stateRows: manifest.stateRows,
+    stateBytes: manifest.stateBytes,
+    stateBytesWritten: facts.stateBytesWritten,
+    sinks: facts.sinks,
+    late: facts.late,
+    deadLetters: facts.deadLetters,
+    replayed: facts.replayed,
+    final: manifest.final
+  }
+}
+
+/** The report of a trigger that found nothing: nothing was written. */
+export const emptyProgress = (before: EpochProgress, run: Run, triggeredAt: Millis): EpochProgress => ({
+  ...before,
+  runId: run.runId,
+  triggeredAt,
+  inputRows: 0,
+  inputRowsPerSecond: 0,
+  processedRowsPerSecond: 0,
+  phases: { process: 0, prepare: 0, intent: 0, sinks: 0, manifest: 0 },
+  partitions: before.partitions.map((partition) => ({
+    ...partition,
+    from: partition.to,
+    latest: Math.max(partition.to, run.latest(partition.source, partition.partition))
+  })),
+  stateBytesWritten: 0,
+  sinks: before.sinks.map(({ sink }) => ({ sink, rows: 0, outcome: "nothing to write" as const })),
+  late: 0,
+  deadLetters: 0,
+  replayed: false,
+  final: false
+})
+
+const perSecond = (rows: number, millis: number): number => Math.round((rows * 1000) / millis)
