@@ -9,8 +9,9 @@ import type { ColumnType } from "../model/Columns.ts"
 import type { RowsUnexpected, StatementRefused, TablesUnavailable } from "../model/Errors.ts"
 
 /**
- * A value on its way to the database. Exact: a bigint is never made a double, an instant travels as ISO text.
- * An array is one parameter of an array type.
+ * A value on its way to the database. Exact: a bigint is never made a double, an instant travels as ISO text,
+ * or as milliseconds since 1970 where the statement says that the parameter is one. An array is one parameter of an
+ * array type.
  */
 export type SqlValue = null | boolean | number | bigint | string | Uint8Array | ReadonlyArray<SqlValue>
 
@@ -73,7 +74,7 @@ export interface Dialect {
     key: ReadonlyArray<string>,
     values: ReadonlyArray<ReadonlyArray<SqlValue>>
   ) => Statement
-  /** Removes rows by key, given as one array of values for each key column. */
+  /** Removes rows by key, given as one array of values for each key column. With an empty `key` it removes all. */
   readonly remove: (
     table: string,
     key: ReadonlyArray<Column>,

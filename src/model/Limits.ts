@@ -34,6 +34,10 @@ export const decodeDepthMax = 64
 export const keyGroups = 60
 /** Keys of one stateful step, over all its windows. One more fails the job: `StateLimitExceeded`. */
 export const stateKeysMax = 10_000_000
+/** Deltas of one key group that are kept before it is written anew: each is a row to read at a restart. */
+export const stateDeltasMax = 256
+/** Nested arrays, objects and maps of one value in the state. */
+export const stateDepthMax = 64
 /** Windows that one event of a sliding window may fall into. */
 export const windowsPerEventMax = 1_024
 
@@ -44,6 +48,8 @@ export const progressKept = 200
 
 /** Rows in one SQL statement. Above this a statement takes longer than a heartbeat should wait. */
 export const statementRowsMax = 10_000
+/** Bytes of one text column of a table's key: what an index row of Postgres (2,704 bytes) and of MySQL (3,072) holds. */
+export const keyTextBytesMax = 2_400
 
 /** Bytes of one segment file of the embedded log. Retention removes whole segments. */
 export const segmentBytesMax = 67_108_864

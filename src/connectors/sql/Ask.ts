@@ -1,0 +1,96 @@
+/**
+ * A person's SQL, bounded: one reading statement, in a read-only transaction, as a role that may only read.
+ *
+ * The embedded server cannot be interrupted. So the time bound is looked at between fetches of some rows: it ends a
+ * long answer, not a statement that computes long before its first row.
+ */
+import { Effect } from "effect"
+import type { Answer, TablesError } from "../../flow/Tables.ts"
+import { StatementRefused } from "../../model/Errors.ts"
+import { failure } from "./PostgresValue.ts"
+
+/** What this needs of the driver's session, inside a transaction and around it. */
+interface Held {
+  readonly exec: (sql: string) => Promise<unknown>
+  readonly query: (
+    sql: string,
+    parameters: [],
+    options: { readonly rowMode: "array"; readonly parsers: {} }
+  ) => Promise<{ readonly rows: Array<unknown>; readonly fields: ReadonlyArray<{ readonly name: string }> }>
+  readonly rollback: () => Promise<void>
+}
+interface Session {
+  readonly transaction: <A>(body: (held: Held) => Promise<A>) => Promise<A>
+}
+
+interface Bounds {
+  readonly rowsMax: number
+  readonly millisMax: number
+}
+
+/** Rows between two looks at the clock. */
+const fetchRowsMax = 1_000
+
+export const ask = (session: Session, sql: string, bounds: Bounds): Effect.Effect<Answer, TablesError> =>
+  Effect.gen(function* () {
+    const kind = kindOf(sql)
+    if (kind === "other") return yield* Effect.fail(refused(sql))
+    const clock = yield* Effect.clock
+    const now = () => clock.unsafeCurrentTimeMillis()
+    const body = () =>
+      session.transaction(async (held) => {
+        await held.exec("set transaction read only; set local role pg_read_all_data")
+        const answer = kind === "rows" ? await fetchAll(held, sql, bounds, now) : await answerOnce(held, sql, bounds)
+        await held.rollback()
+        return answer
+      })
+    return yield* Effect.uninterruptible(Effect.tryPromise({ try: body, catch: (cause) => failure(sql, cause) }))
+  })
+
+/** By its first word. A cursor takes `rows` only, and no statement that writes; the others answer little. */
+const kindOf = (sql: string): "rows" | "little" | "other" => {
+  const word = /^(?:\s|\(|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*([a-z]+)/i.exec(sql)?.[1]?.toLowerCase()
+  if (word === "select" || word === "with" || word === "values" || word === "table") return "rows"
+  return word === "explain" || word === "show" ? "little" : "other"
+}
+
+const refused = (sql: string): StatementRefused =>
+  new StatementRefused({
+    code: "25006",
+    statement: sql.slice(0, 200),
+    message: "Only one reading statement is answered here: select, with, values, table, explain or show",
+    hint: "Tables are written by jobs. To change one by hand, stop the daemon and open the database with a client of its own."
+  })
+
+const asText = { rowMode: "array", parsers: new Proxy({}, { get: () => (text: string) => text }) } as const
+
+type Rows = ReadonlyArray<ReadonlyArray<string | null>>
+
+const fetchAll = async (held: Held, sql: string, bounds: Bounds, now: () => number): Promise<Answer> => {
+  const deadline = now() + bounds.millisMax
+  await held.query(`declare weir_answer no scroll cursor for ${withoutEnd(sql)}`, [], asText)
+  const rows: Array<ReadonlyArray<string | null>> = []
+  let columns: ReadonlyArray<string> = []
+  for (;;) {
+    const wanted = Math.min(fetchRowsMax, bounds.rowsMax + 1 - rows.length)
+    const found = await held.query(`fetch ${wanted} from weir_answer`, [], asText)
+    columns = found.fields.map((field) => field.name)
+    for (const row of found.rows as unknown as Rows) rows.push(row)
+    if (rows.length > bounds.rowsMax) return { columns, rows: rows.slice(0, bounds.rowsMax), truncated: true }
+    if (found.rows.length < wanted) return { columns, rows, truncated: false }
+    if (now() >= deadline) return { columns, rows, truncated: true }
+  }
+}
+
+const answerOnce = async (held: Held, sql: string, bounds: Bounds): Promise<Answer> => {
+  const found = await held.query(sql, [], asText)
+  const rows = found.rows as unknown as Rows
+  return {
+    columns: found.fields.map((field) => field.name),
+    rows: rows.slice(0, bounds.rowsMax),
+    truncated: rows.length > bounds.rowsMax
+  }
+}
+
+/** Semicolons at the end are how people end a statement; the cursor's own text goes on behind it. */
+const withoutEnd = (sql: string): string => sql.replace(/[\s;]+$/, "")

@@ -1,0 +1,237 @@
+/**
+ * Rows into a table: by key, or one behind the other.
+ *
+ * The writer makes and checks the table when the job starts, prepares an epoch without touching it, and gives
+ * statements. Whoever commits puts the fence before them: exactly once, in one transaction with the checkpoint where
+ * both are in one database.
+ */
+import { Effect, type Schema } from "effect"
+import type { Refuses } from "../../flow/Flow.ts"
+import type { EpochRows, Prepared, Sink, SinkOpening, TablesWriter } from "../../flow/Sink.ts"
+import {
+  type Column,
+  type SqlValue,
+  type Statement,
+  Tables,
+  type TablesError,
+  type TablesService
+} from "../../flow/Tables.ts"
+import type { TableMismatch } from "../../model/Errors.ts"
+import * as Limits from "../../model/Limits.ts"
+import * as RowsDigest from "./RowsDigest.ts"
+import * as TableCheck from "./TableCheck.ts"
+import * as TableColumns from "./TableColumns.ts"
+import * as TableRows from "./TableRows.ts"
+
+export type SqlSinkError = TablesError | TableMismatch
+
+interface AppendOnly
+  extends Refuses<"changes", "this sink appends: put Flow.emit(onClose) before it or use Sql.upsert"> {}
+
+export interface UpsertOptions<A> {
+  /** The fields that identify a row. `[]` is a table of one row. */
+  readonly key: ReadonlyArray<keyof A & string>
+  /** A column of its own that says when the epoch was closed that wrote the row. Absent: there is none. */
+  readonly updatedAt?: string
+  /** Views over the table, as `select` statements by name: made anew at each start of the job. */
+  readonly views?: Readonly<Record<string, string>>
+}
+
+/**
+ * Keeps one row for each key: a later row replaces an earlier one, and a change without `after` removes it. Rows that
+ * a column cannot hold are set aside; the row that was there before stays.
+ */
+export const upsert = <A, I>(
+  table: string,
+  schema: Schema.Schema<A, I>,
+  options: UpsertOptions<A>
+): Sink<A, SqlSinkError, Tables> => {
+  const columns = TableColumns.make(table, schema, options.key)
+  const key = options.key.map((name) => columns.find((column) => column.field === name)!)
+  const added: ReadonlyArray<Column> =
+    options.updatedAt === undefined ? [] : [updatedAtColumn(table, columns, options.updatedAt)]
+  return {
+    name: table,
+    label: key.length === 0 ? `upsert into ${table}, one row` : `upsert into ${table} by ${options.key.join(", ")}`,
+    guarantee: "exactly once",
+    replaces: true,
+    key: options.key,
+    open: open({
+      table,
+      columns,
+      added,
+      key,
+      tableKey: key.map((column) => column.name),
+      views: options.views ?? {},
+      replaces: true
+    })
+  }
+}
+
+/**
+ * Adds every row, equal ones too. The key of a row is its record's place; columns `weir_lineage` and `weir_epoch`
+ * say which epoch wrote it.
+ */
+export const append = <A, I>(
+  table: string,
+  schema: Schema.Schema<A, I>
+): Sink<A, SqlSinkError, Tables, AppendOnly> => ({
+  name: table,
+  label: `append to ${table}`,
+  guarantee: "exactly once",
+  replaces: false,
+  key: [],
+  open: open({
+    table,
+    columns: TableColumns.make(table, schema, []),
+    added: placeColumns,
+    key: [],
+    tableKey: placeColumns.slice(0, 4).map((column) => column.name),
+    views: {},
+    replaces: false
+  })
+})
+
+// The table
+
+interface Table {
+  readonly table: string
+  readonly columns: ReadonlyArray<TableColumns.FieldColumn>
+  /** Columns behind those of the rows, filled by the sink. */
+  readonly added: ReadonlyArray<Column>
+  readonly key: ReadonlyArray<TableColumns.FieldColumn>
+  readonly tableKey: ReadonlyArray<string>
+  readonly views: Readonly<Record<string, string>>
+  readonly replaces: boolean
+}
+
+const updatedAtColumn = (table: string, columns: ReadonlyArray<Column>, name: string): Column => {
+  const column = TableColumns.snakeCase(name)
+  if (columns.some((other) => other.name === column)) {
+    throw new TypeError(`Sql: ${table} has a field for ${column}, so it cannot be the column of updatedAt`)
+  }
+  return { name: column, type: { kind: "instant", unit: "millis" }, nullable: false }
+}
+
+const placeColumns: ReadonlyArray<Column> = [
+  { name: "weir_source", type: { kind: "text" }, nullable: false },
+  { name: "weir_partition", type: { kind: "integer" }, nullable: false },
+  { name: "weir_offset", type: { kind: "int64" }, nullable: false },
+  { name: "weir_row", type: { kind: "integer" }, nullable: false },
+  { name: "weir_lineage", type: { kind: "integer" }, nullable: false },
+  { name: "weir_epoch", type: { kind: "int64" }, nullable: false }
+]
+
+// The writer
+
+const open =
+  (table: Table) =>
+  (opening: SinkOpening): Effect.Effect<TablesWriter, SqlSinkError, Tables> =>
+    Effect.gen(function* () {
+      const tables = yield* Tables
+      yield* TableCheck.make(tables, {
+        table: table.table,
+        columns: [...table.columns, ...table.added],
+        key: table.tableKey,
+        views: table.views
+      })
+      return writer(table, opening, tables)
+    })
+
+/** What a prepared epoch will write. */
+interface Ready {
+  readonly prepared: Prepared
+  readonly written: ReadonlyArray<ReadonlyArray<SqlValue>>
+  readonly removed: ReadonlyArray<ReadonlyArray<SqlValue>>
+  readonly removedRows: number
+}
+
+const writer = (table: Table, opening: SinkOpening, tables: TablesService): TablesWriter => {
+  const ready = new Map<number, Ready>()
+  return {
+    _tag: "TablesWriter",
+    tables,
+    prepare: (rows) =>
+      Effect.sync(() => {
+        const made = prepare(table, opening, rows)
+        ready.set(made.prepared.epoch, made)
+        return made.prepared
+      }),
+    statements: ({ epoch }) => {
+      const made = ready.get(epoch)
+      return made === undefined ? [] : statements(table, tables, made)
+    },
+    committed: ({ epoch }) => void ready.delete(epoch)
+  }
+}
+
+const prepare = (table: Table, opening: SinkOpening, { barrier, batches }: EpochRows): Ready => {
+  const rows = TableRows.make(batches, { ...table, sink: opening.sink })
+  const size = rows.written.columns[0]!.length
+  const removedRows = table.key.length === 0 ? Number(rows.removed.rows > 0) : rows.removed.rows
+  const added = table.replaces
+    ? table.added.map(() => new Array<SqlValue>(size).fill(barrier.closedAt))
+    : placeValues(rows.written.places, opening.lineage, barrier.epoch)
+  const digest = RowsDigest.make()
+  RowsDigest.addColumns(digest, rows.written.columns)
+  RowsDigest.addColumns(digest, rows.removed.columns)
+  RowsDigest.add(digest, removedRows)
+  const prepared: Prepared = {
+    epoch: barrier.epoch,
+    rows: size + removedRows,
+    bytes: bytesOf(rows.written.columns) + bytesOf(rows.removed.columns),
+    digest: RowsDigest.format(digest),
+    invalid: rows.invalid
+  }
+  return { prepared, written: [...rows.written.columns, ...added], removed: rows.removed.columns, removedRows }
+}
+
+const placeValues = (
+  places: ReadonlyArray<TableRows.Place>,
+  lineage: number,
+  epoch: number
+): ReadonlyArray<ReadonlyArray<SqlValue>> => [
+  places.map((place) => place.origin),
+  places.map((place) => place.partition),
+  places.map((place) => place.offset),
+  places.map((place) => place.row),
+  places.map(() => lineage),
+  places.map(() => epoch)
+]
+
+/** About as many as the wire carries: 8 and a length for what has no length of its own. */
+const bytesOf = (columns: ReadonlyArray<ReadonlyArray<SqlValue>>): number => {
+  let bytes = 0
+  for (const values of columns) {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]!
+      bytes += typeof value === "string" || value instanceof Uint8Array ? value.length + 4 : 12
+    }
+  }
+  return bytes
+}
+
+const statements = (table: Table, tables: TablesService, ready: Ready): ReadonlyArray<Statement> => {
+  const { dialect } = tables
+  const size = ready.written[0]!.length
+  // A table of one row has no key to conflict on: the row is replaced whole.
+  const empties = table.replaces && table.key.length === 0 && size + ready.removedRows > 0
+  const made: Array<Statement> = empties ? [dialect.remove(table.table, [], [])] : []
+  if (!empties) {
+    for (const part of chunks(ready.removed, ready.removedRows)) made.push(dialect.remove(table.table, table.key, part))
+  }
+  const columns = [...table.columns, ...table.added]
+  const key = table.replaces ? table.tableKey : []
+  for (const part of chunks(ready.written, size)) made.push(dialect.upsert(table.table, columns, key, part))
+  return made
+}
+
+const chunks = (
+  columns: ReadonlyArray<ReadonlyArray<SqlValue>>,
+  size: number
+): ReadonlyArray<ReadonlyArray<ReadonlyArray<SqlValue>>> => {
+  const parts = Math.ceil(size / Limits.statementRowsMax)
+  return Array.from({ length: parts }, (_, i) =>
+    columns.map((values) => values.slice(i * Limits.statementRowsMax, (i + 1) * Limits.statementRowsMax))
+  )
+}

@@ -1,0 +1,124 @@
+/** Makes a table and its views where they are missing, and compares a table that is there with what a sink writes. */
+import { Effect } from "effect"
+import type { Column, Dialect, FoundTable, TablesError, TablesService } from "../../flow/Tables.ts"
+import { TableMismatch } from "../../model/Errors.ts"
+
+export interface WantedTable {
+  readonly table: string
+  readonly columns: ReadonlyArray<Column>
+  /** Columns of the primary key; empty: any will do, or none. */
+  readonly key: ReadonlyArray<string>
+  readonly views: Readonly<Record<string, string>>
+}
+
+/** Columns of a person's own may be there too, if they may be null. */
+export const make = (tables: TablesService, wanted: WantedTable): Effect.Effect<void, TablesError | TableMismatch> =>
+  Effect.gen(function* () {
+    const { dialect } = tables
+    let found = yield* tables.describe(wanted.table)
+    if (found === null) {
+      yield* run(tables, [dialect.createTable(wanted.table, wanted.columns, wanted.key)])
+      found = yield* tables.describe(wanted.table)
+    }
+    const mismatch = found === null ? null : compare(dialect, wanted, found)
+    if (mismatch !== null) return yield* Effect.fail(mismatch)
+    const views = Object.entries(wanted.views)
+    yield* run(
+      tables,
+      views.map(([name, sql]) => ({ sql: `create or replace view ${dialect.quote(name)} as ${sql}`, parameters: [] }))
+    )
+  })
+
+const run = (
+  tables: TablesService,
+  statements: Parameters<TablesService["transaction"]>[0]
+): Effect.Effect<void, TablesError> =>
+  statements.length === 0
+    ? Effect.void
+    : Effect.asVoid(Effect.catchTag(tables.transaction(statements), "RowsUnexpected", Effect.die))
+
+// Comparison
+
+interface Difference {
+  readonly wanted: string
+  readonly found: string
+  /** SQL that mends it. */
+  readonly mend: string
+}
+
+const compare = (dialect: Dialect, wanted: WantedTable, found: FoundTable): TableMismatch | null => {
+  const alter = `alter table ${dialect.quote(wanted.table)}`
+  const differences = [
+    ...wanted.columns.flatMap((column) => columnDifference(dialect, alter, column, found)),
+    ...extraColumns(dialect, alter, wanted, found),
+    ...keyDifference(dialect, alter, wanted, found)
+  ]
+  if (differences.length === 0) return null
+  const said = (side: "wanted" | "found"): string => differences.map((difference) => difference[side]).join(", ")
+  return new TableMismatch({
+    table: wanted.table,
+    wanted: said("wanted"),
+    found: said("found"),
+    message: `Table ${wanted.table} cannot hold the rows of this job: ${differences
+      .map((difference) => `wanted ${difference.wanted}, found ${difference.found}`)
+      .join("; ")}`,
+    hint: `Mend it with: ${differences.map((difference) => difference.mend).join("; ")}. Or let the job make a table of another name.`
+  })
+}
+
+const spelled = (name: string, type: string, nullable: boolean): string =>
+  `${name} ${type}${nullable ? "" : " not null"}`
+
+const columnDifference = (
+  dialect: Dialect,
+  alter: string,
+  column: Column,
+  found: FoundTable
+): ReadonlyArray<Difference> => {
+  const type = dialect.foundName(column.type)
+  const wanted = spelled(column.name, type, column.nullable)
+  const name = dialect.quote(column.name)
+  const there = found.columns.find((other) => other.name === column.name)
+  if (there === undefined) {
+    const mend = `${alter} add column ${name} ${dialect.typeName(column.type)}${column.nullable ? "" : " not null"}`
+    return [{ wanted, found: `no column ${column.name}`, mend }]
+  }
+  const mend: Array<string> = []
+  if (there.type !== type) mend.push(`${alter} alter column ${name} type ${dialect.typeName(column.type)}`)
+  if (there.nullable !== column.nullable) {
+    mend.push(`${alter} alter column ${name} ${column.nullable ? "drop" : "set"} not null`)
+  }
+  if (mend.length === 0) return []
+  return [{ wanted, found: spelled(there.name, there.type, there.nullable), mend: mend.join("; ") }]
+}
+
+const extraColumns = (
+  dialect: Dialect,
+  alter: string,
+  wanted: WantedTable,
+  found: FoundTable
+): ReadonlyArray<Difference> =>
+  found.columns
+    .filter((column) => !column.nullable && !wanted.columns.some((other) => other.name === column.name))
+    .map((column) => ({
+      wanted: `no column ${column.name}, or one that may be null`,
+      found: spelled(column.name, column.type, false),
+      mend: `${alter} alter column ${dialect.quote(column.name)} drop not null`
+    }))
+
+const keyDifference = (
+  dialect: Dialect,
+  alter: string,
+  wanted: WantedTable,
+  found: FoundTable
+): ReadonlyArray<Difference> => {
+  const key = wanted.key
+  const same = key.length === found.primaryKey.length && key.every((name) => found.primaryKey.includes(name))
+  if (same || (key.length === 0 && found.primaryKey.length === 0)) return []
+  const text = (names: ReadonlyArray<string>): string =>
+    names.length === 0 ? "no primary key" : `primary key (${names.join(", ")})`
+  const add = `${alter} add primary key (${key.map(dialect.quote).join(", ")})`
+  return [
+    { wanted: text(key), found: text(found.primaryKey), mend: key.length === 0 ? `${alter} drop its primary key` : add }
+  ]
+}

@@ -1,0 +1,284 @@
+/**
+ * The rows of one epoch on their way into a table: gathered from batches, compacted to one for each key, in the order
+ * of keys, checked and encoded column by column.
+ */
+import type { SqlValue } from "../../flow/Tables.ts"
+import { formatDecimal } from "../../model/Columns.ts"
+import type { Change, Invalid } from "../../model/Event.ts"
+import type { Batch } from "../../model/Message.ts"
+import { formatInstant, isEventTime } from "../../model/Time.ts"
+import * as RowOrder from "./RowOrder.ts"
+import type { FieldColumn } from "./TableColumns.ts"
+
+type Row = Readonly<Record<string, unknown>>
+
+/** Rows as they came, each with its place: value `indexes[i]` of batch `batches[i]`. */
+interface Gathered {
+  readonly rows: Array<Row>
+  /** 0: written; 1: removed; plus 2 where the epoch began without the row. */
+  readonly kinds: Array<number>
+  readonly batches: Array<number>
+  readonly indexes: Array<number>
+}
+
+const removed = 1
+const unknownBefore = 2
+
+/** Where rows stand: what the key of an append table is made of, and what a dead letter says. */
+export interface Place {
+  readonly origin: string
+  readonly partition: number
+  readonly offset: number
+  readonly row: number
+}
+
+/** Encoded rows: one array of values for each column. */
+export interface EncodedRows {
+  readonly rows: number
+  readonly columns: ReadonlyArray<ReadonlyArray<SqlValue>>
+  /** Of an append table only. */
+  readonly places: ReadonlyArray<Place>
+}
+
+export interface TableRows {
+  readonly written: EncodedRows
+  /** The key columns of the rows to be removed. */
+  readonly removed: EncodedRows
+  readonly invalid: ReadonlyArray<Invalid>
+}
+
+/** What a table wants of its rows. */
+export interface TableRowsOptions {
+  readonly table: string
+  readonly sink: string
+  readonly columns: ReadonlyArray<FieldColumn>
+  readonly key: ReadonlyArray<FieldColumn>
+  /** One row for each key; else every row, by its place. */
+  readonly replaces: boolean
+}
+
+export const make = (batches: ReadonlyArray<Batch>, options: TableRowsOptions): TableRows => {
+  const gathered = gather(batches, options)
+  const chosen = options.replaces ? compact(gathered, options.key) : ordered(gathered, batches)
+  const invalid: Array<Invalid> = []
+  return {
+    written: encode(gathered, chosen.written, options.columns, batches, options, invalid),
+    removed: encode(gathered, chosen.removed, options.key, batches, options, invalid),
+    invalid
+  }
+}
+
+// Gathering
+
+/**
+ * A change has none of the row's own fields, except by name: so a field that is always there tells a row from a
+ * change. Where there is none, a change is what has no other properties than a change has.
+ */
+const changeTest = (columns: ReadonlyArray<FieldColumn>): ((value: Row) => boolean) => {
+  const witness = columns.find((column) => !column.nullable && !changeNames.includes(column.field))?.field
+  if (witness !== undefined) return (value) => !(witness in value)
+  return (value) =>
+    ("before" in value || "after" in value) && Object.keys(value).every((name) => changeNames.includes(name))
+}
+
+const changeNames: ReadonlyArray<string> = ["key", "before", "after"]
+
+const gather = (batches: ReadonlyArray<Batch>, options: TableRowsOptions): Gathered => {
+  const gathered: Gathered = { rows: [], kinds: [], batches: [], indexes: [] }
+  const isChange = changeTest(options.columns)
+  for (let b = 0; b < batches.length; b++) {
+    const values = batches[b]!.values as ReadonlyArray<Row>
+    if (values.length === 0) continue
+    const changes = options.replaces && isChange(values[0]!)
+    for (let i = 0; i < values.length; i++) {
+      if (changes) putChange(gathered, values[i]! as unknown as Change<unknown, Row>, options.key, b, i)
+      else put(gathered, values[i]!, 0, b, i)
+    }
+  }
+  return gathered
+}
+
+const put = (gathered: Gathered, row: Row, kind: number, batch: number, index: number): void => {
+  gathered.rows.push(row)
+  gathered.kinds.push(kind)
+  gathered.batches.push(batch)
+  gathered.indexes.push(index)
+}
+
+const putChange = (
+  gathered: Gathered,
+  change: Change<unknown, Row>,
+  key: ReadonlyArray<FieldColumn>,
+  batch: number,
+  index: number
+): void => {
+  const { after, before } = change
+  const isNew = before === undefined ? unknownBefore : 0
+  if (after === undefined) {
+    if (before !== undefined) put(gathered, before, removed, batch, index)
+    return
+  }
+  // A step between may have made another key of the row: what was written under the old one goes.
+  const moved = before !== undefined && !sameKey(before, after, key)
+  if (moved) put(gathered, before, removed, batch, index)
+  put(gathered, after, moved ? unknownBefore : isNew, batch, index)
+}
+
+const sameKey = (left: Row, right: Row, key: ReadonlyArray<FieldColumn>): boolean => {
+  for (let c = 0; c < key.length; c++) {
+    const field = key[c]!.field
+    if (left[field] !== right[field]) return false
+  }
+  return true
+}
+
+// Choosing
+
+interface Chosen {
+  readonly written: ReadonlyArray<number>
+  readonly removed: ReadonlyArray<number>
+}
+
+/** The last of each key; nothing where a row came and went within the epoch. */
+const compact = (gathered: Gathered, key: ReadonlyArray<FieldColumn>): Chosen => {
+  const count = gathered.rows.length
+  const order = RowOrder.make(
+    count,
+    key.map((column) => valuesOf(gathered.rows, column.field))
+  )
+  const written: Array<number> = []
+  const gone: Array<number> = []
+  for (let start = 0, end = 1; start < count; start = end, end++) {
+    const first = order.indexes[start]!
+    while (end < count && order.same(first, order.indexes[end]!)) end++
+    const last = order.indexes[end - 1]!
+    if ((gathered.kinds[last]! & removed) === 0) written.push(last)
+    else if ((gathered.kinds[first]! & unknownBefore) === 0) gone.push(last)
+  }
+  return { written, removed: gone }
+}
+
+const valuesOf = (rows: ReadonlyArray<Row>, field: string): ReadonlyArray<unknown> => {
+  const values: Array<unknown> = []
+  for (let i = 0; i < rows.length; i++) values.push(rows[i]![field])
+  return values
+}
+
+/** All rows, in the order of their places. */
+const ordered = (gathered: Gathered, batches: ReadonlyArray<Batch>): Chosen => {
+  const places = gathered.rows.map((_, i) => placeOf(gathered, batches, i))
+  const order = RowOrder.make(places.length, [
+    places.map((place) => place.origin),
+    places.map((place) => place.partition),
+    places.map((place) => place.offset),
+    places.map((place) => place.row)
+  ])
+  return { written: Array.from(order.indexes), removed: [] }
+}
+
+const placeOf = (gathered: Gathered, batches: ReadonlyArray<Batch>, i: number): Place => {
+  const batch = batches[gathered.batches[i]!]!
+  const index = gathered.indexes[i]!
+  return {
+    origin: batch.origin,
+    partition: batch.partition,
+    offset: batch.offsets[index]!,
+    row: batch.rows === null ? 0 : batch.rows[index]!
+  }
+}
+
+// Encoding
+
+const encode = (
+  gathered: Gathered,
+  chosen: ReadonlyArray<number>,
+  columns: ReadonlyArray<FieldColumn>,
+  batches: ReadonlyArray<Batch>,
+  options: TableRowsOptions,
+  invalid: Array<Invalid>
+): EncodedRows => {
+  const refusals = new Map<number, FieldColumn>()
+  let encoded = columns.map((column) => encodeColumn(gathered.rows, chosen, column, refusals))
+  let left = chosen
+  if (refusals.size > 0) {
+    const isLeft = (_: unknown, i: number): boolean => !refusals.has(i)
+    encoded = encoded.map((values) => values.filter(isLeft))
+    left = chosen.filter(isLeft)
+    for (const i of Array.from(refusals.keys()).sort((one, other) => one - other)) {
+      invalid.push(refusal(gathered, batches, chosen[i]!, refusals.get(i)!, options))
+    }
+  }
+  return {
+    rows: left.length,
+    columns: encoded,
+    places: options.replaces ? [] : left.map((i) => placeOf(gathered, batches, i))
+  }
+}
+
+const encodeColumn = (
+  rows: ReadonlyArray<Row>,
+  chosen: ReadonlyArray<number>,
+  column: FieldColumn,
+  refusals: Map<number, FieldColumn>
+): Array<SqlValue> => {
+  const { encode, field, nullable } = column
+  const values: Array<SqlValue> = []
+  for (let i = 0; i < chosen.length; i++) {
+    const value = rows[chosen[i]!]![field]
+    const encoded = value === null || value === undefined ? (nullable ? null : undefined) : encode(value)
+    if (encoded === undefined && !refusals.has(i)) refusals.set(i, column)
+    values.push(encoded === undefined ? null : encoded)
+  }
+  return values
+}
+
+// Refusing
+
+const refusal = (
+  gathered: Gathered,
+  batches: ReadonlyArray<Batch>,
+  i: number,
+  column: FieldColumn,
+  options: TableRowsOptions
+): Invalid => {
+  const row = gathered.rows[i]!
+  const place = placeOf(gathered, batches, i)
+  const type =
+    column.type.kind === "decimal" ? `decimal(${column.type.precision}, ${column.type.scale})` : column.type.kind
+  return {
+    event: {
+      key: null,
+      value: new TextEncoder().encode(rowText(row, options.columns)),
+      partition: place.partition,
+      offset: place.offset,
+      timestamp: batches[gathered.batches[i]!]!.openedAt
+    },
+    step: options.sink,
+    reason: "refused row",
+    cause: `Column ${column.name} (${type}${column.nullable ? "" : ", not null"}) of ${options.table} cannot hold ${shown(row[column.field], column)}`
+  }
+}
+
+/** The row as JSON, as far as it can be said: decimals and instants as text, the rest by its own spelling. */
+const rowText = (row: Row, columns: ReadonlyArray<FieldColumn>): string => {
+  const fields = Object.fromEntries(columns.map((column) => [column.field, said(row[column.field], column)]))
+  return JSON.stringify(fields, (_, value: unknown) => {
+    if (typeof value === "bigint") return String(value)
+    if (typeof value === "number" && !Number.isFinite(value)) return String(value)
+    return value instanceof Uint8Array ? Array.from(value) : value
+  })
+}
+
+const said = (value: unknown, column: FieldColumn): unknown => {
+  if (column.type.kind === "decimal" && typeof value === "bigint") return formatDecimal(value, column.type.scale)
+  return column.type.kind === "instant" && typeof value === "number" && isEventTime(value)
+    ? formatInstant(value)
+    : value
+}
+
+/** A value in a message: short, and on one line. */
+const shown = (value: unknown, column: FieldColumn): string => {
+  if (value === null || value === undefined) return "null"
+  const text = typeof value === "string" ? JSON.stringify(value) : rowText({ [column.field]: value }, [column])
+  return text.length <= 80 ? text : `${text.slice(0, 80)}…`
+}
