@@ -1,0 +1,176 @@
+/**
+ * The checkpoint store in memory: for tests, and for jobs that need not survive their process. Who opens the same
+ * store again after a restart finds what was there.
+ */
+import { Effect, Layer } from "effect"
+import { Defect, type Fenced, type RowsUnexpected } from "../model/Errors.ts"
+import * as Limits from "../model/Limits.ts"
+import type { StatePart } from "../operator/Operator.ts"
+import type { Manifest } from "./Checkpoint.ts"
+import {
+  CheckpointStore,
+  type CheckpointStoreService,
+  type Claim,
+  type EpochCommit,
+  type JobRecord
+} from "./CheckpointStore.ts"
+import {
+  collectable,
+  corrupted,
+  doesNotFollow,
+  epochsOf,
+  lowestOffsets,
+  outOfTurn,
+  overtaken,
+  partNamed,
+  type Sealed,
+  seal,
+  unsealIntent,
+  unsealManifest
+} from "./Encoding.ts"
+
+interface Job {
+  jobId: string
+  lineage: number
+  generation: number
+  floor: number
+  intended: number
+  committed: number
+  readonly manifests: Map<number, Sealed>
+  readonly intents: Map<number, Sealed>
+  readonly parts: Map<string, StatePart>
+  readonly progress: Map<number, string>
+}
+
+/** A store of its own, empty. */
+export const make: Effect.Effect<CheckpointStoreService> = Effect.sync(() => {
+  const jobs = new Map<string, Job>()
+  return {
+    tables: null,
+    label: "memory",
+    claim: (job, jobId) => Effect.sync(() => claim(jobs, job, jobId)),
+    writeIntent: (owner, intent) =>
+      Effect.suspend((): Effect.Effect<void, Fenced | Defect> => {
+        const job = jobs.get(owner.job)
+        if (!owns(owner, job)) return Effect.fail(overtaken(owner, job))
+        const sealed = seal(intent)
+        const there = job.intents.get(intent.epoch)
+        if (there?.body === sealed.body) return Effect.void
+        if (intent.epoch !== job.intended + 1) return Effect.fail(outOfTurn(intent, there !== undefined))
+        job.intents.set(intent.epoch, sealed)
+        job.intended = intent.epoch
+        return Effect.void
+      }),
+    commit: (owner, epoch) => Effect.suspend(() => commit(jobs.get(owner.job), owner, epoch)),
+    readState: (manifest) => Effect.suspend(() => readState(jobs.get(manifest.job), manifest)),
+    lookUp: (job) => Effect.sync(() => record(job, jobs.get(job))),
+    list: Effect.sync(() =>
+      [...jobs].flatMap(([name, job]) => record(name, job) ?? []).sort((a, b) => (a.job < b.job ? -1 : 1))
+    ),
+    progress: (job, last) =>
+      Effect.sync(() => (last < 1 ? [] : [...(jobs.get(job)?.progress.values() ?? [])].slice(-last))),
+    neededOffsets: Effect.sync(() => lowestOffsets([...jobs.values()].flatMap(manifestsOf))),
+    reset: (job, epochsSeen) => Effect.sync(() => reset(jobs, job, epochsSeen))
+  }
+})
+
+export const layer: Layer.Layer<CheckpointStore> = Layer.effect(CheckpointStore, make)
+
+const jobOf = (jobs: Map<string, Job>, name: string): Job => {
+  const found = jobs.get(name)
+  if (found !== undefined) return found
+  const numbers = { lineage: 1, generation: 0, floor: 0, intended: 0, committed: 0 }
+  const maps = { manifests: new Map(), intents: new Map(), parts: new Map(), progress: new Map() }
+  const job: Job = { jobId: "", ...numbers, ...maps }
+  jobs.set(name, job)
+  return job
+}
+
+const claim = (jobs: Map<string, Job>, name: string, jobId: string): Claim => {
+  const job = jobOf(jobs, name)
+  job.jobId ||= jobId
+  job.generation++
+  return { ...record(name, job)!, epochFloor: job.floor }
+}
+
+const owns = (owner: Claim, job: Job | undefined): job is Job =>
+  job !== undefined && job.lineage === owner.lineage && job.generation === owner.generation
+
+const commit = (
+  job: Job | undefined,
+  owner: Claim,
+  { manifest, progress, state, statements }: EpochCommit
+): Effect.Effect<void, Fenced | RowsUnexpected> => {
+  if (!owns(owner, job)) return Effect.fail(overtaken(owner, job))
+  if (statements.length > 0)
+    return Effect.die(new Defect({ message: "a store without tables was given statements", hint: "report it" }))
+  const sealed = seal(manifest)
+  if (job.manifests.get(manifest.epoch)?.body === sealed.body) return Effect.void
+  if (manifest.epoch !== job.committed + 1) return Effect.fail(doesNotFollow(manifest, job.committed))
+  for (const { step, parts } of state) {
+    for (const part of parts) job.parts.set(placeOf(step, part.keyGroup, manifest.epoch), part)
+  }
+  job.manifests.set(manifest.epoch, sealed)
+  job.progress.set(manifest.epoch, progress)
+  job.committed = manifest.epoch
+  collect(job)
+  return Effect.void
+}
+
+const placeOf = (step: string, keyGroup: number, epoch: number): string => `${epoch} ${keyGroup} ${step}`
+
+const collect = (job: Job): void => {
+  const all = manifestsOf(job)
+  const oldest = all.at(-Limits.manifestsKept) ?? all[0]!
+  for (const leaving of all.slice(0, -Limits.manifestsKept)) {
+    for (const { step, keyGroup, epoch } of collectable(leaving, oldest))
+      job.parts.delete(placeOf(step, keyGroup, epoch))
+    job.manifests.delete(leaving.epoch)
+  }
+  for (const epoch of job.intents.keys()) if (epoch < oldest.epoch) job.intents.delete(epoch)
+  for (const epoch of job.progress.keys()) if (epoch <= job.committed - Limits.progressKept) job.progress.delete(epoch)
+}
+
+const manifestsOf = (job: Job): ReadonlyArray<Manifest> =>
+  [...job.manifests.values()].map(unsealManifest).filter((manifest) => manifest !== null)
+
+const record = (name: string, job: Job | undefined): JobRecord | null => {
+  if (job === undefined || job.jobId === "") return null
+  const manifest = manifestsOf(job).at(-1) ?? null
+  const intents = [...job.intents.values()]
+    .map(unsealIntent)
+    .filter((intent) => intent !== null)
+    .filter((intent) => intent.epoch > (manifest?.epoch ?? 0))
+  return { job: name, jobId: job.jobId, lineage: job.lineage, generation: job.generation, manifest, intents }
+}
+
+const readState = (job: Job | undefined, manifest: Manifest) => {
+  const steps = new Map<string, Array<StatePart>>()
+  for (const handle of manifest.state) {
+    const parts = steps.get(handle.step) ?? []
+    steps.set(handle.step, parts)
+    for (const epoch of epochsOf(handle)) {
+      const part = job?.parts.get(placeOf(handle.step, handle.keyGroup, epoch))
+      if (job?.lineage !== manifest.lineage || part === undefined) {
+        const older = (job?.manifests.size ?? 1) - 1
+        return Effect.fail(corrupted(manifest.job, epoch, { what: partNamed(handle), how: "is missing", older }))
+      }
+      parts.push(part)
+    }
+  }
+  return Effect.succeed([...steps].map(([step, parts]) => ({ step, parts })))
+}
+
+const reset = (jobs: Map<string, Job>, name: string, epochsSeen: number) => {
+  const job = jobOf(jobs, name)
+  const floor = Math.max(epochsSeen, job.floor, job.intended, job.committed)
+  job.lineage++
+  job.generation++
+  job.floor = floor
+  job.intended = floor
+  job.committed = floor
+  job.manifests.clear()
+  job.intents.clear()
+  job.parts.clear()
+  return { lineage: job.lineage, epochFloor: floor }
+}
