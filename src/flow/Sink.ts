@@ -53,6 +53,8 @@ export interface Sink<in A, out E, out R, out Takes = unknown> {
   readonly key: ReadonlyArray<string>
   /** Called once at each start of the job, after the checkpoint is claimed and before any row. */
   readonly open: (opening: SinkOpening) => Effect.Effect<SinkWriter, E, R | Scope.Scope>
+  /** Removes every row that it holds, for a job that begins anew; `null`: it cannot. Called while the job does not run. */
+  readonly clear: Effect.Effect<void, E, R> | null
   /** Types only. */
   readonly write?: (row: A) => void
   readonly takes?: Takes

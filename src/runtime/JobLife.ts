@@ -209,7 +209,10 @@ const openSink = (job: string, planned: Plan.PlannedSink, claim: Claim) =>
       position: claim.manifest?.sinks.find((mark) => mark.sink === planned.id)?.position ?? null
     }
     const writer: SinkWriter = yield* planned.sink.open(opening) as Effect.Effect<SinkWriter, LifeError, Scope.Scope>
-    if (writer._tag === "TablesWriter") yield* Fence.open(writer.tables, opening)
+    if (writer._tag === "TablesWriter") {
+      yield* Fence.ensureTable(writer.tables)
+      yield* Fence.open(writer.tables, opening)
+    }
     return writer
   })
 

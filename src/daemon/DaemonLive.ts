@@ -1,0 +1,238 @@
+/**
+ * The daemon: jobs by name, each started, watched and stopped by itself. A failing job never takes another one down.
+ */
+import { Effect, Either, Exit, Layer, PubSub, Scope, Stream } from "effect"
+import { CheckpointStore, type CheckpointStoreService, type JobRecord } from "../checkpoint/CheckpointStore.ts"
+import * as Fence from "../checkpoint/Fence.ts"
+import type { Configured, Job } from "../flow/Job.ts"
+import { Tables, type TablesService } from "../flow/Tables.ts"
+import { type TopicDescription, Topics, type TopicsService } from "../flow/Topics.ts"
+import type { AnySink } from "../flow/Topology.ts"
+import { type Explained, InvalidJob, UnknownJob } from "../model/Errors.ts"
+import * as Limits from "../model/Limits.ts"
+import type { EpochProgress, JobEvent, JobStatus } from "../observe/Progress.ts"
+import * as Runner from "../runtime/Runner.ts"
+import { Daemon, type DaemonService, type DeadLetter } from "./Daemon.ts"
+
+type Failure = Explained & Error
+
+/** A job that was started, and what stops it. */
+interface Started {
+  readonly running: Runner.RunningJob
+  readonly scope: Scope.CloseableScope
+  readonly configured: Configured
+}
+
+/** Hosts these jobs; nothing runs until it is started. Closing the layer drains and stops what runs. */
+export const layer = (jobs: ReadonlyArray<Job>): Layer.Layer<Daemon, never, CheckpointStore | Tables | Topics> =>
+  Layer.scoped(
+    Daemon,
+    Effect.gen(function* () {
+      const store = yield* CheckpointStore
+      const tables = yield* Tables
+      const topics = yield* Topics
+      const context = yield* Effect.context<CheckpointStore | Tables | Topics>()
+      const events = yield* PubSub.sliding<JobEvent>(Limits.eventsWaitingMax)
+      const started = new Map<string, Started>()
+      yield* Effect.addFinalizer(() =>
+        Effect.forEach(started.values(), close, { concurrency: "unbounded", discard: true })
+      )
+
+      const start = (name: string, options: Runner.RunOptions): Effect.Effect<JobStatus, Failure> =>
+        Effect.gen(function* () {
+          const job = yield* find(jobs, name)
+          const earlier = started.get(name)
+          if (earlier !== undefined && isLive(yield* earlier.running.status))
+            return yield* refuse(name, "runs already", `Stop it first: \`weir stop ${name}\`.`)
+          if (earlier !== undefined) yield* close(earlier)
+          const configured = yield* configure(job, options.set ?? {})
+          const scope = yield* Scope.make()
+          const running = yield* Runner.start(job as Job<Failure, Tables | Topics>, options, (event) => PubSub.publish(events, event)).pipe(
+            Effect.provide(context),
+            Scope.extend(scope),
+            Effect.onError(() => Scope.close(scope, Exit.void))
+          )
+          started.set(name, { running, scope, configured })
+          return yield* running.status
+        })
+      const running = (name: string): Effect.Effect<Started, Failure> =>
+        Effect.flatMap(find(jobs, name), () => {
+          const found = started.get(name)
+          return found === undefined
+            ? refuse(name, "does not run", `Start it: \`weir start ${name}\`.`)
+            : Effect.succeed(found)
+        })
+      const status = (name: string): Effect.Effect<JobStatus, Failure> => {
+        const found = started.get(name)
+        return found === undefined
+          ? Effect.map(store.lookUp(name), (record) => idleStatus(name, record))
+          : found.running.status
+      }
+      const stop = (name: string): Effect.Effect<JobStatus, Failure> =>
+        Effect.gen(function* () {
+          const { running: job } = yield* running(name)
+          if (!isLive(yield* job.status))
+            return yield* refuse(name, "does not run", `Start it: \`weir start ${name}\`.`)
+          yield* job.stop
+          return yield* job.status
+        })
+
+      return {
+        jobs,
+        start,
+        stop,
+        statuses: Effect.forEach(jobs, (job) =>
+          Effect.orElseSucceed(status(job.name), () => idleStatus(job.name, null))
+        ),
+        detail: (name) =>
+          Effect.gen(function* () {
+            const job = yield* find(jobs, name)
+            const found = started.get(name)
+            const { settings, topology } = found?.configured ?? (yield* configure(job, {}))
+            return {
+              status: yield* status(name),
+              topology,
+              settings,
+              figures: found === undefined ? [] : yield* found.running.nodes
+            }
+          }),
+        progress: (name, last) =>
+          Effect.gen(function* () {
+            yield* find(jobs, name)
+            const live = started.get(name) === undefined ? [] : yield* started.get(name)!.running.progress(last)
+            if (live.length >= last) return live
+            const kept = yield* keptProgress(store, name, last)
+            return [...kept.filter((report) => live.every((other) => other.runId !== report.runId)), ...live].slice(
+              -last
+            )
+          }),
+        deadLetters: (name, last) => Effect.flatMap(find(jobs, name), (job) => deadLetters(job, topics, last)),
+        reset: (name, options) =>
+          Effect.gen(function* () {
+            const job = yield* find(jobs, name)
+            if (isLive(yield* status(name))) return yield* refuse(name, "runs", `Stop it first: \`weir stop ${name}\`.`)
+            return yield* reset(job, store, tables, options).pipe(Effect.provide(context))
+          }),
+        ended: (name) => Effect.flatMap(running(name), (job) => job.running.ended),
+        events: Stream.fromPubSub(events)
+      } satisfies DaemonService
+    })
+  )
+
+/** Drains a job and lets its resources go. */
+const close = ({ running, scope }: Started): Effect.Effect<void> =>
+  Effect.zipRight(running.stop, Scope.close(scope, Exit.void))
+
+const isLive = (status: JobStatus): boolean =>
+  status.runId !== null && status.state !== "stopped" && status.state !== "finished" && status.state !== "failed"
+
+const find = (jobs: ReadonlyArray<Job>, name: string): Effect.Effect<Job, UnknownJob> => {
+  const job = jobs.find((job) => job.name === name)
+  return job === undefined
+    ? new UnknownJob({
+        job: name,
+        message: `There is no job '${name}'`,
+        hint: `The jobs are: ${jobs.map((job) => job.name).join(", ") || "none"}.`
+      })
+    : Effect.succeed(job)
+}
+
+const refuse = (job: string, why: string, hint: string): Effect.Effect<never, InvalidJob> =>
+  new InvalidJob({ job, message: `Job ${job} ${why}`, hint })
+
+const configure = (job: Job, set: Readonly<Record<string, string>>): Effect.Effect<Configured, Failure> =>
+  Either.match(job.configure(set), { onLeft: Effect.fail, onRight: Effect.succeed })
+
+/** A job that does not run: what its last checkpoint says. */
+const idleStatus = (job: string, record: JobRecord | null): JobStatus => ({
+  job,
+  state: "stopped",
+  reason: null,
+  runId: null,
+  jobId: record?.jobId ?? null,
+  epoch: record?.manifest?.epoch ?? 0,
+  checkpointAt: record?.manifest?.closedAt || null,
+  rowsIn: record?.manifest?.totals.recordsIn ?? 0,
+  rowsOut: record?.manifest?.totals.rowsOut ?? 0,
+  lag: 0,
+  restarts: 0,
+  late: record?.manifest?.totals.late ?? 0,
+  deadLetters: record?.manifest?.totals.deadLetters ?? 0
+})
+
+const keptProgress = (
+  store: CheckpointStoreService,
+  job: string,
+  last: number
+): Effect.Effect<ReadonlyArray<EpochProgress>, Failure> =>
+  Effect.map(store.progress(job, last), (reports) =>
+    reports.filter((report) => report !== "").map((report) => JSON.parse(report) as EpochProgress)
+  )
+
+/** The newest dead letters of every topic that the job sets records aside to, oldest first. */
+const deadLetters = (
+  job: Job,
+  topics: TopicsService,
+  last: number
+): Effect.Effect<ReadonlyArray<DeadLetter>, Failure> =>
+  Effect.gen(function* () {
+    const { topology } = yield* configure(job, {})
+    const names = new Set(
+      topology.nodes.flatMap(({ spec }) => (spec.kind === "decode" && spec.invalid !== null ? [spec.invalid.name] : []))
+    )
+    const known = (yield* topics.list).filter(({ topic }) => names.has(topic))
+    const found = yield* Effect.forEach(known, (topic) => newest(topics, topic, last))
+    return found
+      .flat()
+      .filter((letter) => letter.about.job === job.name)
+      .sort((a, b) => a.record.timestamp - b.record.timestamp)
+      .slice(-last)
+  })
+
+const newest = (
+  topics: TopicsService,
+  { partitions, topic }: TopicDescription,
+  last: number
+): Effect.Effect<ReadonlyArray<DeadLetter>, Failure> =>
+  Effect.map(
+    Effect.forEach(partitions, ({ latest, oldest, partition }) =>
+      topics.fetch(topic, partition, Math.max(oldest, latest - last), last)
+    ),
+    (records) => records.flat().map((record) => ({ topic, record, about: aboutOf(record.headers) }))
+  )
+
+const text = new TextDecoder()
+const aboutOf = (
+  headers: ReadonlyArray<{ readonly name: string; readonly value: Uint8Array }>
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    headers.flatMap(({ name, value }) =>
+      name.startsWith("weir.") ? [[name.slice("weir.".length), text.decode(value)]] : []
+    )
+  )
+
+/** A new lineage above every epoch that manifests, intents and fences have seen; answers what stays in each sink. */
+const reset = (job: Job, store: CheckpointStoreService, tables: TablesService, options: { readonly tables: boolean }) =>
+  Effect.gen(function* () {
+    const { topology } = yield* configure(job, {})
+    const seen = yield* Fence.read(tables, job.name)
+    const { epochFloor, lineage } = yield* store.reset(job.name, Math.max(0, ...seen.map((fence) => fence.epoch)))
+    const sinks = topology.nodes.flatMap(({ spec }) => (spec.kind === "sink" ? [spec.sink] : []))
+    const remains = yield* Effect.forEach(sinks, (sink) => clear(sink, options.tables))
+    return [
+      `Job ${job.name} has lineage ${lineage} now: its next start begins anew, with epoch ${epochFloor + 1}.`,
+      ...remains
+    ]
+  })
+
+const clear = (sink: AnySink, tables: boolean): Effect.Effect<string, Failure, Tables> =>
+  Effect.gen(function* () {
+    if (tables && sink.clear !== null) {
+      yield* sink.clear as Effect.Effect<void, Failure, Tables>
+      return `${sink.name}: its rows were removed.`
+    }
+    if (sink.replaces) return `${sink.name}: its rows stay; those of the same keys will be written over.`
+    return sink.clear === null
+      ? `${sink.name}: what was appended stays, and will be appended again.`
+      : `${sink.name}: its rows stay, and will be appended again; \`--tables\` removes them.`
+  })
