@@ -3,6 +3,7 @@
  */
 import type { Effect, Scope } from "effect"
 import type {
+  InvalidTopic,
   LogCorrupted,
   OffsetOutOfRange,
   SourceReplaced,
@@ -15,6 +16,7 @@ import type { Offset, RecordBatch } from "../model/Event.ts"
 /** What can go wrong while a source is read. */
 export type SourceError =
   | UnknownTopic
+  | InvalidTopic
   | OffsetOutOfRange
   | SourceReplaced
   | SourceUnavailable

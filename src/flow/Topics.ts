@@ -14,6 +14,9 @@ import type {
 import type { Header, Offset } from "../model/Event.ts"
 import type { PartitionRange, SourceError, SourceReader } from "./Source.ts"
 
+/** Partitions of a topic that nobody created before it was used. */
+export const topicPartitionsDefault = 4
+
 /** A record to be written. */
 export interface ProducedRecord {
   readonly key: Uint8Array | null

@@ -117,6 +117,10 @@ export class NotDeterministic extends explained("NotDeterministic", { fault: "us
 export class CheckpointCorrupted extends explained("CheckpointCorrupted", { fault: "external", retry: false })<
   Sentence & { readonly job: string; readonly epoch: number }
 > {}
+/** Bytes of state are not what a step wrote. `position` is the byte at which reading stopped. */
+export class StateUnreadable extends explained("StateUnreadable", { fault: "external", retry: false })<
+  Sentence & { readonly position: number }
+> {}
 /** This code cannot restore the state of the last checkpoint. */
 export class StateMismatch extends explained("StateMismatch", { fault: "user", retry: false })<
   Sentence & { readonly job: string; readonly step: string }
@@ -152,6 +156,10 @@ export class InvalidConfiguration extends explained("InvalidConfiguration", { fa
 > {}
 /** A command line that says something that the command does not know. */
 export class WrongUsage extends explained("WrongUsage", { fault: "user", retry: false })<Sentence> {}
+/** Another process of Weir was asked and answered with this error of its own: `tag` names it. */
+export class Refused extends explained("Refused", { fault: "user", retry: false })<
+  Sentence & { readonly tag: string; readonly status: number }
+> {}
 export class FolderOwned extends explained("FolderOwned", { fault: "user", retry: false })<
   Sentence & { readonly folder: string; readonly owner: string }
 > {}
