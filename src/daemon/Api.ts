@@ -30,7 +30,8 @@ import {
   TopicDescription
 } from "./ApiSchemas.ts"
 
-const failing = (status: number) => ErrorAnswer.annotations(HttpApiSchema.annotations({ status }))
+const failing = (status: number) =>
+  ErrorAnswer.annotations({ ...HttpApiSchema.annotations({ status }), identifier: "Error" })
 
 /** A bearer token, if the daemon has one; without one the call must have come to a loopback name. */
 export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("weir/Authorization", {

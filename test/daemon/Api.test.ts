@@ -1,0 +1,403 @@
+import * as http from "node:http"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as ApiServer from "./ApiServer.ts"
+
+type Answer = { readonly status: number; readonly headers: Headers; readonly text: string; readonly json: any }
+
+const call = (url: string, init: RequestInit = {}) =>
+  Effect.promise(async (): Promise<Answer> => {
+    const response = await fetch(url, init)
+    const text = await response.text()
+    let json: unknown = null
+    try {
+      json = JSON.parse(text)
+    } catch {}
+    return { status: response.status, headers: response.headers, text, json }
+  })
+
+const post = (url: string, body: string = "", headers: Record<string, string> = {}) =>
+  call(url, { method: "POST", body, headers })
+
+/** A call with headers that `fetch` would not send. */
+const rawCall = (
+  port: number,
+  options: { method?: string; path: string; headers?: Record<string, string>; chunks?: number }
+) =>
+  Effect.async<{ status: number; text: string }>((resume) => {
+    const request = http.request(
+      { port, host: "127.0.0.1", method: options.method ?? "GET", path: options.path, headers: options.headers ?? {} },
+      (response) => {
+        let text = ""
+        response.on("data", (chunk) => (text += chunk))
+        response.on("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, text })))
+      }
+    )
+    request.on("error", () => resume(Effect.succeed({ status: 0, text: "" })))
+    for (let i = 0; i < (options.chunks ?? 0); i++) request.write(new Uint8Array(1_048_576))
+    request.end()
+  })
+
+const error = (answer: { readonly json: any }) => answer.json?.error
+
+describe("Api: jobs", () => {
+  it.scopedLive("lists every job with the age of its checkpoint", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { status, json, headers } = yield* call(`${url}/api/jobs`)
+      expect(status).toBe(200)
+      expect(headers.get("content-type")).toContain("application/json")
+      expect(json.map((of: any) => [of.job, of.state])).toEqual([
+        ["orders", "running"],
+        ["stocks-archive", "stopped"],
+        ["stocks-average", "failed"]
+      ])
+      expect(json[0].checkpointAgeMillis).toBeGreaterThanOrEqual(1_400)
+      expect(json[2].reason.tag).toBe("TableMismatch")
+    })
+  )
+
+  it.scopedLive("shows a job's topology with each node's figures", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { json } = yield* call(`${url}/api/jobs/orders`)
+      expect(json.job).toBe("orders")
+      expect(json.topology.nodes[0]).toMatchObject({ id: "orders", kind: "source", rowsPerSecond: 1_200, sink: null })
+      expect(json.topology.nodes.at(-3)).toMatchObject({ kind: "sink", sink: { replaces: true } })
+      expect(json.topology.edges).toContainEqual({ from: "window", port: "late", to: "orders.late" })
+      expect(json.settings[0]).toMatchObject({ name: "window", fallback: "1m" })
+    })
+  )
+
+  it.scopedLive("answers as many epochs as were asked for, newest last", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { json } = yield* call(`${url}/api/jobs/orders/progress?last=3`)
+      expect(json.map((of: any) => of.epoch)).toEqual([39, 40, 41])
+      expect(json[0].phases).toHaveProperty("manifest")
+      expect((yield* call(`${url}/api/jobs/orders/progress`)).json).toHaveLength(10)
+    })
+  )
+
+  it.scopedLive("shows dead letters as text, and as base64 where they are no text", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { json } = yield* call(`${url}/api/jobs/orders/dead-letters?last=2`)
+      expect(json.map((of: any) => of.record.value)).toEqual(["{broken", { base64: "//4A" }])
+      expect(json[0].about).toMatchObject({ reason: "undecodable", offset: "4712" })
+    })
+  )
+
+  it.scopedLive("starts and stops with 202 and the new state, and refuses with 409 and the reason", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const stopped = yield* post(`${url}/api/jobs/orders/stop`)
+      expect([stopped.status, stopped.json.state]).toEqual([202, "stopped"])
+      const again = yield* post(`${url}/api/jobs/orders/stop`)
+      expect([again.status, error(again).tag]).toEqual([409, "InvalidJob"])
+      expect(error(again).message).toContain("does not run")
+      const started = yield* post(`${url}/api/jobs/orders/start`, `{"set":{"window":"5 seconds"},"final":true}`)
+      expect([started.status, started.json.state]).toEqual([202, "running"])
+      expect((yield* post(`${url}/api/jobs/orders/start`)).status).toBe(409)
+    })
+  )
+
+  it.scopedLive("resets a job that does not run, and says what remains", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      expect((yield* post(`${url}/api/jobs/orders/reset`)).status).toBe(409)
+      const kept = yield* post(`${url}/api/jobs/stocks-archive/reset`)
+      expect([kept.status, kept.json]).toEqual([200, { remains: ["Table shop_item_income keeps its rows."] }])
+      const emptied = yield* post(`${url}/api/jobs/stocks-archive/reset`, `{"tables":true}`)
+      expect(emptied.json.remains[0]).toContain("empty")
+    })
+  )
+})
+
+describe("Api: topics", () => {
+  it.scopedLive("lists topics, creates one, and refuses to create it again", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const created = yield* call(`${url}/api/topics/events?partitions=2&retention=7%20days`, { method: "PUT" })
+      expect(created.status).toBe(201)
+      expect(created.json).toMatchObject({ topic: "events", retentionMillis: 604_800_000 })
+      expect(created.json.partitions).toHaveLength(2)
+      const again = yield* call(`${url}/api/topics/events`, { method: "PUT" })
+      expect([again.status, error(again).tag]).toEqual([409, "TopicExists"])
+      const bad = yield* call(`${url}/api/topics/other?retention=soon`, { method: "PUT" })
+      expect([bad.status, error(bad).tag]).toEqual([400, "InvalidRequest"])
+      const { json } = yield* call(`${url}/api/topics`)
+      expect(json.map((of: any) => of.topic)).toEqual(["orders", "events"])
+    })
+  )
+
+  it.scopedLive(
+    "creates an unknown topic with four partitions and puts keyless calls into one partition after the other",
+    () =>
+      Effect.gen(function* () {
+        const { url } = yield* ApiServer.start()
+        const first = yield* post(`${url}/api/topics/new`, `{"a":1}\n{"a":2}\r\n\n{"a":3}`)
+        expect(first.json).toEqual({ topic: "new", produced: 3, partitions: [{ partition: 0, offset: 0, records: 3 }] })
+        const second = yield* post(`${url}/api/topics/new`, `{"a":4}\n`)
+        expect(second.json.partitions).toEqual([{ partition: 1, offset: 0, records: 1 }])
+        const { json } = yield* call(`${url}/api/topics/new`)
+        expect(json.map((of: any) => of.value)).toEqual([`{"a":1}`, `{"a":2}`, `{"a":3}`, `{"a":4}`])
+        expect(json[0].key).toBeNull()
+      })
+  )
+
+  it.scopedLive("finds a key's partition as Kafka does, and keeps all digits of a number", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const lines = `{"id":"abc"}\n{"id":12345678901234567890}\n{"id":7}\nnot json\n`
+      const { json } = yield* post(`${url}/api/topics/keyed?key=id&partitions=8`, lines)
+      expect(json.produced).toBe(4)
+      const records = (yield* call(`${url}/api/topics/keyed`)).json
+      expect(records.map((of: any) => of.key).sort()).toEqual(["12345678901234567890", "7", "abc", null])
+      // murmur2("abc") = 479470107
+      expect(records.find((of: any) => of.key === "abc").partition).toBe(479_470_107 % 8)
+    })
+  )
+
+  it.scopedLive("writes to the partition that was asked for, if it exists", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const written = yield* post(`${url}/api/topics/orders?partition=3`, `{"n":1}\n`)
+      expect(written.json.partitions).toEqual([{ partition: 3, offset: 100, records: 1 }])
+      const refused = yield* post(`${url}/api/topics/orders?partition=4`, `{"n":1}\n`)
+      expect([refused.status, error(refused).message]).toEqual([400, "Topic orders has no partition 4"])
+    })
+  )
+
+  it.scopedLive("reads from any offset, counted from the end if it is negative", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const read = (query: string) =>
+        Effect.map(call(`${url}/api/topics/orders${query}`), ({ json }) => json as Array<any>)
+      expect(yield* read("")).toHaveLength(100)
+      expect((yield* read("?partition=2&offset=97")).map((of) => of.offset)).toEqual([97, 98, 99])
+      expect((yield* read("?offset=-1")).map((of) => [of.partition, of.offset])).toEqual([
+        [0, 99],
+        [1, 99],
+        [2, 99],
+        [3, 99]
+      ])
+      expect((yield* read("?partition=0&offset=-1000&count=70")).map((of) => of.offset)).toEqual(
+        Array.from({ length: 70 }, (_, i) => i)
+      )
+      expect(yield* read("?partition=0&offset=5000")).toEqual([])
+      expect((yield* read("?partition=1&count=1"))[0]).toMatchObject({ key: "SG-1", value: `{"n":1}`, headers: [] })
+      expect((yield* call(`${url}/api/topics/nothing`)).status).toBe(404)
+    })
+  )
+})
+
+describe("Api: tables", () => {
+  it.scopedLive("answers a query with text, so that digits stay digits", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { status, json } = yield* post(
+        `${url}/api/query`,
+        JSON.stringify({ sql: "select * from shop_item_income limit 2" })
+      )
+      expect([status, json.truncated, json.rows.length, json.columns[5]]).toEqual([200, false, 2, "gross_income"])
+      expect(typeof json.rows[0][5]).toBe("string")
+    })
+  )
+
+  it.scopedLive("refuses what the database refuses, with 400", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const answer = yield* post(`${url}/api/query`, JSON.stringify({ sql: "select * from nothing" }))
+      expect([answer.status, error(answer).tag]).toEqual([400, "StatementRefused"])
+    })
+  )
+
+  it.scopedLive("lists tables and describes one", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      expect((yield* call(`${url}/api/tables`)).json).toEqual(["agg_order_minute", "shop_item_income"])
+      const { json } = yield* call(`${url}/api/tables/shop_item_income`)
+      expect(json).toMatchObject({
+        table: "shop_item_income",
+        primaryKey: ["region", "shopid", "itemid", "window_start"]
+      })
+      const missing = yield* call(`${url}/api/tables/nothing`)
+      expect([missing.status, error(missing).tag]).toEqual([404, "UnknownTable"])
+    })
+  )
+})
+
+describe("Api: health, description", () => {
+  it.scopedLive("is live always, and ready once no job starts, recovers or backs off", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      expect((yield* call(`${url}/health/live`)).json).toEqual({ live: true })
+      expect((yield* call(`${url}/health/ready`)).json).toEqual({ ready: true, waitingFor: [] })
+    })
+  )
+
+  it.scopedLive("describes itself as OpenAPI, and as a page that loads no script", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { json } = yield* call(`${url}/openapi.json`)
+      expect(json.openapi).toMatch(/^3\.1/)
+      expect(Object.keys(json.paths)).toContain("/api/jobs/{job}/progress")
+      expect(Object.keys(json.paths["/api/jobs"].get.responses)).toEqual(
+        expect.arrayContaining(["200", "401", "404", "409", "500", "503"])
+      )
+      expect(json.components.schemas.Error.properties.error.required).toEqual(["tag", "message", "hint"])
+      const docs = yield* call(`${url}/docs`)
+      expect(docs.headers.get("content-type")).toContain("text/html")
+      expect(docs.text).toContain("POST /api/query")
+      expect(docs.text).not.toContain("<script")
+    })
+  )
+})
+
+describe("Api: errors", () => {
+  const hostile: ReadonlyArray<[string, RequestInit, number, string]> = [
+    ["/nothing", {}, 404, "UnknownRoute"],
+    ["/api/jobs/nothing", {}, 404, "UnknownJob"],
+    ["/api/jobs/nothing/progress", {}, 404, "UnknownJob"],
+    ["/api/jobs/nothing/start", { method: "POST" }, 404, "UnknownJob"],
+    ["/api/jobs/orders/pause", { method: "POST" }, 404, "UnknownRoute"],
+    ["/api/jobs/orders/stop", {}, 405, "MethodNotAllowed"],
+    ["/api/jobs", { method: "DELETE" }, 405, "MethodNotAllowed"],
+    ["/api/jobs/orders/progress?last=0", {}, 400, "InvalidRequest"],
+    ["/api/jobs/orders/progress?last=many", {}, 400, "InvalidRequest"],
+    ["/api/jobs/orders/progress?last=1&last=2", {}, 400, "InvalidRequest"],
+    ["/api/topics/orders?count=1e9", {}, 400, "InvalidRequest"],
+    ["/api/topics/orders?partition=9", {}, 400, "InvalidRequest"],
+    ["/api/topics/x?partitions=0", { method: "PUT" }, 400, "InvalidRequest"],
+    ["/api/query", { method: "POST", body: "{broken" }, 400, "InvalidRequest"],
+    ["/api/query", { method: "POST", body: "" }, 400, "InvalidRequest"],
+    ["/api/query", { method: "POST", body: `{"sql":7}` }, 400, "InvalidRequest"],
+    ["/api/query", { method: "POST", body: "null" }, 400, "InvalidRequest"],
+    ["/api/jobs/orders/start", { method: "POST", body: `{"set":{"window":5}}` }, 400, "InvalidRequest"],
+    ["/api/query", { method: "POST", body: " ".repeat(1_048_577) }, 413, "RequestTooLarge"],
+    ["/page/nothing.js", {}, 404, "UnknownRoute"],
+    ["/page/..%2f..%2fApi.ts", {}, 404, "UnknownRoute"]
+  ]
+  it.scopedLive("have one form and the right status, whatever is wrong", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      for (const [path, init, status, tag] of hostile) {
+        const answer = yield* call(url + path, init)
+        expect([path, answer.status, error(answer)?.tag]).toEqual([path, status, tag])
+        expect(Object.keys(answer.json)).toEqual(["error"])
+        expect(Object.keys(error(answer))).toEqual(["tag", "message", "hint"])
+        expect(error(answer).message).not.toContain("\n")
+        expect(error(answer).hint).not.toBe("")
+      }
+      expect((yield* call(`${url}/api/jobs`, { method: "DELETE" })).headers.get("allow")).toBe("GET")
+      expect((yield* call(`${url}/api/jobs`)).status).toBe(200)
+    })
+  )
+
+  it.scopedLive("name the parameter that is wrong", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const answer = yield* call(`${url}/api/jobs/orders/progress?last=many`)
+      expect(error(answer).message).toContain("GET /api/jobs/orders/progress: last:")
+    })
+  )
+
+  it.scopedLive("answer a path that is no UTF-8", () =>
+    Effect.gen(function* () {
+      const { port } = yield* ApiServer.start()
+      for (const path of ["/api/jobs/%ff", "/%zz", "/api/topics/%"]) {
+        const { status, text } = yield* rawCall(port, { path })
+        expect([path, status]).toEqual([path, expect.toSatisfy((of: number) => of === 404 || of === 400)])
+        expect(JSON.parse(text)).toHaveProperty("error.tag")
+      }
+    })
+  )
+
+  it.scopedLive("stop a body that says nothing of its length where the bound is", () =>
+    Effect.gen(function* () {
+      const { port } = yield* ApiServer.start()
+      const { status, text } = yield* rawCall(port, { method: "POST", path: "/api/query", chunks: 3 })
+      expect([status, JSON.parse(text).error.tag]).toEqual([413, "RequestTooLarge"])
+    })
+  )
+
+  it.scopedLive("say 500 without a word of the inside when a route dies", () =>
+    Effect.gen(function* () {
+      const world = yield* ApiServer.start({
+        topics: { list: Effect.die(new Error("secret inside")), identity: "broken" } as never
+      })
+      const answer = yield* call(`${world.url}/api/topics`)
+      expect([answer.status, error(answer).tag]).toEqual([500, "Defect"])
+      expect(answer.text).not.toContain("secret")
+    })
+  )
+})
+
+describe("Api: who may call", () => {
+  it.scopedLive("asks for the token on everything that shows or changes data", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start({ token: "s3cret" })
+      const guarded = ["/api/jobs", "/api/jobs/orders", "/api/topics", "/api/tables", "/api/events", "/metrics"]
+      for (const path of guarded) {
+        for (const authorization of ["", "Bearer", "Bearer s3cre", "Bearer s3cret!", "Bearer S3cret"]) {
+          const answer = yield* call(url + path, authorization === "" ? {} : { headers: { authorization } })
+          expect([path, answer.status, error(answer).tag]).toEqual([path, 401, "Unauthorized"])
+          expect(answer.headers.get("www-authenticate")).toContain("Bearer")
+          expect(answer.text).not.toContain("s3cret")
+        }
+      }
+      expect((yield* post(`${url}/api/query`, `{"sql":"select 1"}`)).status).toBe(401)
+      expect((yield* post(`${url}/api/jobs/orders/stop`)).status).toBe(401)
+      for (const path of ["/health/live", "/health/ready", "/openapi.json", "/docs"])
+        expect([path, (yield* call(url + path)).status]).toEqual([path, 200])
+      expect((yield* call(`${url}/api/jobs`, { headers: { authorization: "Bearer s3cret" } })).status).toBe(200)
+    })
+  )
+
+  it.scopedLive("refuses a foreign host name without a token, and takes it with one", () =>
+    Effect.gen(function* () {
+      const open = yield* ApiServer.start()
+      const foreign = { path: "/api/jobs", headers: { host: "rebound.example:7070" } }
+      const refused = yield* rawCall(open.port, foreign)
+      expect([refused.status, JSON.parse(refused.text).error.tag]).toEqual([403, "OriginRefused"])
+      for (const host of ["localhost:7070", "127.0.0.1", "[::1]:7070"])
+        expect([host, (yield* rawCall(open.port, { path: "/api/jobs", headers: { host } })).status]).toEqual([
+          host,
+          200
+        ])
+      for (const host of ["localhost.evil.example", "127.0.0.1.evil.example", "evil.example:127.0.0.1"])
+        expect([host, (yield* rawCall(open.port, { path: "/api/jobs", headers: { host } })).status]).toEqual([
+          host,
+          403
+        ])
+      const closed = yield* ApiServer.start({ token: "t" })
+      const headers = { ...foreign.headers, authorization: "Bearer t" }
+      expect((yield* rawCall(closed.port, { path: "/api/jobs", headers })).status).toBe(200)
+    })
+  )
+
+  it.scopedLive("refuses a change that another page asks for", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      for (const origin of ["http://evil.example", "null", "http://localhost:1"]) {
+        const answer = yield* post(`${url}/api/jobs/orders/stop`, "", { origin })
+        expect([origin, answer.status, error(answer).tag]).toEqual([origin, 403, "OriginRefused"])
+      }
+      expect((yield* post(`${url}/api/jobs/orders/stop`, "", { origin: url })).status).toBe(202)
+    })
+  )
+
+  it.scopedLive("forbids browsers to run, frame or store what is not its own", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      for (const path of ["/", "/api/jobs", "/nothing"]) {
+        const { headers } = yield* call(url + path)
+        expect(headers.get("content-security-policy")).toContain("script-src 'self'")
+        expect(headers.get("content-security-policy")).not.toContain("unsafe")
+        expect(headers.get("x-content-type-options")).toBe("nosniff")
+      }
+      expect((yield* call(`${url}/api/jobs`)).headers.get("cache-control")).toBe("no-store")
+    })
+  )
+})

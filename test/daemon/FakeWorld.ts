@@ -1,0 +1,413 @@
+/** A daemon, topics and tables in memory: lively enough to look at the page with, still enough to test the API with. */
+import { Clock, Effect, Layer, PubSub, Schedule, Stream } from "effect"
+import { Daemon, type DaemonService, type DeadLetter, type JobDetail } from "../../src/daemon/Daemon.ts"
+import { Tables, type TablesService } from "../../src/flow/Tables.ts"
+import { type StoredRecord, Topics, type TopicsService } from "../../src/flow/Topics.ts"
+import type { Topology } from "../../src/flow/Topology.ts"
+import { InvalidJob, StatementRefused, TopicExists, UnknownJob, UnknownTopic } from "../../src/model/Errors.ts"
+import type { EpochProgress, JobEvent, JobState, JobStatus } from "../../src/observe/Progress.ts"
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const minute = 60_000
+
+const sink = (label: string, replaces: boolean, key: ReadonlyArray<string>) =>
+  ({ kind: "sink", sink: { label, replaces, key, guarantee: "exactly once" } }) as never
+
+/** The `orders` job's drawing, by hand. */
+export const ordersTopology: Topology = {
+  nodes: [
+    { id: "orders", spec: { kind: "source" } as never, label: "topic orders" },
+    { id: "decode", spec: { kind: "decode" } as never, label: "Order" },
+    { id: "eventTime", spec: { kind: "eventTime" } as never, label: "maxOutOfOrderness 5s" },
+    { id: "keyBy", spec: { kind: "keyBy" } as never, label: "region, shopid, itemid" },
+    { id: "window", spec: { kind: "window" } as never, label: "tumbling 1m, allowedLateness 30s" },
+    { id: "income", spec: { kind: "aggregate" } as never, label: "grossIncome, totalItems, totalOrders" },
+    { id: "emit", spec: { kind: "emit" } as never, label: "onUpdate" },
+    {
+      id: "shop_item_income",
+      spec: sink("upsert into shop_item_income by region, shopid, itemid, window_start", true, [
+        "region",
+        "shopid",
+        "itemid",
+        "window_start"
+      ]),
+      label: "upsert into shop_item_income by region, shopid, itemid, window_start"
+    },
+    { id: "orders.late", spec: sink("topic orders.late", false, []), label: "topic orders.late" },
+    { id: "orders.invalid", spec: sink("topic orders.invalid", false, []), label: "topic orders.invalid" }
+  ],
+  edges: [
+    { from: "orders", port: "out", to: "decode" },
+    { from: "decode", port: "invalid", to: "orders.invalid" },
+    { from: "decode", port: "out", to: "eventTime" },
+    { from: "eventTime", port: "out", to: "keyBy" },
+    { from: "keyBy", port: "out", to: "window" },
+    { from: "window", port: "out", to: "income" },
+    { from: "window", port: "late", to: "orders.late" },
+    { from: "income", port: "out", to: "emit" },
+    { from: "emit", port: "out", to: "shop_item_income" }
+  ]
+}
+
+const archiveTopology: Topology = {
+  nodes: [
+    { id: "stocks", spec: { kind: "source" } as never, label: "topic stocks" },
+    { id: "decode", spec: { kind: "decode" } as never, label: "Stock" },
+    { id: "out", spec: sink("Parquet out/stocks-archive", false, []), label: "Parquet out/stocks-archive" }
+  ],
+  edges: [
+    { from: "stocks", port: "out", to: "decode" },
+    { from: "decode", port: "out", to: "out" }
+  ]
+}
+
+interface Running {
+  status: JobStatus
+  readonly topology: Topology
+  readonly rate: number
+  reports: Array<EpochProgress>
+}
+
+const statusOf = (job: string, state: JobState, now: number): JobStatus => ({
+  job,
+  state,
+  reason:
+    state === "failed"
+      ? {
+          tag: "TableMismatch",
+          message: "Table stock_averages has column avg_price double precision, wanted numeric(18,3)",
+          hint: "Alter or drop the table, or set another name with `--set table=…`."
+        }
+      : null,
+  runId: "run-1",
+  jobId: "job-1",
+  epoch: 41,
+  checkpointAt: now - 1_400,
+  rowsIn: 1_204_220,
+  rowsOut: 48_112,
+  lag: 180,
+  restarts: 1,
+  late: 12,
+  deadLetters: 3
+})
+
+/** The report of the next epoch of a job; the same for the same epoch. */
+export const reportOf = (status: JobStatus, rate: number, now: number): EpochProgress => {
+  const wave = 1 + 0.4 * Math.sin(status.epoch / 3)
+  const rows = Math.round(rate * wave)
+  return {
+    jobId: "job-1",
+    runId: "run-1",
+    job: status.job,
+    epoch: status.epoch,
+    triggeredAt: now - 1_000,
+    inputRows: rows,
+    inputRowsPerSecond: rows,
+    processedRowsPerSecond: rows * 8,
+    phases: {
+      process: Math.round(90 * wave),
+      prepare: 9 + (status.epoch % 5),
+      intent: 3,
+      sinks: status.epoch % 4 === 0 ? 30 : 12,
+      manifest: 21 + (status.epoch % 7) * 4
+    },
+    partitions: [0, 1, 2, 3].map((partition) => ({
+      source: "orders",
+      partition,
+      from: (status.epoch - 1) * 300,
+      to: status.epoch * 300,
+      latest: status.epoch * 300 + partition * 30,
+      state: partition === 3 ? "idle" : "active"
+    })),
+    watermark: now - 6_000,
+    stateRows: 3_200 + status.epoch,
+    stateBytes: 410_000 + status.epoch * 128,
+    stateBytesWritten: 52_000,
+    sinks: [{ sink: "shop_item_income", rows: Math.round(rows / 25), outcome: "written" }],
+    late: status.epoch % 6 === 0 ? 1 : 0,
+    deadLetters: status.epoch % 9 === 0 ? 1 : 0,
+    replayed: false,
+    final: false
+  }
+}
+
+/** Jobs that stand still until `tick` gives each running one an epoch. */
+export const makeDaemon = Effect.gen(function* () {
+  const now = yield* Clock.currentTimeMillis
+  const hub = yield* PubSub.sliding<JobEvent>(1_024)
+  const job = (name: string, state: JobState, topology: Topology, rate: number): [string, Running] => {
+    const status = statusOf(name, state, now)
+    return [
+      name,
+      {
+        status,
+        topology,
+        rate,
+        reports: Array.from({ length: 40 }, (_, i) =>
+          reportOf({ ...status, epoch: i + 2 }, rate, now - (40 - i) * 1_000)
+        )
+      }
+    ]
+  }
+  const jobs = new Map([
+    job("orders", "running", ordersTopology, 1_200),
+    job("stocks-archive", "stopped", archiveTopology, 300),
+    job("stocks-average", "failed", archiveTopology, 0)
+  ])
+  const known = (name: string) =>
+    Effect.fromNullable(jobs.get(name)).pipe(
+      Effect.mapError(
+        () =>
+          new UnknownJob({
+            message: `There is no job '${name}'`,
+            hint: `There are: ${[...jobs.keys()].join(", ")}.`,
+            job: name
+          })
+      )
+    )
+  const move = (of: Running, state: JobState) =>
+    Effect.suspend(() => {
+      of.status = { ...of.status, state, reason: null }
+      return Effect.as(PubSub.publish(hub, { _tag: "State", status: of.status }), of.status)
+    })
+  const refuse = (name: string, why: string) =>
+    new InvalidJob({ message: `Job ${name} ${why}`, hint: "`weir jobs` shows every job's state.", job: name })
+  const service: DaemonService = {
+    jobs: [],
+    statuses: Effect.sync(() => [...jobs.values()].map(({ status }) => status)),
+    detail: (name) =>
+      Effect.map(
+        known(name),
+        (of): JobDetail => ({
+          status: of.status,
+          topology: of.topology,
+          settings: [
+            { name: "window", type: "duration", value: "1m", fallback: "1m", meaning: "size of the window" },
+            {
+              name: "startAt",
+              type: "text",
+              value: "earliest",
+              fallback: "earliest",
+              meaning: "where a first start begins"
+            }
+          ],
+          figures: of.topology.nodes.map((node, i) => ({
+            node: node.id,
+            rowsIn: of.status.rowsIn,
+            rowsOut: i > 4 ? of.status.rowsOut : of.status.rowsIn,
+            rowsPerSecond: of.status.state === "running" ? (i > 4 ? of.rate / 25 : of.rate) : 0,
+            watermark: i > 1 ? of.status.checkpointAt : null,
+            waiting: i === 4 ? 3 : 0
+          }))
+        })
+      ),
+    progress: (name, last) => Effect.map(known(name), ({ reports }) => reports.slice(-last)),
+    deadLetters: (name, last) => Effect.map(known(name), () => letters(now).slice(-last)),
+    start: (name) =>
+      Effect.flatMap(known(name), (of) =>
+        of.status.state === "running" ? refuse(name, "runs already") : move(of, "running")
+      ),
+    stop: (name) =>
+      Effect.flatMap(known(name), (of) =>
+        of.status.state === "running" ? move(of, "stopped") : refuse(name, "does not run")
+      ),
+    reset: (name, { tables }) =>
+      Effect.flatMap(known(name), (of) =>
+        of.status.state === "running"
+          ? refuse(name, "runs: stop it first")
+          : Effect.succeed([tables ? "Table shop_item_income is empty." : "Table shop_item_income keeps its rows."])
+      ),
+    ended: () => Effect.never,
+    events: Stream.fromPubSub(hub)
+  }
+  const tick = Effect.gen(function* () {
+    const at = yield* Clock.currentTimeMillis
+    for (const of of jobs.values()) {
+      if (of.status.state !== "running") continue
+      const report = reportOf({ ...of.status, epoch: of.status.epoch + 1 }, of.rate, at)
+      of.reports = [...of.reports, report].slice(-200)
+      of.status = {
+        ...of.status,
+        epoch: report.epoch,
+        checkpointAt: at,
+        rowsIn: of.status.rowsIn + report.inputRows,
+        rowsOut: of.status.rowsOut + report.sinks[0]!.rows,
+        lag: 120 + (report.epoch % 7) * 25,
+        late: of.status.late + report.late,
+        deadLetters: of.status.deadLetters + report.deadLetters
+      }
+      yield* PubSub.publish(hub, { _tag: "Progress", progress: report })
+    }
+  })
+  return { service, tick, publish: (event: JobEvent) => PubSub.publish(hub, event) }
+})
+
+const letters = (now: number): ReadonlyArray<DeadLetter> =>
+  [
+    ['{"ordered_at": "yesterday", "region": "SG"}', "orderedAt: 'yesterday' is not an ISO 8601 instant"],
+    ["{broken", "the record is no JSON: a name was expected at byte 1"],
+    ["\u00ff\u00fe", "the record is no UTF-8 at byte 0"]
+  ].map(([value, cause], i) => ({
+    topic: "orders.invalid",
+    record: {
+      partition: i % 4,
+      offset: 10 + i,
+      timestamp: now - (3 - i) * minute,
+      key: null,
+      value: i === 2 ? Uint8Array.of(0xff, 0xfe, 0x00) : bytes(value!),
+      headers: []
+    },
+    about: {
+      job: "orders",
+      step: "decode",
+      reason: "undecodable",
+      cause: cause!,
+      source: "orders",
+      partition: String(i),
+      offset: String(4_711 + i)
+    }
+  }))
+
+/** Topics in memory: `orders` with four partitions of a hundred records. */
+export const makeTopics = (): TopicsService => {
+  const logs = new Map<string, { retention: number | null; partitions: Array<Array<StoredRecord>> }>()
+  const unknown = (topic: string) =>
+    new UnknownTopic({ message: `There is no topic '${topic}'`, hint: "`weir topics` lists all.", topic })
+  const known = (topic: string) =>
+    Effect.mapError(
+      Effect.suspend(() => Effect.fromNullable(logs.get(topic))),
+      () => unknown(topic)
+    )
+  const described = (topic: string) =>
+    Effect.map(known(topic), ({ partitions, retention }) => ({
+      topic,
+      partitions: partitions.map((records, partition) => ({ partition, oldest: 0, latest: records.length })),
+      retentionMillis: retention
+    }))
+  const append = (
+    topic: string,
+    partition: number,
+    values: ReadonlyArray<Omit<StoredRecord, "partition" | "offset" | "timestamp">>
+  ) => {
+    const log = logs.get(topic)!.partitions[partition]!
+    const first = log.length
+    for (const record of values) log.push({ ...record, partition, offset: log.length, timestamp: 1_000 + log.length })
+    return first
+  }
+  logs.set("orders", { retention: null, partitions: [[], [], [], []] })
+  for (let i = 0; i < 400; i++)
+    append("orders", i % 4, [{ key: bytes(`SG-${i}`), value: bytes(`{"n":${i}}`), headers: [] }])
+  const notHere = () => Effect.dieMessage("not of this test")
+  return {
+    identity: "memory",
+    list: Effect.suspend(() => Effect.forEach(logs.keys(), described)),
+    describe: described,
+    create: (topic, options) =>
+      Effect.suspend(() => {
+        if (logs.has(topic)) return new TopicExists({ message: `Topic ${topic} exists`, hint: "Write to it.", topic })
+        const partitions = Array.from({ length: options.partitions }, () => [])
+        logs.set(topic, { retention: options.retentionMillis ?? null, partitions })
+        return Effect.void
+      }),
+    reader: notHere,
+    produce: (topic, partition, records) => Effect.map(known(topic), () => append(topic, partition, records)),
+    fetch: (topic, partition, offset, count) =>
+      Effect.map(known(topic), ({ partitions }) => partitions[partition]!.slice(offset, offset + count)),
+    changed: () => Effect.never,
+    epochWriter: notHere
+  }
+}
+
+const items = ["SG", "MY", "TW"].flatMap((region) => [11, 12, 13].map((item) => ({ region, item })))
+
+/** One table of income by minute, and a database that refuses what is not about it. */
+export const makeTables = (now: Effect.Effect<number>): TablesService => {
+  const notHere = () => Effect.dieMessage("not of this test")
+  const columns = [
+    "region",
+    "shopid",
+    "itemid",
+    "window_start",
+    "window_end",
+    "gross_income",
+    "total_items",
+    "updated_at"
+  ]
+  const iso = (at: number) => new Date(at).toISOString()
+  const detail = (at: number, limit: number) =>
+    Array.from({ length: limit }, (_, i) => {
+      const { region, item } = items[i % items.length]!
+      const start = Math.floor(at / minute - Math.floor(i / items.length)) * minute
+      return [
+        region,
+        "7",
+        String(item),
+        iso(start),
+        iso(start + minute),
+        ((at % minute) / 7 + item * 3.05).toFixed(2),
+        String(item * 4),
+        iso(at - i * 230)
+      ]
+    })
+  const perMinute = (at: number) =>
+    Array.from({ length: 30 }, (_, i) => {
+      const start = Math.floor(at / minute - 29 + i) * minute
+      const full = 8_000 + 3_000 * Math.sin(i / 4) + ((i * 37) % 11) * 140
+      return [iso(start), (i === 29 ? (full * (at % minute)) / minute : full).toFixed(2)]
+    })
+  return {
+    identity: "memory",
+    dialect: {} as never,
+    transaction: notHere,
+    query: notHere,
+    ask: (sql, { rowsMax }) =>
+      Effect.flatMap(now, (at) => {
+        if (!sql.includes("shop_item_income"))
+          return new StatementRefused({
+            message: "relation does not exist",
+            hint: "`weir query` lists tables with `\\dt`.",
+            code: "42P01",
+            statement: sql
+          })
+        if (/sum\(/i.test(sql))
+          return Effect.succeed({ columns: ["at", "total"], rows: perMinute(at).reverse(), truncated: false })
+        const limit = Math.min(rowsMax, Number(/limit (\d+)/i.exec(sql)?.[1] ?? 20))
+        return Effect.succeed({ columns, rows: detail(at, limit), truncated: false })
+      }),
+    describe: (table) =>
+      Effect.succeed(
+        table === "shop_item_income"
+          ? {
+              columns: columns.map((name) => ({
+                name,
+                type: /^(window|updated)/.test(name)
+                  ? "timestamp with time zone"
+                  : name === "gross_income"
+                    ? "numeric"
+                    : name === "region"
+                      ? "text"
+                      : "bigint",
+                nullable: false
+              })),
+              primaryKey: ["region", "shopid", "itemid", "window_start"]
+            }
+          : null
+      ),
+    list: Effect.succeed(["agg_order_minute", "shop_item_income"]),
+    maintain: Effect.void
+  }
+}
+
+/** All three, with an epoch a second. */
+export const layerLively = Layer.mergeAll(
+  Layer.scoped(
+    Daemon,
+    Effect.gen(function* () {
+      const { service, tick } = yield* makeDaemon
+      yield* Effect.forkScoped(Effect.repeat(tick, Schedule.spaced("1 second")))
+      return service
+    })
+  ),
+  Layer.sync(Topics, makeTopics),
+  Layer.sync(Tables, () => makeTables(Clock.currentTimeMillis))
+)
