@@ -1,0 +1,2 @@
+/** Rows for a person to look at. */
+export * as Console from "./ConsoleSink.ts"

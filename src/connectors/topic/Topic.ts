@@ -1,0 +1,4 @@
+/** Topics as sources and sinks. */
+export { deadLetter } from "./TopicDeadLetter.ts"
+export { type AppendOnly, sink } from "./TopicSink.ts"
+export { source } from "./TopicSource.ts"

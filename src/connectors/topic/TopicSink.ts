@@ -1,0 +1,60 @@
+/** Rows as JSON records of a topic. */
+import { Schema } from "effect"
+import type { Refuses } from "../../flow/Flow.ts"
+import type { Sink, SinkError } from "../../flow/Sink.ts"
+import type { Topics } from "../../flow/Topics.ts"
+import type { Invalid } from "../../model/Event.ts"
+import type { Batch } from "../../model/Message.ts"
+import * as TopicWriter from "./TopicWriter.ts"
+
+/** What is appended cannot be taken back. */
+export interface AppendOnly
+  extends Refuses<"changes", "this sink appends: put Flow.emit(onClose) before it or use Sql.upsert"> {}
+
+/**
+ * Appends rows to a topic: JSON, as the schema encodes it, without a key. A row that the schema refuses is a dead
+ * letter. A topic that is not there yet is created with four partitions.
+ */
+export const sink = <A, I>(topic: string, schema: Schema.Schema<A, I>): Sink<A, SinkError, Topics, AppendOnly> => ({
+  name: topic,
+  label: `topic ${topic}`,
+  guarantee: "exactly once",
+  replaces: false,
+  key: [],
+  open: (opening) => {
+    const encode = encodeJson(schema)
+    return TopicWriter.open(topic, opening, (batch, i) => {
+      const row = batch.values[i] as A
+      try {
+        return { key: null, value: encode(row), headers: [] }
+      } catch (error) {
+        return refused(opening.sink, batch, i, error)
+      }
+    })
+  }
+})
+
+// Private
+
+const utf8 = new TextEncoder()
+
+const encodeJson = <A, I>(schema: Schema.Schema<A, I>): ((row: A) => Uint8Array) => {
+  const encode = Schema.encodeSync(schema)
+  return (row) => utf8.encode(JSON.stringify(encode(row)))
+}
+
+const refused = (step: string, batch: Batch, i: number, error: unknown): Invalid => ({
+  event: {
+    key: null,
+    value: utf8.encode(shown(batch.values[i])),
+    partition: batch.partition,
+    offset: batch.offsets[i]!,
+    timestamp: batch.openedAt
+  },
+  step,
+  reason: "refused row",
+  cause: error instanceof Error ? error.message : String(error)
+})
+
+const shown = (row: unknown): string =>
+  JSON.stringify(row, (_, value) => (typeof value === "bigint" ? String(value) : value)) ?? "null"

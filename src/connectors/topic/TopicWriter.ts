@@ -1,0 +1,113 @@
+/**
+ * Appends the rows of epochs to a topic, in the order of their places (origin, partition, offset, row): an order that
+ * the same epoch has again when it is computed again, however its batches were cut.
+ */
+import { Effect, type Scope } from "effect"
+import type { EpochRows, OwnWriter, Prepared, SinkError, SinkOpening } from "../../flow/Sink.ts"
+import { type ProducedRecord, Topics, topicPartitionsDefault } from "../../flow/Topics.ts"
+import * as Digest from "../../model/Digest.ts"
+import type { Invalid } from "../../model/Event.ts"
+import type { Batch } from "../../model/Message.ts"
+
+/** A row as a record, or why it cannot be one. */
+export type Encoded = ProducedRecord | Invalid
+
+/** Encodes value `i` of a batch. Pure: the same value gives the same bytes. */
+export type Encode = (batch: Batch, i: number, rows: EpochRows) => Encoded
+
+type Records = ReadonlyMap<number, ReadonlyArray<ProducedRecord>>
+
+/** A writer of epochs to a topic; row of partition p goes to partition p mod n of it. */
+export const open = (
+  topic: string,
+  opening: SinkOpening,
+  encode: Encode
+): Effect.Effect<OwnWriter, SinkError, Topics | Scope.Scope> =>
+  Effect.gen(function* () {
+    const topics = yield* Topics
+    const { job, sink, lineage, generation, manifestEpoch, intentEpochs, position } = opening
+    const writer = yield* topics.epochWriter(topic, {
+      stamp: { job, sink, lineage, generation, epoch: manifestEpoch },
+      intentEpochs,
+      position,
+      partitions: topicPartitionsDefault
+    })
+    const partitions = (yield* topics.describe(topic)).partitions.length
+    const waiting = new Map<number, Records>()
+    return {
+      _tag: "OwnWriter",
+      prepare: (rows) =>
+        Effect.sync(() => {
+          const { records, prepared } = prepare(rows, partitions, encode)
+          waiting.set(prepared.epoch, records)
+          return prepared
+        }),
+      commit: ({ epoch }) =>
+        Effect.suspend(() => {
+          const records = waiting.get(epoch)
+          if (records === undefined) return Effect.dieMessage(`epoch ${epoch} of sink ${sink} was not prepared`)
+          return Effect.tap(writer.write(epoch, records), () => Effect.sync(() => waiting.delete(epoch)))
+        }),
+      position: writer.position
+    } satisfies OwnWriter
+  })
+
+// Private
+
+const prepare = (
+  rows: EpochRows,
+  partitions: number,
+  encode: Encode
+): { readonly records: Records; readonly prepared: Prepared } => {
+  const records = new Map<number, Array<ProducedRecord>>()
+  const invalid: Array<Invalid> = []
+  const digest = Digest.make()
+  let bytes = 0
+  let count = 0
+  for (const [batch, i] of inOrder(rows.batches)) {
+    const encoded = encode(batch, i, rows)
+    if ("event" in encoded) {
+      invalid.push(encoded)
+      continue
+    }
+    const partition = batch.partition % partitions
+    const part = records.get(partition)
+    if (part === undefined) records.set(partition, [encoded])
+    else part.push(encoded)
+    digest.number(partition)
+    if (encoded.key !== null) digest.bytes(encoded.key)
+    digest.bytes(encoded.value)
+    bytes += (encoded.key?.length ?? 0) + encoded.value.length
+    count++
+  }
+  return { records, prepared: { epoch: rows.barrier.epoch, rows: count, bytes, digest: digest.result(), invalid } }
+}
+
+/** Every value of the batches, by its place. Batches of one partition mostly come in order: then nothing is sorted. */
+const inOrder = function* (batches: ReadonlyArray<Batch>): Generator<readonly [Batch, number]> {
+  const groups = new Map<string, Array<Batch>>()
+  for (const batch of batches) {
+    const group = groups.get(placeOf(batch))
+    if (group === undefined) groups.set(placeOf(batch), [batch])
+    else group.push(batch)
+  }
+  const sorted = [...groups.values()].sort((a, b) => compareOrigins(a[0]!, b[0]!))
+  for (const group of sorted) {
+    const places: Array<readonly [Batch, number]> = []
+    for (const batch of group) for (let i = 0; i < batch.values.length; i++) places.push([batch, i])
+    for (let i = 1; i < places.length; i++)
+      if (comparePlaces(places[i - 1]!, places[i]!) > 0) {
+        places.sort(comparePlaces)
+        break
+      }
+    yield* places
+  }
+}
+
+const placeOf = (batch: Batch): string => `${batch.partition} ${batch.origin}`
+
+const compareOrigins = (a: Batch, b: Batch): number =>
+  a.origin === b.origin ? a.partition - b.partition : a.origin < b.origin ? -1 : 1
+
+const comparePlaces = ([a, i]: readonly [Batch, number], [b, j]: readonly [Batch, number]): number =>
+  a.offsets[i]! - b.offsets[j]! || (a.rows?.[i] ?? 0) - (b.rows?.[j] ?? 0)
