@@ -24,6 +24,7 @@ export const sink = (options: ConsoleOptions = {}): Sink<unknown, never, never> 
   guarantee: "at least once",
   replaces: true,
   key: [],
+  clear: null,
   open: (opening) => Effect.sync(() => writerOf(opening.sink, options.rowsMax ?? 20))
 })
 

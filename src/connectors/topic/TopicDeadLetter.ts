@@ -18,6 +18,7 @@ export const deadLetter = (topic: string): Sink<Invalid, SinkError, Topics, Appe
   guarantee: "exactly once",
   replaces: false,
   key: [],
+  clear: null,
   open: (opening) =>
     TopicWriter.open(topic, opening, (batch, i, { barrier }): ProducedRecord => {
       const { event, step, reason, cause } = batch.values[i] as Invalid

@@ -21,6 +21,7 @@ export const sink = <A, I>(topic: string, schema: Schema.Schema<A, I>): Sink<A, 
   guarantee: "exactly once",
   replaces: false,
   key: [],
+  clear: null,
   open: (opening) => {
     const encode = encodeJson(schema)
     return TopicWriter.open(topic, opening, (batch, i) => {
