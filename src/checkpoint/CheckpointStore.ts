@@ -6,9 +6,17 @@
  */
 import { Context, type Effect } from "effect"
 import type { Statement, TablesService } from "../flow/Tables.ts"
-import type { CheckpointCorrupted, Defect, Fenced, RowsUnexpected, StatementRefused, StorageFailed, TablesUnavailable } from "../model/Errors.ts"
+import type {
+  CheckpointCorrupted,
+  Defect,
+  Fenced,
+  RowsUnexpected,
+  StatementRefused,
+  StorageFailed,
+  TablesUnavailable
+} from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
-import type { StatePart } from "../operator/Operator.ts"
+import type { StatePart } from "../state/StatePart.ts"
 import type { Intent, Manifest } from "./Checkpoint.ts"
 
 export type StoreError = StorageFailed | TablesUnavailable | StatementRefused | CheckpointCorrupted
@@ -81,12 +89,18 @@ export interface CheckpointStoreService {
   /** Reports of the last epochs, newest last, at most `Limits.progressKept`. */
   readonly progress: (job: string, last: number) => Effect.Effect<ReadonlyArray<string>, StoreError>
   /** The oldest offset that any kept manifest of any job needs of each source identity and partition: below it a log may forget. */
-  readonly neededOffsets: Effect.Effect<ReadonlyArray<{ readonly identity: string; readonly partition: number; readonly offset: Offset }>, StoreError>
+  readonly neededOffsets: Effect.Effect<
+    ReadonlyArray<{ readonly identity: string; readonly partition: number; readonly offset: Offset }>,
+    StoreError
+  >
   /**
    * A new lineage, which begins above every epoch ever seen in manifests and intents, and above `epochsSeen` (of
    * fences): the next claim starts anew. Fences older owners.
    */
-  readonly reset: (job: string, epochsSeen: number) => Effect.Effect<{ readonly lineage: number; readonly epochFloor: number }, StoreError>
+  readonly reset: (
+    job: string,
+    epochsSeen: number
+  ) => Effect.Effect<{ readonly lineage: number; readonly epochFloor: number }, StoreError>
 }
 
 export class CheckpointStore extends Context.Tag("weir/CheckpointStore")<CheckpointStore, CheckpointStoreService>() {}

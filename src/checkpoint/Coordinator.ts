@@ -10,25 +10,18 @@
  * Records of e + 1 flow while e commits; commits are in order. After a restart every intent above the manifest is
  * replayed with its recorded choices before anything new is cut.
  */
-import { Clock, Deferred, Effect, Queue, Ref, Schedule } from "effect"
-import type { Prepared, SinkError, SinkWriter, TablesWriter } from "../flow/Sink.ts"
+import { Clock, Deferred, Effect, Queue } from "effect"
+import type { Prepared } from "../flow/Sink.ts"
 import type { SourceError } from "../flow/Source.ts"
-import {
-  DeadLetterLimitExceeded,
-  type Defect,
-  type Explained,
-  type Fenced,
-  type MailboxClosed,
-  type NotDeterministic,
-  type RowsUnexpected
-} from "../model/Errors.ts"
+import { DeadLetterLimitExceeded, type Defect, type MailboxClosed } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { PartitionCut } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
-import type { Intent, Manifest, SinkMark, SourceMark, StateHandle, StepMark, Totals } from "./Checkpoint.ts"
-import type { CheckpointStoreService, Claim, StepState, StoreError } from "./CheckpointStore.ts"
-import * as Fence from "./Fence.ts"
+import type { Intent, SourceMark } from "./Checkpoint.ts"
+import type { CheckpointStoreService, Claim } from "./CheckpointStore.ts"
+import { type CommitError, commitManifest, commitOwnSinks, retried } from "./Commit.ts"
+import { type Acknowledgement, type EpochFacts, make as makeFacts, type SinkHandle } from "./EpochFacts.ts"
 
 /** The end of an epoch, as a source is told of it. */
 export interface Cut {
@@ -64,50 +57,6 @@ export interface SourceHandle {
   readonly mark: (cuts: ReadonlyArray<PartitionCut>) => Effect.Effect<SourceMark, SourceError>
 }
 
-/** A sink, as the coordinator sees it. */
-export interface SinkHandle {
-  readonly id: string
-  readonly writer: SinkWriter
-  /** Takes what others set aside: it prepares after all others, with the rows that they refused. */
-  readonly takesInvalid: boolean
-  /** Are its rows what the job is for, not what it set aside? */
-  readonly counts: boolean
-}
-
-/** What one chain of operators hands over at a barrier. */
-export interface Acknowledgement {
-  readonly state: ReadonlyArray<StepState>
-  readonly marks: ReadonlyArray<StepMark>
-  readonly stateRows: number
-  readonly stateBytes: number
-  /** Of the step that assigns event time; `null` if the chain has none. */
-  readonly watermark: Millis | null
-  readonly late: number
-  readonly deadLetters: number
-}
-
-/** What happened to one epoch: the facts of its report. */
-export interface EpochFacts {
-  readonly manifest: Manifest
-  readonly cutAt: Millis
-  readonly recordsIn: number
-  readonly replayed: boolean
-  readonly prepareMillis: number
-  readonly intentMillis: number
-  readonly sinksMillis: number
-  /** `null` while it is being written. */
-  readonly manifestMillis: number | null
-  readonly stateBytesWritten: number
-  readonly sinks: ReadonlyArray<{
-    readonly sink: string
-    readonly rows: number
-    readonly outcome: "written" | "already there" | "nothing to write"
-  }>
-  readonly late: number
-  readonly deadLetters: number
-  readonly previous: ReadonlyArray<PartitionCut>
-}
-
 export interface Options {
   readonly store: CheckpointStoreService
   readonly claim: Claim
@@ -134,16 +83,7 @@ export interface Options {
   readonly onRecovered: Effect.Effect<void>
 }
 
-export type CoordinatorError =
-  | StoreError
-  | SourceError
-  | SinkError
-  | Fenced
-  | NotDeterministic
-  | RowsUnexpected
-  | DeadLetterLimitExceeded
-  | MailboxClosed
-  | Defect
+export type CoordinatorError = CommitError | SourceError | DeadLetterLimitExceeded | MailboxClosed | Defect
 
 export interface Coordinator {
   readonly acknowledge: (chain: string, epoch: number, acknowledgement: Acknowledgement) => Effect.Effect<void>
@@ -211,10 +151,25 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         const epoch = epochOf(cut.intent.epoch)
         yield* Deferred.await(epoch.complete)
         const preparedAt = yield* Clock.currentTimeMillis
-        const outcomes = yield* commitOwnSinks(options, epoch.prepared)
+        const prepared = { store, claim, sinks, prepared: epoch.prepared }
+        const outcomes = yield* commitOwnSinks(prepared)
         const sinksAt = yield* Clock.currentTimeMillis
-        const facts = yield* factsOf(options, last.manifest, cut, epoch, outcomes, { preparedAt, sinksAt })
-        yield* commitManifest(options, facts, epoch)
+        const acknowledgements = [...epoch.acknowledgements.values()]
+        const marks = yield* Effect.forEach(sources, (source) =>
+          source.mark(cut.intent.partitions.filter((partition) => partition.source === source.id))
+        )
+        const facts = yield* makeFacts({
+          ...cut,
+          ...prepared,
+          before: last.manifest,
+          acknowledgements,
+          outcomes,
+          marks,
+          preparedAt,
+          sinksAt
+        })
+        const state = acknowledgements.flatMap((acknowledgement) => acknowledgement.state)
+        yield* commitManifest(prepared, { manifest: facts.manifest, state, progress: options.report(facts) })
         const manifestAt = yield* Clock.currentTimeMillis
         last.manifest = facts.manifest
         epochs.delete(cut.intent.epoch)
@@ -328,191 +283,6 @@ const waitUntil = (due: Millis, options: Options, sources: ReadonlyArray<SourceH
     }
   })
 
-/** Every sink that commits by itself, in parallel: all must confirm before the manifest. */
-const commitOwnSinks = (options: Options, prepared: ReadonlyMap<string, Prepared>) =>
-  Effect.forEach(
-    options.sinks,
-    (sink): Effect.Effect<readonly [string, "written" | "already there"], CoordinatorError> => {
-      const rows = prepared.get(sink.id)!
-      const written = [sink.id, "written"] as const
-      if (sink.writer._tag === "OwnWriter")
-        return Effect.map(patiently(sink.writer.commit(rows)), (outcome) => [sink.id, outcome] as const)
-      if (sink.writer.tables.identity === options.store.tables?.identity) return Effect.succeed(written)
-      return Effect.map(
-        commitElsewhere(options.claim, sink, sink.writer, rows),
-        (outcome) => [sink.id, outcome] as const
-      )
-    },
-    { concurrency: "unbounded" }
-  ).pipe(Effect.map((outcomes) => new Map(outcomes)))
-
-/** A sink in a database that is not the checkpoint's: fence and rows in a transaction of their own. */
-const commitElsewhere = (
-  claim: Claim,
-  sink: SinkHandle,
-  writer: TablesWriter,
-  prepared: Prepared
-): Effect.Effect<"written" | "already there", CoordinatorError> => {
-  const stamp = stampOf(claim, sink, prepared)
-  const attempt: Effect.Effect<"written" | "already there", CoordinatorError> = writer.tables
-    .transaction([Fence.advance(writer.tables, stamp, prepared.digest), ...writer.statements(prepared)])
-    .pipe(
-      Effect.as("written" as const),
-      Effect.catchIf(
-        (error) => error._tag === "TablesUnavailable" || (error._tag === "RowsUnexpected" && error.statement === 0),
-        (error): Effect.Effect<"written" | "already there", CoordinatorError> =>
-          Effect.flatMap(Fence.afterRefusal(writer.tables, stamp, prepared.digest), (found) =>
-            found === "already there" ? Effect.succeed(found) : Effect.fail(error)
-          )
-      )
-    )
-  return patiently(attempt)
-}
-
-/** The one transaction of an epoch. After an unknown outcome it reads before it tries again. */
-const commitManifest = (
-  options: Options,
-  facts: EpochFacts,
-  epoch: OpenEpoch
-): Effect.Effect<void, CoordinatorError> => {
-  const { claim, sinks, store } = options
-  const statements = sinks.flatMap((sink) => {
-    const { writer } = sink
-    if (writer._tag === "OwnWriter" || writer.tables.identity !== store.tables?.identity) return []
-    const prepared = epoch.prepared.get(sink.id)!
-    return [
-      Fence.advance(writer.tables, stampOf(claim, sink, prepared), prepared.digest),
-      ...writer.statements(prepared)
-    ]
-  })
-  const state = [...epoch.acknowledgements.values()].flatMap((acknowledgement) => acknowledgement.state)
-  const commit = store.commit(claim, { manifest: facts.manifest, state, statements, progress: options.report(facts) })
-  return retried(commit, () => manifestIsThere(store, facts.manifest)).pipe(
-    Effect.tap(() =>
-      Effect.sync(() => {
-        for (const { id, writer } of sinks)
-          if (writer._tag === "TablesWriter") writer.committed(epoch.prepared.get(id)!)
-      })
-    )
-  )
-}
-
-const stampOf = (claim: Claim, sink: SinkHandle, prepared: Prepared) => ({
-  job: claim.job,
-  sink: sink.id,
-  lineage: claim.lineage,
-  generation: claim.generation,
-  epoch: prepared.epoch
-})
-
-/** Everything that the manifest and the report of an epoch say. */
-const factsOf = (
-  options: Options,
-  before: Manifest | null,
-  cut: CutEpoch,
-  epoch: OpenEpoch,
-  outcomes: ReadonlyMap<string, "written" | "already there">,
-  at: { readonly preparedAt: Millis; readonly sinksAt: Millis }
-): Effect.Effect<EpochFacts, CoordinatorError> =>
-  Effect.gen(function* () {
-    const { claim, sinks, sources } = options
-    const { intent } = cut
-    const acknowledgements = [...epoch.acknowledgements.values()]
-    const state = acknowledgements.flatMap((acknowledgement) => acknowledgement.state)
-    const recordsIn = recordsBetween(before?.partitions ?? [], intent.partitions)
-    const late = sum(acknowledgements.map((acknowledgement) => acknowledgement.late))
-    const refused = sum(sinks.map((sink) => epoch.prepared.get(sink.id)!.invalid.length))
-    const deadLetters = refused + sum(acknowledgements.map((acknowledgement) => acknowledgement.deadLetters))
-    const rowsOut = sum(sinks.filter((sink) => sink.counts).map((sink) => epoch.prepared.get(sink.id)!.rows))
-    const watermarks = acknowledgements.flatMap((acknowledgement) =>
-      acknowledgement.watermark === null ? [] : [acknowledgement.watermark]
-    )
-    const watermark = watermarks.length === 0 ? null : Math.min(...watermarks)
-    const manifest: Manifest = {
-      version: 1,
-      job: claim.job,
-      jobId: claim.jobId,
-      lineage: claim.lineage,
-      generation: claim.generation,
-      epoch: intent.epoch,
-      openedAt: intent.openedAt,
-      closedAt: intent.closedAt,
-      final: intent.final,
-      partitions: intent.partitions,
-      watermark: watermark === null || !Number.isFinite(watermark) ? null : watermark,
-      sources: yield* Effect.forEach(sources, (source) =>
-        source.mark(intent.partitions.filter((partition) => partition.source === source.id))
-      ),
-      sinks: yield* Effect.forEach(sinks, markOf),
-      steps: acknowledgements.flatMap((acknowledgement) => acknowledgement.marks),
-      state: handlesAfter(before?.state ?? [], intent.epoch, state),
-      stateRows: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateRows)),
-      stateBytes: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateBytes)),
-      totals: totalsAfter(before?.totals, { recordsIn, rowsOut, late, deadLetters })
-    }
-    return {
-      manifest,
-      cutAt: cut.cutAt,
-      recordsIn,
-      replayed: cut.replayed,
-      prepareMillis: Math.max(0, at.preparedAt - cut.cutAt - cut.intentMillis),
-      intentMillis: cut.intentMillis,
-      sinksMillis: at.sinksAt - at.preparedAt,
-      manifestMillis: null,
-      stateBytesWritten: sum(state.flatMap((step) => step.parts.map((part) => part.bytes.length))),
-      sinks: sinks.map((sink) => {
-        const { rows } = epoch.prepared.get(sink.id)!
-        return { sink: sink.id, rows, outcome: rows === 0 ? ("nothing to write" as const) : outcomes.get(sink.id)! }
-      }),
-      late,
-      deadLetters,
-      previous: before?.partitions ?? []
-    }
-  })
-
-const markOf = (sink: SinkHandle): Effect.Effect<SinkMark, CoordinatorError> =>
-  sink.writer._tag === "OwnWriter"
-    ? Effect.map(sink.writer.position, (position) => ({ sink: sink.id, position }))
-    : Effect.succeed({ sink: sink.id, position: null })
-
-const totalsAfter = (before: Totals | undefined, epoch: Totals): Totals => ({
-  recordsIn: (before?.recordsIn ?? 0) + epoch.recordsIn,
-  rowsOut: (before?.rowsOut ?? 0) + epoch.rowsOut,
-  late: (before?.late ?? 0) + epoch.late,
-  deadLetters: (before?.deadLetters ?? 0) + epoch.deadLetters
-})
-
-const recordsBetween = (from: ReadonlyArray<PartitionCut>, to: ReadonlyArray<PartitionCut>): number =>
-  sum(
-    to.map(
-      (cut) =>
-        cut.offset -
-        (from.find((other) => other.source === cut.source && other.partition === cut.partition)?.offset ?? 0)
-    )
-  )
-
-/** Where each key group's state is after an epoch: a base replaces what was before it, a delta is added. */
-export const handlesAfter = (
-  before: ReadonlyArray<StateHandle>,
-  epoch: number,
-  state: ReadonlyArray<StepState>
-): ReadonlyArray<StateHandle> => {
-  const handles = new Map(before.map((handle) => [`${handle.step}/${handle.keyGroup}`, handle]))
-  for (const { parts, step } of state) {
-    for (const { keyGroup, kind } of parts) {
-      const id = `${step}/${keyGroup}`
-      const known = handles.get(id)
-      handles.set(
-        id,
-        kind === "base" || known === undefined
-          ? { step, keyGroup, baseEpoch: kind === "base" ? epoch : 0, deltaEpochs: kind === "base" ? [] : [epoch] }
-          : { ...known, deltaEpochs: [...known.deltaEpochs, epoch] }
-      )
-    }
-  }
-  return [...handles.values()]
-}
-
 const judgeDeadLetters = (options: Options, facts: EpochFacts): Effect.Effect<void, DeadLetterLimitExceeded> => {
   const share = facts.recordsIn === 0 ? 0 : facts.deadLetters / facts.recordsIn
   const shareMax = options.deadLetterShareMax
@@ -527,32 +297,6 @@ const judgeDeadLetters = (options: Options, facts: EpochFacts): Effect.Effect<vo
   })
 }
 
-/** Tries an action again while its failure says that it can help; between the attempts it grows more patient. */
-const patiently = <A, E extends Explained, R>(action: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.retry(action, {
-    while: (error) => error.retry,
-    schedule: Schedule.exponential(Limits.restartBackoffMillis).pipe(
-      Schedule.jittered,
-      Schedule.either(Schedule.spaced(Limits.restartBackoffMillisMax)),
-      Schedule.upTo(Limits.restartPeriodMillis)
-    )
-  })
-
-/** The same for an action whose outcome may be unknown: looks whether it is done before it is tried again. */
-const retried = <A, E extends Explained>(
-  action: Effect.Effect<A, E>,
-  isDone: () => Effect.Effect<boolean, StoreError>
-): Effect.Effect<void, E | StoreError> =>
-  Effect.gen(function* () {
-    const tried = yield* Ref.make(false)
-    yield* patiently(
-      Effect.gen(function* () {
-        if (yield* Ref.getAndSet(tried, true)) if (yield* isDone()) return
-        yield* action
-      }) as Effect.Effect<void, E | StoreError>
-    )
-  })
-
 const intentIsThere = (store: CheckpointStoreService, intent: Intent) =>
   Effect.map(
     store.lookUp(intent.job),
@@ -561,15 +305,3 @@ const intentIsThere = (store: CheckpointStoreService, intent: Intent) =>
       found.generation === intent.generation &&
       found.intents.some((other) => other.epoch === intent.epoch)
   )
-
-const manifestIsThere = (store: CheckpointStoreService, manifest: Manifest) =>
-  Effect.map(
-    store.lookUp(manifest.job),
-    (found) =>
-      found !== null &&
-      found.generation === manifest.generation &&
-      found.lineage === manifest.lineage &&
-      (found.manifest?.epoch ?? 0) >= manifest.epoch
-  )
-
-const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)

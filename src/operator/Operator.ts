@@ -5,29 +5,15 @@
  * barrier it hands over what changed in its state, so an epoch writes what changed and not the whole.
  */
 import type { Barrier, Batch, Records } from "../model/Message.ts"
+import type { Snapshot, StatePart } from "../state/StatePart.ts"
+
+export type { Snapshot, StatePart }
 
 /** Where an operator puts what it makes. The port `out` goes on; `late` and `invalid` are side outputs. */
 export interface Collector {
   readonly emit: (port: Port, batch: Batch) => void
 }
 export type Port = "out" | "late" | "invalid"
-
-/** The state of one key group, or the changes to it since the last barrier. */
-export interface StatePart {
-  readonly keyGroup: number
-  /** `base` replaces all that was kept of the key group; `delta` is applied to it, in the order of epochs. */
-  readonly kind: "base" | "delta"
-  readonly bytes: Uint8Array
-}
-
-/** What an operator kept at a barrier. */
-export interface Snapshot {
-  readonly parts: ReadonlyArray<StatePart>
-  /** Entries in the state after the barrier. */
-  readonly rows: number
-  /** Bytes of the state after the barrier: its bases and deltas as they would be read back. */
-  readonly bytes: number
-}
 
 export interface Operator {
   /** The node's id: names its state, its metrics and its errors. */

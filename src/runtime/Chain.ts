@@ -6,7 +6,7 @@
  */
 import type { StepMark } from "../checkpoint/Checkpoint.ts"
 import type { StepState } from "../checkpoint/CheckpointStore.ts"
-import type { Acknowledgement } from "../checkpoint/Coordinator.ts"
+import type { Acknowledgement } from "../checkpoint/EpochFacts.ts"
 import { RecordUnusable } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import type { Barrier, Batch, Records } from "../model/Message.ts"

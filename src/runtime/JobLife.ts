@@ -11,6 +11,7 @@ import * as Actor from "../actor/Actor.ts"
 import type { Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
 import { CheckpointStore, type Claim } from "../checkpoint/CheckpointStore.ts"
 import * as Coordinator from "../checkpoint/Coordinator.ts"
+import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import * as Fence from "../checkpoint/Fence.ts"
 import type { Configured, Job } from "../flow/Job.ts"
 import type { SinkOpening, SinkWriter } from "../flow/Sink.ts"
@@ -48,9 +49,9 @@ export interface LifeOptions {
 export interface LifeListener {
   readonly onClaimed: (claim: Claim, parts: LifeParts) => Effect.Effect<void>
   readonly onRecovered: Effect.Effect<void>
-  readonly onEpoch: (facts: Coordinator.EpochFacts) => Effect.Effect<void>
+  readonly onEpoch: (facts: EpochFacts) => Effect.Effect<void>
   readonly onEmpty: (triggeredAt: Millis) => Effect.Effect<void>
-  readonly report: (facts: Coordinator.EpochFacts) => string
+  readonly report: (facts: EpochFacts) => string
 }
 
 /** What can be looked at while a life goes on. */
@@ -209,10 +210,7 @@ const openSink = (job: string, planned: Plan.PlannedSink, claim: Claim) =>
       position: claim.manifest?.sinks.find((mark) => mark.sink === planned.id)?.position ?? null
     }
     const writer: SinkWriter = yield* planned.sink.open(opening) as Effect.Effect<SinkWriter, LifeError, Scope.Scope>
-    if (writer._tag === "TablesWriter") {
-      yield* Fence.ensureTable(writer.tables)
-      yield* Fence.open(writer.tables, opening)
-    }
+    if (writer._tag === "TablesWriter") yield* Fence.open(writer.tables, { ...opening, epochFloor: claim.epochFloor })
     return writer
   })
 

@@ -6,7 +6,7 @@
  * - **Backpressures** when a mailbox downstream is full
  */
 import { Effect } from "effect"
-import type { Acknowledgement } from "../checkpoint/Coordinator.ts"
+import type { Acknowledgement } from "../checkpoint/EpochFacts.ts"
 import { type Explained, isExplained, type MailboxClosed, StepFailed } from "../model/Errors.ts"
 import type { Message } from "../model/Message.ts"
 import type { Chain } from "./Chain.ts"

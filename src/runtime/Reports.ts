@@ -1,5 +1,5 @@
 /** What an epoch says of itself when it is done: facts of the coordinator as the progress that people read. */
-import type { EpochFacts } from "../checkpoint/Coordinator.ts"
+import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import type { Millis } from "../model/Time.ts"
 import type { EpochProgress } from "../observe/Progress.ts"
 

@@ -4,7 +4,7 @@
 import { Cause, Clock, Deferred, Duration, Effect, Either, Exit, Fiber, Random, type Scope } from "effect"
 import * as Supervisor from "../actor/Supervisor.ts"
 import type { CheckpointStore, Claim } from "../checkpoint/CheckpointStore.ts"
-import type { EpochFacts } from "../checkpoint/Coordinator.ts"
+import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import type { Job } from "../flow/Job.ts"
 import { Defect, type Explained, isExplained } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
