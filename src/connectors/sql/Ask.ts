@@ -15,7 +15,7 @@ interface Held {
   readonly query: (
     sql: string,
     parameters: [],
-    options: { readonly rowMode: "array"; readonly parsers: {} }
+    options: { readonly rowMode: "array"; readonly parsers: Readonly<Record<number, (text: string) => string>> }
   ) => Promise<{ readonly rows: Array<unknown>; readonly fields: ReadonlyArray<{ readonly name: string }> }>
   readonly rollback: () => Promise<void>
 }

@@ -114,7 +114,7 @@ const make = (session: PGlite, identity: string): TablesService => {
     query,
     ask: (sql, bounds) => Ask.ask(session, sql, bounds),
     describe: (table) => describe(query, table),
-    list: Effect.map(query({ sql: listed, parameters: [] }), (rows) => rows.map((row) => String(row["name"]))),
+    list: Effect.map(query({ sql: listed, parameters: [] }), (rows) => rows.map((row) => String(row.name))),
     maintain: maintain(session, query)
   }
 }
@@ -195,15 +195,15 @@ const described = `
 const describe = (query: Query, table: string): Effect.Effect<FoundTable | null, TablesError> =>
   Effect.map(query({ sql: described, parameters: [table] }), (rows) => {
     if (rows.length === 0) return null
-    const keyed = rows.filter((row) => row["place"] !== null)
-    keyed.sort((left, right) => Number(left["place"]) - Number(right["place"]))
+    const keyed = rows.filter((row) => row.place !== null)
+    keyed.sort((left, right) => Number(left.place) - Number(right.place))
     return {
       columns: rows.map((row) => ({
-        name: String(row["name"]),
-        type: String(row["type"]),
-        nullable: row["nullable"] === true
+        name: String(row.name),
+        type: String(row.type),
+        nullable: row.nullable === true
       })),
-      primaryKey: keyed.map((row) => String(row["name"]))
+      primaryKey: keyed.map((row) => String(row.name))
     }
   })
 

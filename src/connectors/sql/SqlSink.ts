@@ -56,6 +56,7 @@ export const upsert = <A, I>(
     guarantee: "exactly once",
     replaces: true,
     key: options.key,
+    clear: clear(table),
     open: open({
       table,
       columns,
@@ -81,6 +82,7 @@ export const append = <A, I>(
   guarantee: "exactly once",
   replaces: false,
   key: [],
+  clear: clear(table),
   open: open({
     table,
     columns: TableColumns.make(table, schema, []),
@@ -121,6 +123,13 @@ const placeColumns: ReadonlyArray<Column> = [
   { name: "weir_lineage", type: { kind: "integer" }, nullable: false },
   { name: "weir_epoch", type: { kind: "int64" }, nullable: false }
 ]
+
+const clear = (table: string): Effect.Effect<void, SqlSinkError, Tables> =>
+  Effect.gen(function* () {
+    const tables = yield* Tables
+    if ((yield* tables.describe(table)) === null) return
+    yield* TableCheck.run(tables, [tables.dialect.remove(table, [], [])])
+  })
 
 // The writer
 

@@ -29,7 +29,8 @@ export const make = (tables: TablesService, wanted: WantedTable): Effect.Effect<
     )
   })
 
-const run = (
+/** Statements that expect no number of rows. */
+export const run = (
   tables: TablesService,
   statements: Parameters<TablesService["transaction"]>[0]
 ): Effect.Effect<void, TablesError> =>

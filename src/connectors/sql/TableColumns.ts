@@ -4,7 +4,7 @@
  */
 import { ParseResult, Schema, SchemaAST } from "effect"
 import type { Column, SqlType, SqlValue } from "../../flow/Tables.ts"
-import { columnType, formatDecimal, int64Max, int64Min } from "../../model/Columns.ts"
+import { columnType, formatDecimal } from "../../model/Columns.ts"
 import * as Limits from "../../model/Limits.ts"
 import { isEventTime } from "../../model/Time.ts"
 
@@ -199,7 +199,7 @@ const keyText = (value: unknown): string | undefined => {
 
 const encoders = {
   text,
-  int64: (value: unknown) => (typeof value === "bigint" && value >= int64Min && value <= int64Max ? value : undefined),
+  int64: (value: unknown) => (typeof value === "bigint" && BigInt.asIntN(64, value) === value ? value : undefined),
   instant: (value: unknown) => (typeof value === "number" && isEventTime(value) ? value : undefined),
   boolean: (value: unknown) => (typeof value === "boolean" ? value : undefined),
   integer: (value: unknown) => (typeof value === "number" && (value | 0) === value ? value | 0 : undefined),

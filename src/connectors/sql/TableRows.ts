@@ -198,38 +198,45 @@ const encode = (
   invalid: Array<Invalid>
 ): EncodedRows => {
   const refusals = new Map<number, FieldColumn>()
-  let encoded = columns.map((column) => encodeColumn(gathered.rows, chosen, column, refusals))
+  let encoded = encodeColumns(gathered.rows, chosen, columns, refusals)
   let left = chosen
   if (refusals.size > 0) {
     const isLeft = (_: unknown, i: number): boolean => !refusals.has(i)
     encoded = encoded.map((values) => values.filter(isLeft))
     left = chosen.filter(isLeft)
-    for (const i of Array.from(refusals.keys()).sort((one, other) => one - other)) {
-      invalid.push(refusal(gathered, batches, chosen[i]!, refusals.get(i)!, options))
-    }
+    for (const [i, column] of refusals) invalid.push(refusal(gathered, batches, chosen[i]!, column, options))
   }
-  return {
-    rows: left.length,
-    columns: encoded,
-    places: options.replaces ? [] : left.map((i) => placeOf(gathered, batches, i))
-  }
+  const places = options.replaces ? [] : left.map((i) => placeOf(gathered, batches, i))
+  return { rows: left.length, columns: encoded, places }
 }
 
-const encodeColumn = (
+/** Row by row: a row is far from the next in memory, its fields are not. A refused row leaves nulls. */
+const encodeColumns = (
   rows: ReadonlyArray<Row>,
   chosen: ReadonlyArray<number>,
-  column: FieldColumn,
+  columns: ReadonlyArray<FieldColumn>,
   refusals: Map<number, FieldColumn>
-): Array<SqlValue> => {
-  const { encode, field, nullable } = column
-  const values: Array<SqlValue> = []
+): ReadonlyArray<Array<SqlValue>> => {
+  const encoded = columns.map(() => new Array<SqlValue>(chosen.length).fill(null))
   for (let i = 0; i < chosen.length; i++) {
-    const value = rows[chosen[i]!]![field]
-    const encoded = value === null || value === undefined ? (nullable ? null : undefined) : encode(value)
-    if (encoded === undefined && !refusals.has(i)) refusals.set(i, column)
-    values.push(encoded === undefined ? null : encoded)
+    const row = rows[chosen[i]!]!
+    for (let c = 0; c < columns.length; c++) {
+      const column = columns[c]!
+      const value = row[column.field]
+      if (value === null || value === undefined) {
+        if (column.nullable) continue
+      } else {
+        const fit = column.encode(value)
+        if (fit !== undefined) {
+          encoded[c]![i] = fit
+          continue
+        }
+      }
+      refusals.set(i, column)
+      break
+    }
   }
-  return values
+  return encoded
 }
 
 // Refusing

@@ -1,3 +1,3 @@
-/** Tables of a database: sinks that a job writes to, and the embedded database itself. */
+/** Tables of a database: the sinks that a job writes to (`Sql.upsert`, `Sql.append`), and the embedded database. */
 export { layerMemory, layerPGlite } from "./SqlClient.ts"
-export { append, type SqlSinkError, type UpsertOptions, upsert } from "./SqlSink.ts"
+export * as Sql from "./SqlSink.ts"
