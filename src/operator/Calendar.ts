@@ -1,0 +1,57 @@
+/** Things that fall due: one for each time, taken out in the order of time. Finding what is due costs only what is due. */
+export class Calendar<A> {
+  readonly #byTime = new Map<number, A>()
+  /** A binary heap of the times, the earliest first. */
+  readonly #times: Array<number> = []
+
+  get size(): number {
+    return this.#byTime.size
+  }
+
+  get(time: number): A | undefined {
+    return this.#byTime.get(time)
+  }
+
+  /** Puts a thing at a time that has none. */
+  put(time: number, thing: A): void {
+    this.#byTime.set(time, thing)
+    const times = this.#times
+    let at = times.push(time) - 1
+    while (at > 0) {
+      const above = (at - 1) >> 1
+      if (times[above]! <= time) break
+      times[at] = times[above]!
+      at = above
+    }
+    times[at] = time
+  }
+
+  /** Takes out all things up to and with `limit`, the earliest first. */
+  takeUntil(limit: number): ReadonlyArray<A> {
+    const due: Array<A> = []
+    while (this.#times.length > 0 && this.#times[0]! <= limit) {
+      const time = this.#pop()
+      due.push(this.#byTime.get(time)!)
+      this.#byTime.delete(time)
+    }
+    return due
+  }
+
+  #pop(): number {
+    const times = this.#times
+    const earliest = times[0]!
+    const last = times.pop()!
+    if (times.length === 0) return earliest
+    let at = 0
+    for (;;) {
+      let below = at * 2 + 1
+      if (below >= times.length) break
+      if (below + 1 < times.length && times[below + 1]! < times[below]!) below++
+      if (times[below]! >= last) break
+      times[at] = times[below]!
+      at = below
+    }
+    times[at] = last
+    return earliest
+  }
+}

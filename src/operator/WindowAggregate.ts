@@ -1,0 +1,215 @@
+/**
+ * Collects the events of one key into windows and gives one row per key and window: key columns, `windowStart`,
+ * `windowEnd`, results.
+ *
+ * - **Emits** at barriers only, a batch for each key group, sorted by key and window. `onUpdate`: a `Change` for each
+ *   row that differs from what was emitted, its key the key columns and `windowStart`; the row of a session that
+ *   went into another is removed. `onClose`: the row itself, once, at the first barrier with watermark ≥
+ *   `windowEnd + allowedLateness`; a session's at `windowEnd + gap + allowedLateness`, until when an event that is
+ *   not late can still join it. At a final barrier also the rows of open windows
+ * - **Keeps** one state for each aggregate, key and open window, until the window closes; and the watermark
+ * - **Sets aside** on `late` the events that are late for all their windows, as they came. An event is late for a
+ *   window if `windowEnd + allowedLateness` ≤ the larger of its own partition's watermark before it and the job's at
+ *   the start of its epoch; a session event by its own `[t, t + gap)`
+ * - **Passes on** in `onClose` mode a watermark that is `allowedLateness` (and a session's gap) lower: rows come that
+ *   much later than the events they are made of. With it, no row is late for the window after it
+ * - **Restores** entries and watermark; key, window and aggregates must not change between restarts
+ * - **Fails with** `StateLimitExceeded`, and `StepFailed` where a function of the job throws (user fault, no retry)
+ *
+ *     key a   ──1────2─────│──3──────│────       watermark ─────────────▲ 12:01
+ *             12:00        12:01     12:02       emits (a, 12:00, 3)
+ */
+import type { Mode } from "../flow/Flow.ts"
+import type { SpecOf } from "../flow/Topology.ts"
+import type * as Windows from "../flow/Window.ts"
+import { isExplained, StepFailed } from "../model/Errors.ts"
+import type { Change } from "../model/Event.ts"
+import * as Limits from "../model/Limits.ts"
+import type { Barrier, Batch } from "../model/Message.ts"
+import * as AlignedWindows from "./AlignedWindows.ts"
+import * as KeyReader from "./KeyReader.ts"
+import type { Collector, Operator } from "./Operator.ts"
+import * as Selection from "./Selection.ts"
+import * as SessionWindows from "./SessionWindows.ts"
+import type { Row, WindowEntry } from "./WindowEntry.ts"
+import { batchOf, inOrder } from "./WindowRows.ts"
+import { type WindowIndex, WindowState } from "./WindowState.ts"
+
+export interface Options {
+  readonly id: string
+  readonly keyBy: SpecOf<"keyBy">
+  readonly window: SpecOf<"window">
+  readonly aggregate: SpecOf<"aggregate">
+  readonly mode: Mode
+  /**
+   * Can a row not be replaced where it goes? True for append-only sinks and for any step that takes rows as events.
+   * Then what a final barrier emitted is closed: later events of that key and window are late.
+   */
+  readonly appends: boolean
+  /** Default `Limits.stateKeysMax`. */
+  readonly stateKeysMax?: number
+}
+
+export const make = (options: Options): Operator => {
+  const { id, mode } = options
+  const { window, allowedLatenessMillis } = options.window
+  // A session's row may later belong to another session; where rows are not changes, it could not be taken back.
+  const finalCloses = options.appends || window.kind === "session"
+  const state: WindowState = new WindowState({
+    step: id,
+    keys: KeyReader.make(options.keyBy.columns),
+    columns: options.keyBy.columns.map((column) => column.name),
+    aggregates: options.aggregate.aggregates,
+    keepsBefore: mode === "onUpdate",
+    keysMax: options.stateKeysMax ?? Limits.stateKeysMax,
+    index: () => index
+  })
+  const index = indexOf(state, window, allowedLatenessMillis)
+  let late = 0
+  let lateByOthers = 0
+
+  const onBatch = (batch: Batch, out: Collector): void => {
+    const { eventTimes, ownWatermarks, values, offsets, rows } = batch
+    if (eventTimes === null || ownWatermarks === null) throw untimed(id)
+    const { place, watermark } = state
+    const lateIndexes: Array<number> = []
+    place.partition = batch.partition
+    for (let i = 0; i < values.length; i++) {
+      const own = ownWatermarks[i]!
+      place.eventTime = eventTimes[i]!
+      place.offset = offsets[i]!
+      place.row = rows === null ? 0 : rows[i]!
+      if (index.add(values[i] as never, place.eventTime, own > watermark ? own : watermark)) continue
+      lateIndexes.push(i)
+      if (own < watermark) lateByOthers++
+    }
+    if (lateIndexes.length === 0) return
+    late += lateIndexes.length
+    out.emit("late", Selection.select(batch, lateIndexes))
+  }
+
+  const passedOn = (watermark: number): number => (mode === "onClose" ? watermark - index.closesAfterMillis : watermark)
+
+  const emit = (out: Collector, barrier: Barrier, entries: ReadonlyArray<WindowEntry>, watermark: number): void => {
+    for (const [keyGroup, sorted] of inOrder(entries)) {
+      const values: Array<Row | Change> = []
+      const ends: Array<number> = []
+      for (const entry of sorted) {
+        const value = mode === "onClose" ? state.rowOf(entry) : changeOf(state, entry)
+        entry.emitted = true
+        entry.before = null
+        if (value === null) continue
+        values.push(value)
+        ends.push(entry.end)
+      }
+      if (values.length > 0) out.emit("out", batchOf({ origin: id, keyGroup, barrier, watermark, values, ends }))
+    }
+  }
+
+  const emitChanged = (out: Collector, barrier: Barrier, watermark: number): void => {
+    const changed = state.absorbed
+    state.absorbed = []
+    for (let keyGroup = 0; keyGroup < Limits.keyGroups; keyGroup++) {
+      for (const entry of state.store.changedOf(keyGroup)) if (entry.slot >= 0 && !entry.emitted) changed.push(entry)
+    }
+    emit(out, barrier, changed, watermark)
+  }
+
+  const closeOpen = (): ReadonlyArray<WindowEntry> => {
+    const open: Array<WindowEntry> = []
+    for (let keyGroup = 0; keyGroup < Limits.keyGroups; keyGroup++) {
+      for (const entry of state.store.entriesOf(keyGroup)) if (!entry.emitted) open.push(entry)
+    }
+    for (const entry of open) state.store.change(entry)
+    return open
+  }
+
+  const onBarrier = (barrier: Barrier, out: Collector): Barrier => {
+    const before = passedOn(state.watermark)
+    if (barrier.watermark > state.watermark) {
+      state.watermark = barrier.watermark
+      state.store.changeHeader()
+    }
+    if (mode === "onUpdate") emitChanged(out, barrier, before)
+    const closing = index.close(state.watermark)
+    const rows = mode === "onClose" ? closing.filter((entry) => !entry.emitted) : []
+    for (const entry of closing) state.store.remove(entry)
+    if (mode === "onClose" && barrier.final) {
+      const open = closeOpen()
+      emit(out, barrier, [...rows, ...open], before)
+      if (finalCloses) for (const entry of open) seal(entry)
+    } else emit(out, barrier, rows, before)
+    const watermark = passedOn(state.watermark)
+    return watermark === barrier.watermark ? barrier : { ...barrier, watermark }
+  }
+
+  return {
+    id,
+    onBatch: guarded(id, (batch, out) => onBatch(batch as Batch, out)),
+    onBarrier: guarded(id, onBarrier),
+    state: {
+      fingerprint: fingerprintOf(options),
+      snapshot: guarded(id, () => state.store.snapshot()),
+      restore: (parts) => state.store.restore(parts)
+    },
+    counts: () => ({ late, lateByOthers, windowsOpen: index.open(), keys: state.store.size })
+  }
+}
+
+const indexOf = (state: WindowState, window: Windows.Window, allowedLatenessMillis: number): WindowIndex => {
+  switch (window.kind) {
+    case "tumbling":
+      return AlignedWindows.make(state, { ...window, everyMillis: window.sizeMillis, allowedLatenessMillis })
+    case "sliding":
+      return AlignedWindows.make(state, { ...window, allowedLatenessMillis })
+    case "session":
+      return SessionWindows.make(state, { ...window, allowedLatenessMillis })
+  }
+}
+
+/** `null`: nothing that a reader would see has changed. */
+const changeOf = (state: WindowState, entry: WindowEntry): Change | null => {
+  const key = [...entry.key, entry.start]
+  if (entry.slot < 0) return { key, before: entry.before }
+  const after = state.rowOf(entry)
+  if (entry.before === null) return { key, after }
+  return state.differ(entry.before, after) ? { key, before: entry.before, after } : null
+}
+
+/** Remembers of an emitted entry only that it is closed. */
+const seal = (entry: WindowEntry): void => {
+  entry.closed = true
+  entry.states = []
+}
+
+const fingerprintOf = (options: Options): string =>
+  [
+    "window 1",
+    options.mode,
+    JSON.stringify(options.window.window),
+    `by ${options.keyBy.columns.map((column) => column.name).join(", ")}`,
+    Object.keys(options.aggregate.aggregates).join(", ")
+  ].join("; ")
+
+const untimed = (step: string): StepFailed =>
+  new StepFailed({
+    step,
+    message: `Step '${step}' received events without event time`,
+    hint: "Put Flow.eventTime before Flow.window."
+  })
+
+/** What the job's own functions throw becomes `StepFailed`. */
+const guarded =
+  <A extends ReadonlyArray<any>, B>(step: string, run: (...args: A) => B) =>
+  (...args: A): B => {
+    try {
+      return run(...args)
+    } catch (error) {
+      if (isExplained(error)) throw error
+      throw new StepFailed({
+        step,
+        message: `Step '${step}' failed: ${error instanceof Error ? error.message : String(error)}`,
+        hint: "A key column or an aggregate of this step threw: make it accept every event that decodes."
+      })
+    }
+  }
