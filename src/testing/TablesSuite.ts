@@ -1,0 +1,488 @@
+/**
+ * What every database of tables must do, as cases that any test runner can run. A case needs `Tables`, and makes
+ * tables of its own: many may share a database. It fails with an `Error` that says what was expected.
+ */
+import { Effect, FastCheck, type Scope } from "effect"
+import { type Column, type SqlType, type SqlValue, type Statement, Tables, type TablesService } from "../flow/Tables.ts"
+import { formatDecimal } from "../model/Columns.ts"
+import { eventTimeMax, eventTimeMin } from "../model/Time.ts"
+
+export interface Case {
+  readonly name: string
+  readonly run: Effect.Effect<void, unknown, Tables | Scope.Scope>
+}
+
+/** `select` in a transaction that may not write is all that a stranger gets. */
+export const cases = (): ReadonlyArray<Case> => [...transactions, ...values, ...rows, ...questions, ...upkeep]
+
+// Saying what was expected
+
+/** Fails with both sides unless they are equal in every bit: NaN equals NaN, 0 is not -0. */
+export const expectEqual = (what: string, actual: unknown, expected: unknown): Effect.Effect<void, Error> =>
+  isEqual(actual, expected)
+    ? Effect.void
+    : Effect.fail(new Error(`${what}: expected ${show(expected)}, found ${show(actual)}`))
+
+export const expect = (what: string, condition: boolean): Effect.Effect<void, Error> =>
+  condition ? Effect.void : Effect.fail(new Error(what))
+
+/** The error of an effect that must fail with this tag. */
+export const expectFailure = <A, R>(
+  what: string,
+  tag: string,
+  effect: Effect.Effect<A, unknown, R>
+): Effect.Effect<any, Error, R> =>
+  Effect.flatMap(Effect.either(effect), (result) => {
+    if (result._tag === "Right") return Effect.fail(new Error(`${what}: expected ${tag}, but it succeeded`))
+    const error = result.left as { readonly _tag?: string; readonly message?: string }
+    return error._tag === tag
+      ? Effect.succeed(error)
+      : Effect.fail(new Error(`${what}: expected ${tag}, found ${error._tag ?? ""} ${error.message ?? String(error)}`))
+  })
+
+const isEqual = (left: unknown, right: unknown): boolean => {
+  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) {
+    return Object.is(left, right)
+  }
+  const names = Object.keys(left)
+  return (
+    Array.isArray(left) === Array.isArray(right) &&
+    left instanceof Uint8Array === right instanceof Uint8Array &&
+    names.length === Object.keys(right).length &&
+    names.every((name) => isEqual((left as Record<string, unknown>)[name], (right as Record<string, unknown>)[name]))
+  )
+}
+
+const show = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) => {
+    if (typeof part === "bigint") return `${part}n`
+    return typeof part === "number" && (!Number.isFinite(part) || Object.is(part, -0))
+      ? `number ${Object.is(part, -0) ? "-0" : part}`
+      : part
+  })
+
+// Tables of a case
+
+const int64: SqlType = { kind: "int64" }
+const text: SqlType = { kind: "text" }
+const columnOf = (name: string, type: SqlType, nullable = false): Column => ({ name, type, nullable })
+
+const pair = [columnOf("id", int64), columnOf("name", text, true)]
+
+const remade = (tables: TablesService, table: string, columns: ReadonlyArray<Column>, key: ReadonlyArray<string>) =>
+  tables.transaction([
+    { sql: `drop table if exists ${tables.dialect.quote(table)}`, parameters: [] },
+    tables.dialect.createTable(table, columns, key)
+  ])
+
+const readAll = (tables: TablesService, table: string, order: string) =>
+  tables.query({
+    sql: `select * from ${tables.dialect.quote(table)} order by ${tables.dialect.quote(order)}`,
+    parameters: []
+  })
+
+const insertPair = (tables: TablesService, table: string, id: bigint, name: string): Statement => ({
+  sql: `insert into ${tables.dialect.quote(table)} values (${tables.dialect.parameter(1)}, ${tables.dialect.parameter(2)})`,
+  parameters: [id, name]
+})
+
+const onPair = (
+  table: string,
+  body: (tables: TablesService) => Effect.Effect<void, unknown, Scope.Scope>
+): Effect.Effect<void, unknown, Tables | Scope.Scope> =>
+  Effect.flatMap(Tables, (tables) => Effect.zipRight(remade(tables, table, pair, ["id"]), body(tables)))
+
+// Cases
+
+const transactions: ReadonlyArray<Case> = [
+  {
+    name: "a transaction keeps all of its statements and says how many rows each changed",
+    run: onPair("suite_all", (tables) =>
+      Effect.gen(function* () {
+        const both = {
+          sql: `update ${tables.dialect.quote("suite_all")} set name = 'x'`,
+          parameters: [],
+          rowsExpected: 2
+        }
+        const counts = yield* tables.transaction([
+          insertPair(tables, "suite_all", 1n, "a"),
+          insertPair(tables, "suite_all", 2n, "b"),
+          both
+        ])
+        yield* expectEqual("counts", counts, [1, 1, 2])
+        yield* expectEqual("rows", yield* readAll(tables, "suite_all", "id"), [
+          { id: "1", name: "x" },
+          { id: "2", name: "x" }
+        ])
+      })
+    )
+  },
+  {
+    name: "a transaction whose statement is refused keeps nothing, and the next one works",
+    run: onPair("suite_refused", (tables) =>
+      Effect.gen(function* () {
+        const twice = [1n, 1n].map((id) => insertPair(tables, "suite_refused", id, "secret-value"))
+        const error = yield* expectFailure("same key twice", "StatementRefused", tables.transaction(twice))
+        yield* expect(`the message has no parameter: ${error.message}`, !String(error.message).includes("secret-value"))
+        yield* expectEqual("rows", yield* readAll(tables, "suite_refused", "id"), [])
+        yield* tables.transaction([insertPair(tables, "suite_refused", 1n, "a")])
+      })
+    )
+  },
+  {
+    name: "a transaction that changes another number of rows than expected keeps nothing",
+    run: onPair("suite_expected", (tables) =>
+      Effect.gen(function* () {
+        const fenced = {
+          sql: `update ${tables.dialect.quote("suite_expected")} set name = 'x'`,
+          parameters: [],
+          rowsExpected: 1
+        }
+        const error = yield* expectFailure(
+          "an update of none",
+          "RowsUnexpected",
+          tables.transaction([
+            insertPair(tables, "suite_expected", 1n, "a"),
+            insertPair(tables, "suite_expected", 2n, "b"),
+            fenced
+          ])
+        )
+        yield* expectEqual("which", [error.statement, error.expected, error.found], [2, 1, 2])
+        yield* expectEqual("rows", yield* readAll(tables, "suite_expected", "id"), [])
+      })
+    )
+  },
+  {
+    name: "transactions that run at the same time do not mix",
+    run: onPair("suite_mixed", (tables) =>
+      Effect.gen(function* () {
+        const ids = Array.from({ length: 20 }, (_, i) => BigInt(i))
+        const spoilt = (id: bigint) => [insertPair(tables, "suite_mixed", id, "a"), ...(id % 2n === 0n ? [] : [broken])]
+        yield* Effect.forEach(ids, (id) => Effect.either(tables.transaction(spoilt(id))), { concurrency: "unbounded" })
+        const kept = (yield* readAll(tables, "suite_mixed", "id")).map((row) => row.id)
+        yield* expectEqual("ids", kept, ids.filter((id) => id % 2n === 0n).map(String))
+      })
+    )
+  }
+]
+
+const broken: Statement = { sql: "select * from no_such_table_of_the_suite", parameters: [] }
+
+// Values
+
+const everyType: ReadonlyArray<Column> = [
+  columnOf("id", { kind: "integer" }),
+  columnOf("a_int64", int64, true),
+  columnOf("a_decimal", { kind: "decimal", precision: 38, scale: 9 }, true),
+  columnOf("a_instant", { kind: "instant", unit: "millis" }, true),
+  columnOf("a_text", text, true),
+  columnOf("a_boolean", { kind: "boolean" }, true),
+  columnOf("a_double", { kind: "double" }, true),
+  columnOf("a_bytes", { kind: "bytes" }, true),
+  columnOf("a_json", { kind: "json" }, true)
+]
+
+const awkwardTexts = [
+  "",
+  "null",
+  "NULL",
+  "a'b",
+  'a"b',
+  "a\\b",
+  "{a,b}",
+  "{}",
+  ",",
+  "\\N",
+  "é",
+  "日本",
+  "🦊",
+  "a\nb\tc\r",
+  " x ",
+  "\\x41",
+  "$1",
+  "\u0001\u007f"
+]
+
+const nullOr = <A>(arbitrary: FastCheck.Arbitrary<A>): FastCheck.Arbitrary<A | null> =>
+  FastCheck.option(arbitrary, { freq: 6 })
+const decimalMax = 10n ** 38n - 1n
+
+/** Values as a statement takes them; the edges come often. */
+const rowOfEveryType: FastCheck.Arbitrary<ReadonlyArray<SqlValue>> = FastCheck.tuple(
+  nullOr(FastCheck.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
+  nullOr(FastCheck.bigInt({ min: -decimalMax, max: decimalMax }).map((value) => formatDecimal(value, 9))),
+  nullOr(FastCheck.integer({ min: eventTimeMin, max: eventTimeMax })),
+  nullOr(
+    FastCheck.oneof(
+      FastCheck.constantFrom(...awkwardTexts),
+      FastCheck.string({ unit: "grapheme" }).map((value) => value.replaceAll("\u0000", "")),
+      FastCheck.string({ unit: FastCheck.constantFrom("\\", '"', "{", "}", ",", "'", "é", "🦊"), maxLength: 8 })
+    )
+  ),
+  nullOr(FastCheck.boolean()),
+  nullOr(FastCheck.double()),
+  nullOr(FastCheck.uint8Array({ maxLength: 12 })),
+  nullOr(FastCheck.constantFrom('{"a": [1, "x\\"y", null]}', "[]", '"{,}"', "0.5", "false"))
+)
+
+/** The same values as `query` gives them back. */
+const answered = (id: number, row: ReadonlyArray<SqlValue>): Readonly<Record<string, unknown>> => ({
+  id,
+  a_int64: row[0] === null ? null : String(row[0]),
+  a_decimal: row[1],
+  a_instant: row[2],
+  a_text: row[3],
+  a_boolean: row[4],
+  a_double: row[5],
+  a_bytes: row[6],
+  a_json: row[7] === null ? null : JSON.parse(row[7] as string)
+})
+
+const roundTrip = (tables: TablesService, written: ReadonlyArray<ReadonlyArray<SqlValue>>) =>
+  Effect.gen(function* () {
+    const table = "suite_values"
+    const withIds = written.map((row, i): ReadonlyArray<SqlValue> => [i, ...row])
+    const columns = everyType.map((_, c) => withIds.map((row) => row[c]!))
+    yield* tables.transaction([
+      tables.dialect.remove(table, [], []),
+      tables.dialect.upsert(table, everyType, ["id"], columns)
+    ])
+    const found = yield* readAll(tables, table, "id")
+    yield* expectEqual(
+      "rows",
+      found,
+      written.map((row, i) => answered(i, row))
+    )
+  })
+
+const edges: ReadonlyArray<ReadonlyArray<SqlValue>> = [
+  [-(2n ** 63n), formatDecimal(-decimalMax, 9), eventTimeMin, "", false, Number.NaN, new Uint8Array(), "null"],
+  [2n ** 63n - 1n, formatDecimal(decimalMax, 9), eventTimeMax, "null", true, -0, Uint8Array.of(0, 255), "{}"],
+  [0n, "0.000000000", -1, "NULL", true, Number.POSITIVE_INFINITY, Uint8Array.of(92, 120), "1"],
+  [9_007_199_254_740_993n, "-0.000000001", 0, "{a}", null, Number.NEGATIVE_INFINITY, null, null],
+  [null, "10000.000100000", null, null, null, 5e-324, null, null],
+  ...awkwardTexts.map((awkward): ReadonlyArray<SqlValue> => [1n, "1.500000000", 1, awkward, true, 1.5, null, null])
+]
+
+const values: ReadonlyArray<Case> = [
+  {
+    name: "values at the edges of their types come back as they were written",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      yield* remade(tables, "suite_values", everyType, ["id"])
+      yield* roundTrip(tables, edges)
+    })
+  },
+  {
+    name: "random rows of every type come back as they were written",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      yield* remade(tables, "suite_values", everyType, ["id"])
+      const holds = FastCheck.asyncProperty(
+        FastCheck.array(rowOfEveryType, { minLength: 1, maxLength: 40 }),
+        (written) => Effect.runPromise(roundTrip(tables, written))
+      )
+      yield* Effect.tryPromise({ try: () => FastCheck.assert(holds, { numRuns: 40 }), catch: (cause) => cause })
+    })
+  },
+  {
+    name: "a single parameter is as exact as an array of them",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      yield* remade(tables, "suite_single", everyType, ["id"])
+      const places = everyType.map((_, i) => tables.dialect.parameter(i + 1)).join(", ")
+      const sql = `insert into ${tables.dialect.quote("suite_single")} values (${places})`
+      yield* tables.transaction(edges.map((row, i) => ({ sql, parameters: [i, ...row.map(isoAt)] })))
+      const found = yield* readAll(tables, "suite_single", "id")
+      yield* expectEqual(
+        "rows",
+        found,
+        edges.map((row, i) => answered(i, row))
+      )
+    })
+  }
+]
+
+/** The third value is the instant: the other spelling that it may travel in. */
+const isoAt = (value: SqlValue, i: number): SqlValue =>
+  i === 2 && typeof value === "number" ? new Date(value).toISOString() : value
+
+// Rows by key
+
+const upsertPairs = (tables: TablesService, table: string, ids: ReadonlyArray<bigint>, names: ReadonlyArray<string>) =>
+  tables.transaction([tables.dialect.upsert(table, pair, ["id"], [ids, names])])
+
+const rows: ReadonlyArray<Case> = [
+  {
+    name: "an upsert writes new rows and replaces those that are there",
+    run: onPair("suite_upsert", (tables) =>
+      Effect.gen(function* () {
+        yield* upsertPairs(tables, "suite_upsert", [1n, 2n], ["a", "b"])
+        yield* upsertPairs(tables, "suite_upsert", [2n, 3n], ["B", "C"])
+        const names = (yield* readAll(tables, "suite_upsert", "id")).map((row) => row.name)
+        yield* expectEqual("names", names, ["a", "B", "C"])
+      })
+    )
+  },
+  {
+    name: "an upsert whose columns are all key leaves the row that is there",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      const key = [columnOf("id", int64)]
+      yield* remade(tables, "suite_keys", key, ["id"])
+      for (const ids of [[1n], [1n, 2n]])
+        yield* tables.transaction([tables.dialect.upsert("suite_keys", key, ["id"], [ids])])
+      yield* expectEqual("rows", yield* readAll(tables, "suite_keys", "id"), [{ id: "1" }, { id: "2" }])
+    })
+  },
+  {
+    name: "an upsert without a key refuses the primary key that is there",
+    run: onPair("suite_insert", (tables) =>
+      Effect.gen(function* () {
+        const insert = tables.dialect.upsert("suite_insert", pair, [], [[1n], ["a"]])
+        yield* tables.transaction([insert])
+        yield* expectFailure("the same row again", "StatementRefused", tables.transaction([insert]))
+      })
+    )
+  },
+  {
+    name: "rows are removed by key, and none but those",
+    run: onPair("suite_remove", (tables) =>
+      Effect.gen(function* () {
+        yield* upsertPairs(tables, "suite_remove", [1n, 2n, 3n], ["a", "b", "c"])
+        const counts = yield* tables.transaction([tables.dialect.remove("suite_remove", [pair[0]!], [[1n, 3n, 9n]])])
+        yield* expectEqual("counts", counts, [2])
+        yield* expectEqual("rows", yield* readAll(tables, "suite_remove", "id"), [{ id: "2", name: "b" }])
+        yield* tables.transaction([tables.dialect.remove("suite_remove", [], [])])
+        yield* expectEqual("rows", yield* readAll(tables, "suite_remove", "id"), [])
+      })
+    )
+  },
+  {
+    name: "an identifier may hold any character, and is never SQL",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      const table = 'suite "; drop table x; -- é'
+      const columns = [columnOf('i"d', int64), columnOf("select", text, true)]
+      yield* remade(tables, table, columns, ['i"d'])
+      yield* tables.transaction([tables.dialect.upsert(table, columns, ['i"d'], [[1n], ["a"]])])
+      yield* expectEqual("rows", yield* readAll(tables, table, 'i"d'), [{ 'i"d': "1", select: "a" }])
+      yield* tables.transaction([{ sql: `drop table ${tables.dialect.quote(table)}`, parameters: [] }])
+    })
+  }
+]
+
+// What strangers ask
+
+const bounds = { rowsMax: 3, millisMax: 10_000 }
+
+const questions: ReadonlyArray<Case> = [
+  {
+    name: "a question is answered as text, and cut at its bound of rows",
+    run: onPair("suite_ask", (tables) =>
+      Effect.gen(function* () {
+        yield* upsertPairs(tables, "suite_ask", [1n, 2n, 3n, 4n], ["a", "b", "c", "d"])
+        const three = yield* tables.ask("select id, name from suite_ask where id < 4 order by id; ", bounds)
+        const found = [
+          ["1", "a"],
+          ["2", "b"],
+          ["3", "c"]
+        ]
+        yield* expectEqual("three of three", three, { columns: ["id", "name"], rows: found, truncated: false })
+        const four = yield* tables.ask("-- all\n(select id, name from suite_ask order by id)", bounds)
+        yield* expectEqual("three of four", four, { columns: ["id", "name"], rows: found, truncated: true })
+        const none = yield* tables.ask("select id from suite_ask where id = 7", bounds)
+        yield* expectEqual("none", none, { columns: ["id"], rows: [], truncated: false })
+      })
+    )
+  },
+  {
+    name: "a question cannot write, in one statement or in several",
+    run: onPair("suite_safe", (tables) =>
+      Effect.gen(function* () {
+        yield* upsertPairs(tables, "suite_safe", [1n], ["a"])
+        for (const sql of attacks) yield* expectFailure(sql, "StatementRefused", tables.ask(sql, bounds))
+        yield* expectEqual("rows", yield* readAll(tables, "suite_safe", "id"), [{ id: "1", name: "a" }])
+        yield* upsertPairs(tables, "suite_safe", [2n], ["b"])
+      })
+    )
+  },
+  {
+    name: "a question that takes too long is cut off between rows",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      const long = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000) select i from n"
+      const answer = yield* tables.ask(long, { rowsMax: 1_000_000, millisMax: 0 })
+      yield* expect(`${answer.rows.length} rows`, answer.truncated && answer.rows.length < 100_000)
+    })
+  }
+]
+
+const attacks = [
+  "delete from suite_safe",
+  "drop table suite_safe",
+  "select 1; delete from suite_safe",
+  "select 1; commit; drop table suite_safe; begin",
+  "commit; drop table suite_safe",
+  "commit",
+  "with gone as (delete from suite_safe returning id) select id from gone",
+  "explain analyze delete from suite_safe",
+  "insert into suite_safe values (3, 'c') returning id",
+  "select 1 into suite_safe_copy",
+  "set session characteristics as transaction read write",
+  "no sql at all"
+]
+
+// What is there
+
+const upkeep: ReadonlyArray<Case> = [
+  {
+    name: "a table is described as it was made, and a missing one is null",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      yield* remade(tables, "suite_described", everyType, ["id"])
+      const found = yield* tables.describe("suite_described")
+      const wanted = everyType.map((column) => ({ ...column, type: tables.dialect.foundName(column.type) }))
+      yield* expectEqual("columns", found?.columns, wanted)
+      yield* expectEqual("key", found?.primaryKey, ["id"])
+      yield* expectEqual("missing", yield* tables.describe("suite_of_nothing"), null)
+    })
+  },
+  {
+    name: "the key's columns are described in the order of the key",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      const columns = [columnOf("a", int64), columnOf("b", int64)]
+      yield* remade(tables, "suite_key_order", columns, ["b", "a"])
+      yield* expectEqual("key", (yield* tables.describe("suite_key_order"))?.primaryKey, ["b", "a"])
+    })
+  },
+  {
+    name: "tables are listed, those of the engine are not",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      yield* remade(tables, "suite_listed", pair, ["id"])
+      yield* remade(tables, "weir_suite", pair, ["id"])
+      const names = yield* tables.list
+      yield* expect(`listed: ${names.join(", ")}`, names.includes("suite_listed") && !names.includes("weir_suite"))
+    })
+  },
+  {
+    name: "a table that was written over and over is mended, and keeps its rows",
+    run: onPair("suite_churned", (tables) =>
+      Effect.gen(function* () {
+        const ids = Array.from({ length: 2_000 }, (_, i) => BigInt(i))
+        for (const name of ["a", "b", "c"])
+          yield* upsertPairs(
+            tables,
+            "suite_churned",
+            ids,
+            ids.map(() => name)
+          )
+        yield* tables.maintain
+        const left = yield* readAll(tables, "suite_churned", "id")
+        yield* expect("all rows are there", left.length === 2_000 && left.every((row) => row.name === "c"))
+      })
+    )
+  }
+]
