@@ -8,7 +8,7 @@
  */
 import { Effect } from "effect"
 import type { Column, Statement, TablesError, TablesService } from "../flow/Tables.ts"
-import { Fenced, NotDeterministic, OtherLineage, type RowsUnexpected, SinkAhead, SinkBehind } from "../model/Errors.ts"
+import { Fenced, NotDeterministic, OtherLineage, SinkAhead, SinkBehind } from "../model/Errors.ts"
 import { one, saying } from "./SqlText.ts"
 
 export const table = "weir_fence"
@@ -66,16 +66,21 @@ const columns: ReadonlyArray<Column> = [
   column("digest", "text")
 ]
 
-/** Creates the table of fences if it is missing. Called before anything else here. */
-export const ensureTable = (tables: TablesService): Effect.Effect<void, TablesError | RowsUnexpected> =>
-  tables.transaction([tables.dialect.createTable(table, columns, ["job", "sink", "slot"])]).pipe(Effect.asVoid)
+/** Creates the table of fences if it is missing. `open` does it too. */
+export const ensureTable = (tables: TablesService): Effect.Effect<void, TablesError> =>
+  tables.transaction([tables.dialect.createTable(table, columns, ["job", "sink", "slot"])]).pipe(
+    // Two that create a table at once: `if not exists` of one of them may be refused.
+    Effect.retry({ times: 1, while: (error) => error._tag === "StatementRefused" }),
+    Effect.catchTag("RowsUnexpected", Effect.die),
+    Effect.asVoid
+  )
 
 /**
  * Takes the fence for this generation, or says why it cannot be taken. Answers the epoch that the fence stands at:
  * `manifestEpoch`, or above it if epochs of intents have passed already. An owner may open it again.
  */
 export const open = (tables: TablesService, opening: FenceOpening): Effect.Effect<number, TablesError | FenceRefusal> =>
-  round(tables, opening, roundsMax)
+  Effect.zipRight(ensureTable(tables), round(tables, opening, roundsMax))
 
 const round = (
   tables: TablesService,
@@ -150,12 +155,14 @@ export const afterRefusal = (
 
 /** The fences of a job, one for each sink, by name: what a new lineage has to begin above. */
 export const read = (tables: TablesService, job: string): Effect.Effect<ReadonlyArray<FenceRow>, TablesError> =>
-  tables
-    .query(
+  Effect.gen(function* () {
+    if ((yield* tables.describe(table)) === null) return []
+    const rows = yield* tables.query(
       saying(tables.dialect)`select sink, lineage, generation, epoch, digest from weir_fence
         where job = ${job} and slot = ${slot} order by sink`
     )
-    .pipe(Effect.map((rows) => rows.map(fenceRow)))
+    return rows.map(fenceRow)
+  })
 
 const rowOf = (
   tables: TablesService,

@@ -10,7 +10,7 @@ import { type Column, type Statement, Tables, type TablesError, type TablesServi
 import { type Defect, type Fenced, FolderNewer, RowsUnexpected, TablesUnavailable } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
-import type { StatePart } from "../operator/Operator.ts"
+import type { StatePart } from "../state/StatePart.ts"
 import type { Intent, Manifest } from "./Checkpoint.ts"
 import {
   CheckpointStore,

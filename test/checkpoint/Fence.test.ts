@@ -316,6 +316,15 @@ describe("the fence of a sink in a database", () => {
       })
     )
 
+    it.effect("reads no fences where no table of them is, and opens the first by making it", () =>
+      Effect.gen(function* () {
+        const tables = yield* cleared
+        yield* tables.transaction([{ sql: "drop table weir_fence", parameters: [] }])
+        expect(yield* Fence.read(tables, "orders")).toEqual([])
+        expect(yield* Fence.open(tables, opening({ manifestEpoch: 3 }))).toBe(3)
+      })
+    )
+
     it.effect("keeps the fences of jobs and sinks apart", () =>
       Effect.gen(function* () {
         const tables = yield* cleared
