@@ -1,0 +1,572 @@
+/**
+ * What every sink into a table must do, as cases that any test runner can run. A case needs `Tables`, and makes tables
+ * of its own. It prepares epochs and commits their statements as a coordinator would, without the fence.
+ */
+import { Effect, Schema, type Scope } from "effect"
+import * as SqlSink from "../connectors/sql/SqlSink.ts"
+import type { Prepared, Sink, SinkOpening, SinkWriter, TablesWriter } from "../flow/Sink.ts"
+import { type Statement, Tables, type TablesService } from "../flow/Tables.ts"
+import { Decimal, Instant, Int64 } from "../model/Columns.ts"
+import type { Change } from "../model/Event.ts"
+import type { Barrier, Batch } from "../model/Message.ts"
+import { type Case, expect, expectEqual, expectFailure } from "./TablesSuite.ts"
+
+export const cases = (): ReadonlyArray<Case> => [...upserts, ...compaction, ...appends, ...refusals, ...checks]
+
+// What is written
+
+const Income = Schema.Struct({
+  region: Schema.String,
+  windowStart: Instant,
+  grossIncome: Decimal(12, 2),
+  totalItems: Int64,
+  note: Schema.NullOr(Schema.String)
+})
+type Income = typeof Income.Type
+
+const income = (
+  region: string,
+  minute: number,
+  cents: bigint,
+  fields: Partial<Record<keyof Income, unknown>> = {}
+): Income =>
+  ({ region, windowStart: minute * 60_000, grossIncome: cents, totalItems: 1n, note: null, ...fields }) as Income
+
+const key = ["region", "windowStart"] as const
+const closedAt = 1_600_000_000_123
+
+const opening = (sink: string): SinkOpening => ({
+  job: "suite",
+  sink,
+  lineage: 3,
+  generation: 1,
+  manifestEpoch: 0,
+  intentEpochs: [],
+  position: null
+})
+
+const barrier = (epoch: number): Barrier => ({
+  _tag: "Barrier",
+  epoch,
+  openedAt: closedAt - 1000,
+  closedAt,
+  final: false,
+  partitions: [],
+  watermark: 0
+})
+
+/** A batch of values of one partition, whose offsets begin at `offset`. */
+export const batch = (values: ReadonlyArray<unknown>, partition = 0, offset = 0): Batch => ({
+  _tag: "Batch",
+  origin: "orders",
+  partition,
+  openedAt: closedAt - 1000,
+  values,
+  offsets: Float64Array.from(values, (_, i) => offset + i),
+  rows: null,
+  eventTimes: null,
+  ownWatermarks: null,
+  records: null,
+  recordIndexes: null
+})
+
+// A sink at work
+
+interface Opened {
+  readonly tables: TablesService
+  readonly writer: TablesWriter
+  /** Prepares and commits an epoch. */
+  readonly write: (epoch: number, ...batches: ReadonlyArray<Batch>) => Effect.Effect<Prepared, unknown>
+  readonly read: (columns?: string) => Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>, unknown>
+}
+
+const onSink = <E, Takes>(
+  sink: Sink<any, E, Tables, Takes>,
+  body: (opened: Opened) => Effect.Effect<void, unknown, Tables | Scope.Scope>
+): Effect.Effect<void, unknown, Tables | Scope.Scope> =>
+  Effect.gen(function* () {
+    const tables = yield* Tables
+    yield* tables.transaction([{ sql: `drop table if exists ${tables.dialect.quote(sink.name)}`, parameters: [] }])
+    const writer = yield* openTable(sink)
+    const write: Opened["write"] = (epoch, ...batches) =>
+      Effect.gen(function* () {
+        const prepared = yield* writer.prepare({ barrier: barrier(epoch), batches })
+        yield* tables.transaction(writer.statements(prepared))
+        writer.committed(prepared)
+        return prepared
+      })
+    const read: Opened["read"] = (columns = "*") =>
+      tables.query({ sql: `select ${columns} from ${tables.dialect.quote(sink.name)} order by 1, 2`, parameters: [] })
+    yield* body({ tables, writer, write, read })
+  })
+
+const openTable = <E, Takes>(
+  sink: Sink<any, E, Tables, Takes>
+): Effect.Effect<TablesWriter, unknown, Tables | Scope.Scope> =>
+  Effect.flatMap(sink.open(opening(sink.name)), (writer: SinkWriter) =>
+    writer._tag === "TablesWriter" ? Effect.succeed(writer) : Effect.fail(new Error("it commits by itself"))
+  )
+
+const put = (row: Income, before?: Income): Change<unknown, Income> =>
+  before === undefined ? { key: row.region, after: row } : { key: row.region, before, after: row }
+const gone = (row: Income): Change<unknown, Income> => ({ key: row.region, before: row })
+
+// Cases
+
+const upserts: ReadonlyArray<Case> = [
+  {
+    name: "rows are written under the names and in the types of their columns",
+    run: onSink(SqlSink.upsert("sink_types", Income, { key, updatedAt: "updatedAt" }), ({ read, write }) =>
+      Effect.gen(function* () {
+        const prepared = yield* write(1, batch([income("b", 1, -5n, { note: "n" }), income("a", 1, 12345n)]))
+        yield* expectEqual("rows", prepared.rows, 2)
+        const same = { window_start: 60_000, total_items: "1", updated_at: closedAt }
+        yield* expectEqual("rows", yield* read(), [
+          { region: "a", ...same, gross_income: "123.45", note: null },
+          { region: "b", ...same, gross_income: "-0.05", note: "n" }
+        ])
+      })
+    )
+  },
+  {
+    name: "a later epoch replaces rows by key and leaves the others",
+    run: onSink(SqlSink.upsert("sink_later", Income, { key }), ({ read, write }) =>
+      Effect.gen(function* () {
+        yield* write(1, batch([income("a", 1, 100n), income("a", 2, 200n)]))
+        yield* write(2, batch([put(income("a", 2, 250n), income("a", 2, 200n)), put(income("a", 3, 300n))]))
+        yield* expectEqual(
+          "income",
+          (yield* read()).map((row) => row.gross_income),
+          ["1.00", "2.50", "3.00"]
+        )
+      })
+    )
+  },
+  {
+    name: "a change without after removes the row",
+    run: onSink(SqlSink.upsert("sink_delete", Income, { key }), ({ read, write }) =>
+      Effect.gen(function* () {
+        yield* write(1, batch([put(income("a", 1, 100n)), put(income("b", 1, 200n)), put(income("b", 2, 300n))]))
+        const prepared = yield* write(2, batch([gone(income("b", 1, 200n)), gone(income("c", 1, 1n))]))
+        yield* expectEqual("rows", prepared.rows, 2)
+        yield* expectEqual(
+          "income",
+          (yield* read()).map((row) => row.gross_income),
+          ["1.00", "3.00"]
+        )
+      })
+    )
+  },
+  {
+    name: "a change that moves a row to another key leaves nothing under the old one",
+    run: onSink(SqlSink.upsert("sink_moved", Income, { key }), ({ read, write }) =>
+      Effect.gen(function* () {
+        yield* write(1, batch([put(income("a", 1, 100n))]))
+        yield* write(2, batch([put(income("b", 1, 100n), income("a", 1, 100n))]))
+        yield* expectEqual(
+          "regions",
+          (yield* read()).map((row) => row.region),
+          ["b"]
+        )
+      })
+    )
+  },
+  {
+    name: "a table whose columns are all key takes the same row again and again",
+    run: onSink(
+      SqlSink.upsert("sink_keys", Schema.Struct({ a: Schema.String, b: Int64 }), { key: ["a", "b"] }),
+      (opened) =>
+        Effect.gen(function* () {
+          yield* opened.write(
+            1,
+            batch([
+              { a: "x", b: 1n },
+              { a: "x", b: 1n }
+            ])
+          )
+          yield* opened.write(
+            2,
+            batch([
+              { a: "x", b: 1n },
+              { a: "x", b: 2n }
+            ])
+          )
+          yield* expectEqual("rows", yield* opened.read(), [
+            { a: "x", b: "1" },
+            { a: "x", b: "2" }
+          ])
+        })
+    )
+  },
+  {
+    name: "a table of one row keeps the last row, and can be emptied",
+    run: onSink(
+      SqlSink.upsert("sink_one", Schema.Struct({ total: Int64, ok: Schema.Boolean }), { key: [] }),
+      (opened) =>
+        Effect.gen(function* () {
+          yield* opened.write(
+            1,
+            batch([
+              { total: 1n, ok: true },
+              { total: 2n, ok: true }
+            ])
+          )
+          yield* opened.write(
+            2,
+            batch([{ key: null, before: { total: 2n, ok: true }, after: { total: 3n, ok: false } }])
+          )
+          yield* expectEqual("rows", yield* opened.read(), [{ total: "3", ok: false }])
+          yield* opened.write(3)
+          yield* expectEqual("an epoch without rows", yield* opened.read(), [{ total: "3", ok: false }])
+          yield* opened.write(4, batch([{ key: null, before: { total: 3n, ok: false } }]))
+          yield* expectEqual("emptied", yield* opened.read(), [])
+        })
+    )
+  },
+  {
+    name: "more rows than a statement takes are written by several",
+    run: onSink(
+      SqlSink.upsert("sink_many", Schema.Struct({ id: Schema.Int, name: Schema.String }), { key: ["id"] }),
+      (opened) =>
+        Effect.gen(function* () {
+          const many = Array.from({ length: 10_001 }, (_, i) => ({ id: (i * 7) % 10_001, name: `n${i}` }))
+          const prepared = yield* opened.writer.prepare({ barrier: barrier(1), batches: [batch(many)] })
+          const statements: ReadonlyArray<Statement> = opened.writer.statements(prepared)
+          yield* expectEqual(
+            "rows of each",
+            statements.map((one) => (one.parameters[0] as ReadonlyArray<unknown>).length),
+            [10_000, 1]
+          )
+          yield* opened.tables.transaction(statements)
+          yield* expectEqual("rows", yield* opened.read("count(*) as rows, count(distinct name) as names"), [
+            { rows: "10001", names: "10001" }
+          ])
+        })
+    )
+  },
+  {
+    name: "clearing removes the rows, and a table that is not there is clear",
+    run: Effect.gen(function* () {
+      const sink = SqlSink.upsert("sink_clear", Income, { key })
+      yield* onSink(sink, ({ read, tables, write }) =>
+        Effect.gen(function* () {
+          yield* write(1, batch([income("a", 1, 100n)]))
+          yield* sink.clear!
+          yield* expectEqual("rows", yield* read(), [])
+          yield* tables.transaction([{ sql: "drop table sink_clear", parameters: [] }])
+          yield* sink.clear!
+        })
+      )
+    })
+  }
+]
+
+const compaction: ReadonlyArray<Case> = [
+  {
+    name: "the same key twice in an epoch is one row, the last",
+    run: onSink(SqlSink.upsert("sink_twice", Income, { key }), ({ read, write }) =>
+      Effect.gen(function* () {
+        const first = batch([income("a", 1, 100n), income("b", 1, 1n), income("a", 1, 200n)])
+        const prepared = yield* write(1, first, batch([income("a", 1, 300n)], 0, 3))
+        yield* expectEqual("rows", prepared.rows, 2)
+        yield* expectEqual(
+          "income",
+          (yield* read()).map((row) => row.gross_income),
+          ["3.00", "0.01"]
+        )
+      })
+    )
+  },
+  {
+    name: "an insert and its updates in one epoch are one row; what came and went is none",
+    run: onSink(SqlSink.upsert("sink_net", Income, { key }), ({ read, write }) =>
+      Effect.gen(function* () {
+        const made = put(income("a", 1, 100n))
+        const changed = put(income("a", 1, 200n), income("a", 1, 100n))
+        const passing = [put(income("b", 1, 1n)), gone(income("b", 1, 1n))]
+        const prepared = yield* write(1, batch([made, ...passing, changed]))
+        yield* expectEqual("rows", prepared.rows, 1)
+        yield* expectEqual(
+          "income",
+          (yield* read()).map((row) => row.gross_income),
+          ["2.00"]
+        )
+        const again = yield* write(2, batch([gone(income("a", 1, 200n)), put(income("a", 1, 500n))]))
+        yield* expectEqual("removed and made again", again.rows, 1)
+        yield* expectEqual(
+          "income",
+          (yield* read()).map((row) => row.gross_income),
+          ["5.00"]
+        )
+      })
+    )
+  },
+  {
+    name: "an epoch prepared again has the same digest and leaves the same table",
+    run: onSink(SqlSink.upsert("sink_replay", Income, { key, updatedAt: "updatedAt" }), ({ read, write }) =>
+      Effect.gen(function* () {
+        const rows = [income("b", 2, 1n), income("a", 1, 2n), income("a", 3, 3n)]
+        const first = yield* write(1, batch(rows))
+        const table = yield* read()
+        const second = yield* write(1, batch(rows))
+        yield* expectEqual("digest", second.digest, first.digest)
+        yield* expectEqual("table", yield* read(), table)
+      })
+    )
+  },
+  {
+    name: "the digest does not depend on the order of partitions, and on every value it does",
+    run: onSink(SqlSink.upsert("sink_digest", Income, { key }), ({ writer }) =>
+      Effect.gen(function* () {
+        const digest = (...batches: ReadonlyArray<Batch>) =>
+          Effect.map(writer.prepare({ barrier: barrier(1), batches }), (prepared) => prepared.digest)
+        const left = batch([income("a", 1, 1n), income("c", 1, 2n)], 0)
+        const right = batch([income("b", 1, 3n)], 1)
+        const wanted = yield* digest(left, right)
+        yield* expectEqual("the other order", yield* digest(right, left), wanted)
+        const others = [
+          [batch([income("a", 1, 1n), income("c", 1, 3n)]), right],
+          [batch([income("a", 1, 1n), income("c", 1, 2n, { note: "" })]), right],
+          [batch([income("a", 1, 1n), income("c", 1, 2n, { totalItems: 2n ** 32n + 1n })]), right],
+          [left]
+        ]
+        const found = yield* Effect.forEach(others, (batches) => digest(...batches))
+        yield* expectEqual("different ones", new Set([wanted, ...found]).size, others.length + 1)
+        const removed = yield* digest(batch([gone(income("a", 1, 1n))]))
+        yield* expect("a removed row has another digest than none", removed !== (yield* digest()))
+      })
+    )
+  },
+  {
+    name: "rows go to the database in the order of their keys, wherever they came from",
+    run: onSink(SqlSink.upsert("sink_order", Income, { key }), ({ writer }) =>
+      Effect.gen(function* () {
+        const rows = [
+          income("b", 10, 1n),
+          income("é", 1, 1n),
+          income("b", 9, 1n),
+          income("a", 11, 1n),
+          income("B", 1, 1n)
+        ]
+        const prepared = yield* writer.prepare({ barrier: barrier(1), batches: [batch(rows)] })
+        const [regions, minutes] = writer.statements(prepared)[0]!.parameters
+        yield* expectEqual("regions", regions, ["B", "a", "b", "b", "é"])
+        yield* expectEqual(
+          "minutes",
+          (minutes as ReadonlyArray<number>).map((at) => at / 60_000),
+          [1, 11, 9, 10, 1]
+        )
+      })
+    )
+  }
+]
+
+const Price = Schema.Struct({ symbol: Schema.String, price: Schema.Number })
+
+const appends: ReadonlyArray<Case> = [
+  {
+    name: "equal records are separate rows, under the place that each came from",
+    run: onSink(SqlSink.append("sink_append", Price), ({ read, write }) =>
+      Effect.gen(function* () {
+        const row = { symbol: "X", price: 0.1 }
+        yield* write(1, batch([row, row], 1, 5), batch([row], 0, 7))
+        yield* write(2, batch([row], 0, 8))
+        const found = yield* read(
+          "weir_partition, weir_offset, weir_epoch, weir_source, weir_row, weir_lineage, symbol, price"
+        )
+        const same = { weir_source: "orders", weir_row: 0, weir_lineage: 3, ...row }
+        yield* expectEqual("rows", found, [
+          { weir_partition: 0, weir_offset: "7", weir_epoch: "1", ...same },
+          { weir_partition: 0, weir_offset: "8", weir_epoch: "2", ...same },
+          { weir_partition: 1, weir_offset: "5", weir_epoch: "1", ...same },
+          { weir_partition: 1, weir_offset: "6", weir_epoch: "1", ...same }
+        ])
+      })
+    )
+  },
+  {
+    name: "two rows of one record are told apart by their number",
+    run: onSink(SqlSink.append("sink_rows", Price), ({ read, write }) =>
+      Effect.gen(function* () {
+        const row = { symbol: "X", price: 1 }
+        const both: Batch = { ...batch([row, row]), offsets: Float64Array.of(4, 4), rows: Int32Array.of(0, 1) }
+        yield* write(1, both)
+        yield* expectEqual("rows", yield* read("weir_offset, weir_row"), [
+          { weir_offset: "4", weir_row: 0 },
+          { weir_offset: "4", weir_row: 1 }
+        ])
+      })
+    )
+  },
+  {
+    name: "a place that is there already is refused, never doubled",
+    run: onSink(SqlSink.append("sink_place", Price), ({ read, write }) =>
+      Effect.gen(function* () {
+        yield* write(1, batch([{ symbol: "X", price: 1 }]))
+        yield* expectFailure("the same place", "StatementRefused", write(2, batch([{ symbol: "Y", price: 2 }])))
+        yield* expectEqual("rows", yield* read("symbol, price"), [{ symbol: "X", price: 1 }])
+      })
+    )
+  }
+]
+
+const unfit: ReadonlyArray<{ readonly what: string; readonly row: Income; readonly cause: RegExp }> = [
+  {
+    what: "a sum that outgrew its decimal",
+    row: income("a", 1, 10n ** 12n),
+    cause: /gross_income.*decimal\(12, 2\).*10000000000\.00/
+  },
+  {
+    what: "null where none may be",
+    row: income("a", 1, 1n, { totalItems: null }),
+    cause: /total_items.*not null.*null/
+  },
+  {
+    what: "more than 64 bits",
+    row: income("a", 1, 1n, { totalItems: 2n ** 63n }),
+    cause: /total_items.*9223372036854775808/
+  },
+  { what: "U+0000", row: income("a", 1, 1n, { note: "x\u0000y" }), cause: /note.*\\u0000/ },
+  { what: "half a surrogate pair", row: income("a", 1, 1n, { note: "x\ud83d" }), cause: /note.*\\ud83d/ },
+  { what: "half a surrogate pair in the key", row: income("\udc00", 1, 1n), cause: /region/ },
+  {
+    what: "an instant after 9999",
+    row: income("a", 1, 1n, { windowStart: 8.64e15 }),
+    cause: /window_start.*8640000000000000/
+  },
+  { what: "a fraction of a millisecond", row: income("a", 1, 1n, { windowStart: 0.5 }), cause: /window_start.*0\.5/ },
+  { what: "another type", row: income("a", 1, 1n, { note: 5 }), cause: /note.*5/ },
+  { what: "text too long for an index", row: income("é".repeat(2_000), 1, 1n), cause: /region.*é…/ }
+]
+
+const refusals: ReadonlyArray<Case> = [
+  {
+    name: "a row that a column cannot hold is set aside with its place and why, the others are written",
+    run: onSink(SqlSink.upsert("sink_unfit", Income, { key }), ({ read, write }) =>
+      Effect.gen(function* () {
+        for (const [i, { cause, row, what }] of unfit.entries()) {
+          const prepared = yield* write(i + 1, batch([income("good", i, 1n), row], 2, 40))
+          const [invalid] = prepared.invalid
+          yield* expectEqual(`${what}: rows and refused`, [prepared.rows, prepared.invalid.length], [1, 1])
+          yield* expect(`${what}: ${invalid!.cause}`, cause.test(invalid!.cause) && invalid!.cause.length < 250)
+          const { event, reason, step } = invalid!
+          yield* expectEqual(
+            `${what}: place`,
+            [step, reason, event.partition, event.offset],
+            ["sink_unfit", "refused row", 2, 41]
+          )
+          yield* expect(`${what}: the row is JSON`, "region" in JSON.parse(new TextDecoder().decode(event.value)))
+        }
+        yield* expectEqual("rows", (yield* read()).length, unfit.length)
+      })
+    )
+  },
+  {
+    name: "a refused row leaves the one that was there",
+    run: onSink(SqlSink.upsert("sink_kept", Income, { key }), ({ read, write }) =>
+      Effect.gen(function* () {
+        yield* write(1, batch([income("a", 1, 100n)]))
+        yield* write(2, batch([put(income("a", 1, 10n ** 12n), income("a", 1, 100n))]))
+        yield* expectEqual(
+          "income",
+          (yield* read()).map((row) => row.gross_income),
+          ["1.00"]
+        )
+      })
+    )
+  }
+]
+
+const mismatches: ReadonlyArray<{ readonly what: string; readonly columns: string; readonly told: RegExp }> = [
+  {
+    what: "another type",
+    columns: "a text not null, b double precision, primary key (a)",
+    told: /wanted b bigint not null, found b double precision/
+  },
+  {
+    what: "a column too few",
+    columns: "a text not null, primary key (a)",
+    told: /wanted b bigint not null, found no column b/
+  },
+  {
+    what: "a column that may be null",
+    columns: "a text not null, b bigint, primary key (a)",
+    told: /found b bigint;?/
+  },
+  {
+    what: "another key",
+    columns: "a text not null, b bigint not null, primary key (b)",
+    told: /primary key \(a\), found primary key \(b\)/
+  },
+  { what: "no key", columns: "a text not null, b bigint not null", told: /found no primary key/ },
+  {
+    what: "a column too many",
+    columns: "a text not null, b bigint not null, c text not null, primary key (a)",
+    told: /c text not null/
+  }
+]
+
+const checks: ReadonlyArray<Case> = [
+  {
+    name: "a table that cannot hold the rows is refused, and told apart column by column",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      const sink = SqlSink.upsert("sink_mismatch", Schema.Struct({ a: Schema.String, b: Int64 }), { key: ["a"] })
+      for (const { columns, told, what } of mismatches) {
+        yield* tables.transaction([
+          { sql: "drop table if exists sink_mismatch", parameters: [] },
+          { sql: `create table sink_mismatch (${columns})`, parameters: [] }
+        ])
+        const error = yield* expectFailure(what, "TableMismatch", openTable(sink))
+        yield* expect(`${what}: ${error.message}`, told.test(error.message))
+        yield* expect(`${what}: ${error.hint}`, /alter table/.test(error.hint))
+      }
+    })
+  },
+  {
+    name: "what the hint of a mismatch says mends the table",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      const sink = SqlSink.upsert(
+        "sink_mended",
+        Schema.Struct({ a: Schema.String, b: Int64, c: Schema.NullOr(Schema.Boolean) }),
+        { key: ["a"] }
+      )
+      yield* tables.transaction([
+        { sql: "drop table if exists sink_mended", parameters: [] },
+        { sql: "create table sink_mended (a text, b integer, d text not null)", parameters: [] }
+      ])
+      const error = yield* expectFailure("before", "TableMismatch", openTable(sink))
+      const statements = /Mend it with: (.*)\. Or let/.exec(error.hint)![1]!.split("; ")
+      yield* tables.transaction(statements.map((sql) => ({ sql, parameters: [] })))
+      yield* openTable(sink)
+    })
+  },
+  {
+    name: "a table with columns of a person's own that may be null is taken as it is",
+    run: onSink(SqlSink.upsert("sink_own", Income, { key }), ({ read, tables, write }) =>
+      Effect.gen(function* () {
+        yield* tables.transaction([{ sql: "alter table sink_own add column remark text", parameters: [] }])
+        yield* openTable(SqlSink.upsert("sink_own", Income, { key }))
+        yield* write(1, batch([income("a", 1, 1n)]))
+        yield* expectEqual("rows", yield* read("region, remark"), [{ region: "a", remark: null }])
+      })
+    )
+  },
+  {
+    name: "views are made with the table, and made anew at each start",
+    run: Effect.gen(function* () {
+      const tables = yield* Tables
+      const sink = (sql: string) => SqlSink.upsert("sink_viewed", Income, { key, views: { sink_view: sql } })
+      yield* onSink(sink("select region from sink_viewed"), ({ tables, write }) =>
+        Effect.gen(function* () {
+          yield* write(1, batch([income("a", 1, 1n)]))
+          yield* openTable(sink("select region || '!' as region from sink_viewed"))
+          const found = yield* tables.query({ sql: "select * from sink_view", parameters: [] })
+          yield* expectEqual("view", found, [{ region: "a!" }])
+        })
+      )
+      yield* tables.transaction([{ sql: "drop view sink_view", parameters: [] }])
+    })
+  }
+]
