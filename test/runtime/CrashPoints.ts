@@ -1,0 +1,67 @@
+/**
+ * Durable steps of a life, counted: every change of a file and every transaction. The life can be made to end before,
+ * in the middle of, or after any of them, as a killed process ends: nothing of it has an effect any more.
+ */
+import type { FileSystem } from "@effect/platform"
+import { Deferred, Effect } from "effect"
+import type { TablesService } from "../../src/flow/Tables.ts"
+
+export interface CrashPoints {
+  /** Completed at the crash. */
+  readonly crashed: Deferred.Deferred<string>
+  /** Names of the steps that were reached, in order. */
+  readonly reached: Array<string>
+  readonly fileSystem: (real: FileSystem.FileSystem) => FileSystem.FileSystem
+  readonly tables: (real: TablesService) => TablesService
+}
+
+/** Ends the life at the `at`-th step, counted from 1; 0 never does. */
+export const make = (at: number): Effect.Effect<CrashPoints> =>
+  Effect.gen(function* () {
+    const crashed = yield* Deferred.make<string>()
+    const reached: Array<string> = []
+    let isDown = false
+    const point = (name: string): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (isDown) return Effect.never
+        reached.push(name)
+        if (reached.length !== at) return Effect.void
+        isDown = true
+        return Effect.zipRight(Deferred.succeed(crashed, name), Effect.never)
+      })
+    const around = <A, E, R>(name: string, step: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.zipRight(point(`before ${name}`), Effect.zipLeft(step, point(`after ${name}`)))
+
+    const file = (real: FileSystem.File): FileSystem.File => ({
+      ...real,
+      // A write that is torn in the middle is as likely as one that is whole.
+      write: (bytes) => Effect.zipRight(torn(real, bytes), real.write(bytes)),
+      writeAll: (bytes) => Effect.zipRight(torn(real, bytes), around("write", real.writeAll(bytes))),
+      truncate: (length) => around("truncate", real.truncate(length)),
+      sync: around("sync", real.sync)
+    })
+    const torn = (real: FileSystem.File, bytes: Uint8Array): Effect.Effect<void> =>
+      Effect.suspend(() =>
+        reached.length + 1 === at && !isDown
+          ? Effect.zipRight(
+              Effect.ignore(real.writeAll(bytes.subarray(0, bytes.length >> 1))),
+              point("in the middle of write")
+            )
+          : point("in the middle of write")
+      )
+    return {
+      crashed,
+      reached,
+      fileSystem: (real) => ({
+        ...real,
+        open: (path, options) => Effect.map(real.open(path, options), file),
+        rename: (from, to) => around("rename", real.rename(from, to)),
+        link: (from, to) => around("link", real.link(from, to)),
+        remove: (path, options) => around("remove", real.remove(path, options)),
+        writeFile: (path, bytes, options) => around("write", real.writeFile(path, bytes, options)),
+        writeFileString: (path, text, options) => around("write", real.writeFileString(path, text, options)),
+        makeDirectory: (path, options) => around("make folder", real.makeDirectory(path, options))
+      }),
+      tables: (real) => ({ ...real, transaction: (statements) => around("transaction", real.transaction(statements)) })
+    }
+  })

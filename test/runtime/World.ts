@@ -1,0 +1,122 @@
+/**
+ * A world for one job: a log in a folder, tables and checkpoints in memory that outlive a life, and the orders in it.
+ *
+ * A life is one start of the job. It can be made to end at a durable step; what it had made durable stays.
+ */
+import { FileSystem, type Path } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { Deferred, Effect, Layer } from "effect"
+import orders from "../../actors/orders.ts"
+import { orders as generate, type OrdersValues } from "../../fixtures/orders.ts"
+import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
+import type { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
+import * as FileCheckpointStore from "../../src/checkpoint/FileCheckpointStore.ts"
+import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
+import * as Log from "../../src/connectors/log/index.ts"
+import { Tables } from "../../src/flow/Tables.ts"
+import { Topics } from "../../src/flow/Topics.ts"
+import type { EpochProgress } from "../../src/observe/Progress.ts"
+import * as Runner from "../../src/runtime/Runner.ts"
+import * as CrashPoints from "./CrashPoints.ts"
+
+export type Checkpoints = "in the tables" | "in files"
+
+export interface World {
+  readonly folder: string
+  readonly checkpoints: Checkpoints
+  readonly expected: Expected
+}
+
+/** A folder with the generated orders in its log, and empty tables. */
+export const make = (values: Partial<OrdersValues>, checkpoints: Checkpoints) =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const folder = yield* files.makeTempDirectoryScoped()
+    const partitions: Array<Array<Uint8Array>> = Array.from({ length: values.partitions ?? 4 }, () => [])
+    yield* Effect.gen(function* () {
+      const topics = yield* Topics
+      yield* topics.create("orders", { partitions: partitions.length })
+      for (const { records } of generate(values)) {
+        for (const record of records) partitions[record.partition]!.push(record.value.slice())
+      }
+      yield* Effect.forEach(partitions, (all, partition) =>
+        topics.produce(
+          "orders",
+          partition,
+          all.map((value) => ({ key: null, value, headers: [] }))
+        )
+      )
+    }).pipe(Effect.provide(logLayer(folder)))
+    yield* emptyTables
+    return { folder, checkpoints, expected: expectedOf(partitions, { windowMillis: 60_000 }) } satisfies World
+  })
+
+/** Drops every table, so that the next start is a first start. */
+const emptyTables = Effect.gen(function* () {
+  const tables = yield* Tables
+  yield* tables.transaction([
+    { sql: "drop schema public cascade", parameters: [] },
+    { sql: "create schema public", parameters: [] }
+  ])
+})
+
+const logLayer = (folder: string) => Log.layer({ folder: `${folder}/log` })
+
+export interface Life {
+  readonly crashedAt: string | null
+  readonly reached: ReadonlyArray<string>
+  readonly reports: ReadonlyArray<EpochProgress>
+}
+
+/** Starts the job and lets it run to its end, or to its `crashAt`-th durable step. */
+export const live = (world: World, crashAt = 0, set: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    const points = yield* CrashPoints.make(crashAt)
+    const files = Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem))
+    const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
+    const store: Layer.Layer<CheckpointStore, unknown, FileSystem.FileSystem | Path.Path | Tables> =
+      world.checkpoints === "in files"
+        ? FileCheckpointStore.layer(`${world.folder}/checkpoints`)
+        : SqlCheckpointStore.layer
+    const layers = Layer.provideMerge(Layer.merge(store, logLayer(world.folder)), Layer.merge(files, tables))
+    const reports: Array<EpochProgress> = []
+    const life = Effect.gen(function* () {
+      const job = yield* Runner.start(
+        orders,
+        { availableNow: true, final: true, set: { maxPerEpoch: "100", ...set } },
+        (event) =>
+          Effect.sync(() => {
+            if (event._tag === "Progress") reports.push(event.progress)
+          })
+      )
+      yield* job.ended
+    }).pipe(Effect.scoped, Effect.provide(layers))
+    const crashedAt = yield* Effect.raceFirst(Effect.as(life, null), Deferred.await(points.crashed))
+    return { crashedAt, reached: points.reached, reports } satisfies Life
+  })
+
+/** What the job wrote: the table, the late orders and the dead letters, in the oracle's terms. */
+export const written = (world: World) =>
+  Effect.gen(function* () {
+    const tables = yield* Tables
+    const rows = yield* tables.query({
+      sql: "select region, shopid, itemid, window_start, window_end, gross_income, total_items, total_orders from shop_item_income",
+      parameters: []
+    })
+    const { invalid, late } = yield* Effect.gen(function* () {
+      const topics = yield* Topics
+      return { late: yield* all(topics, "orders.late"), invalid: yield* all(topics, "orders.invalid") }
+    }).pipe(Effect.provide(logLayer(world.folder)))
+    return { rows, late, invalid }
+  })
+
+const all = (topics: Topics["Type"], topic: string) =>
+  Effect.gen(function* () {
+    const { partitions } = yield* topics.describe(topic)
+    const found = yield* Effect.forEach(partitions, ({ latest, oldest, partition }) =>
+      topics.fetch(topic, partition, oldest, latest - oldest)
+    )
+    return found.flat()
+  })
+
+export const context = NodeContext.layer
