@@ -131,6 +131,10 @@ export class StateLimitExceeded extends explained("StateLimitExceeded", { fault:
 export class DeadLetterLimitExceeded extends explained("DeadLetterLimitExceeded", { fault: "user", retry: false })<
   Sentence & { readonly job: string; readonly share: number; readonly shareMax: number }
 > {}
+/** A Schema that records cannot be decoded with. */
+export class InvalidSchema extends explained("InvalidSchema", { fault: "user", retry: false })<
+  Sentence & { readonly schema: string }
+> {}
 /** A record could not be used, and the job has nowhere to set it aside. */
 export class RecordUnusable extends explained("RecordUnusable", { fault: "user", retry: false })<
   Sentence & { readonly step: string }
