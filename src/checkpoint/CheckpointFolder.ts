@@ -27,8 +27,8 @@ export interface CheckpointFolder {
   readonly names: Effect.Effect<ReadonlyArray<string>, StorageFailed>
   /** Removes files; those that are gone already do not matter. */
   readonly remove: (names: ReadonlyArray<string>) => Effect.Effect<void, StorageFailed>
-  /** Removes what writers left half done. A writer that still lives then fails, and nothing becomes visible. */
-  readonly clear: Effect.Effect<void, StorageFailed>
+  /** Removes what writers of stale names left half done. One that still lives then fails, and nothing becomes visible. */
+  readonly clear: (isStale: (name: string) => boolean) => Effect.Effect<void, StorageFailed>
 }
 
 /** The folder at `path`; it is made at the first write. */
@@ -49,7 +49,17 @@ export const make = (files: FileSystem.FileSystem, path: string): CheckpointFold
       ),
     names: failing(Effect.map(all, (names) => names.filter((name) => !name.startsWith(temporary)))),
     remove: (names) => failing(remove(names)),
-    clear: failing(Effect.flatMap(all, (names) => remove(names.filter((name) => name.startsWith(temporary)))))
+    clear: (isStale) =>
+      failing(
+        Effect.flatMap(all, (names) =>
+          remove(
+            names.filter((name) => {
+              const wanted = besideWhich(name)
+              return wanted !== undefined && isStale(wanted)
+            })
+          )
+        )
+      )
   }
 }
 
@@ -75,6 +85,10 @@ const write = (
     if (linked) yield* sync(files, path)
     return linked
   })
+
+/** The name that a half-done file is to have; `undefined` for any other. */
+const besideWhich = (name: string): string | undefined =>
+  name.startsWith(temporary) ? name.slice(name.indexOf("-", temporary.length) + 1) : undefined
 
 const makeFolder = (files: FileSystem.FileSystem, path: string) =>
   Effect.gen(function* () {

@@ -204,7 +204,10 @@ const claim = (folders: JobFolders, job: string, jobId: string): Effect.Effect<C
     }))
     const older = (yield* folders.claims.names).filter((name) => Number(name) < owner.generation)
     yield* folders.claims.remove(older)
-    for (const folder of [folders.intents, folders.manifests, folders.states, folders.progress]) yield* folder.clear
+    const isStale = (name: string): boolean => parsed(name).generation < owner.generation
+    for (const folder of [folders.intents, folders.manifests, folders.states, folders.progress]) {
+      yield* folder.clear(isStale)
+    }
     return { ...owner, ...(yield* readPast(folders, owner)) }
   })
 
@@ -216,11 +219,12 @@ const checkOwner = (folders: JobFolders, claim: Claim): Effect.Effect<void, Stor
 
 // Epochs
 
-/** Does the owner know an epoch of its past that is in these files? One that came later is a paused owner's. */
+/** Is the file the owner's own, or of the past that it claimed? Any other is a paused owner's and came later. */
 const isKnown = (claim: Claim, name: EpochName): boolean =>
-  name.generation === claim.generation ||
-  name.epoch <= (claim.manifest?.epoch ?? 0) ||
-  claim.intents.some(({ epoch }) => epoch === name.epoch)
+  name.generation === claim.generation || name.epoch <= (claim.manifest?.epoch ?? 0)
+
+const isKnownIntent = (claim: Claim, name: EpochName): boolean =>
+  isKnown(claim, name) || claim.intents.some(({ epoch }) => epoch === name.epoch)
 
 const writeIntent = (
   folders: JobFolders,
@@ -233,7 +237,7 @@ const writeIntent = (
     const body = encode(intent)
     const files = yield* epochFiles(folders.intents, claim.lineage)
     const there = files.find((name) => name.epoch === epoch)
-    if (there !== undefined && isKnown(claim, there)) {
+    if (there !== undefined && isKnownIntent(claim, there)) {
       if (equal(yield* folders.intents.read(nameOf(there)), body)) return
       return yield* Effect.fail(outOfTurn(intent, true))
     }

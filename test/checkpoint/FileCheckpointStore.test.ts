@@ -129,6 +129,62 @@ describe("the checkpoint store in a folder", () => {
       })
     )
 
+    it.scoped("syncs a file before it has its name, and its folder after", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const root = yield* temporaryRoot
+        const calls: Array<string> = []
+        const folderOf = (path: string) => path.slice(root.length).replace(/[^/]*$/, "")
+        const recording = FileSystem.FileSystem.of({
+          ...files,
+          open: (path, options) =>
+            Effect.map(files.open(path, options), (file) => {
+              const what = options?.flag === "wx" ? `file in ${folderOf(path)}` : `folder ${path.slice(root.length)}/`
+              const sync = Effect.zipRight(
+                Effect.sync(() => calls.push(`sync ${what}`)),
+                file.sync
+              )
+              return Object.create(file, { sync: { value: sync } })
+            }),
+          link: (from, to) =>
+            Effect.zipRight(
+              Effect.sync(() => calls.push(`link in ${folderOf(to)}`)),
+              files.link(from, to)
+            )
+        })
+        const store = yield* Effect.provideService(FileCheckpointStore.make(root), FileSystem.FileSystem, recording)
+        const claim = yield* store.claim("orders", "job-1")
+        for (const epoch of [1, 2]) {
+          calls.length = 0
+          yield* store.writeIntent(claim, StoreSuite.intentOf(claim, epoch))
+          yield* store.commit(
+            claim,
+            StoreSuite.epochOf(claim, epoch, { handles: [{ ...handle, baseEpoch: epoch }], state: written.state })
+          )
+        }
+        const order = ["intents", "states", "progress", "manifests"].flatMap((kind) => [
+          `sync file in /orders/${kind}/`,
+          `link in /orders/${kind}/`,
+          `sync folder /orders/${kind}/`
+        ])
+        expect(calls).toEqual(order)
+      })
+    )
+
+    it.scoped("removes what older owners left half done, and nothing of a newer one", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const root = yield* temporaryRoot
+        const store = yield* FileCheckpointStore.make(root)
+        const claim = yield* store.claim("orders", "job-1")
+        yield* store.writeIntent(claim, StoreSuite.intentOf(claim, 1))
+        for (const name of ["1.2.1", "1.2.9"])
+          yield* files.writeFileString(`${root}/orders/intents/.writing-77-${name}`, "x")
+        yield* store.claim("orders", "job-1")
+        expect((yield* files.readDirectory(`${root}/orders/intents`)).sort()).toEqual([".writing-77-1.2.9", "1.1.1"])
+      })
+    )
+
     it.scoped("goes on where a paused owner added a file of its epoch after the job was taken over", () =>
       Effect.gen(function* () {
         const files = yield* FileSystem.FileSystem
