@@ -6,7 +6,7 @@
  * a suspended sender holds its one message itself.
  */
 import { Effect, Option } from "effect"
-import { MailboxClosed } from "../model/Errors.ts"
+import { Defect, MailboxClosed } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 
 export interface Options<in A> {
@@ -172,8 +172,11 @@ export const make = <A>(name: string, options?: Options<A>): Mailbox<A> => {
   }
 }
 
-const secondTaker = (name: string): Error =>
-  new Error(`Two fibers wait at the mailbox of '${name}'; one actor, one fiber that takes.`)
+const secondTaker = (name: string): Defect =>
+  new Defect({
+    message: `Two fibers wait at the mailbox of '${name}'.`,
+    hint: "Let one fiber take, and hand on what it took."
+  })
 
 interface Sender<A> {
   readonly message: A

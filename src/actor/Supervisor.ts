@@ -4,7 +4,8 @@
  * `oneForAll` supervises actors that only make sense together (a job): after any failure all stop, in reverse order of
  * their start, and the factory makes them anew. `oneForOne` supervises children that know nothing of each other (the
  * jobs of a daemon). Both decide from `fault` and `retry` of the error, wait longer before each restart, and give up
- * when the restart budget is spent. Interruption is not a failure.
+ * when the restart budget is spent. Interruption is not a failure. A release of resources that hangs holds up the
+ * restart: it is bounded where it waits, not here.
  */
 import { Cause, Clock, Deferred, Duration, Effect, ExecutionStrategy, Exit, Fiber, Option, Random, Scope } from "effect"
 import { Defect, isExplained, RestartBudgetSpent } from "../model/Errors.ts"

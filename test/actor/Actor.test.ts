@@ -1,5 +1,5 @@
 import { it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Option, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import { describe, expect } from "vitest"
 import * as Actor from "../../src/actor/Actor.ts"
 import * as ActorSystem from "../../src/actor/ActorSystem.ts"
@@ -146,12 +146,16 @@ describe("ActorSystem", () => {
     })
   )
 
-  it.scopedLive("stops what has not drained within the bound, and names it", () =>
+  it.scoped("stops what has not drained within the bound, and names it", () =>
     Effect.gen(function* () {
       const system = yield* ActorSystem.make
       yield* system.spawn(quiet("a"))
       yield* system.spawn(Actor.make<string, never, never>("hangs", () => Effect.never))
-      expect(yield* system.drain("20 millis")).toEqual(["a", "hangs"].reverse())
+      const draining = yield* Effect.fork(system.drain("20 seconds"))
+      yield* TestClock.adjust("19 seconds")
+      expect(system.list().length).toBe(2)
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(draining)).toEqual(["hangs", "a"])
       expect(system.list()).toEqual([])
     })
   )
