@@ -1,0 +1,39 @@
+/** Figures and times as a person reads them. */
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 })
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 })
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
+const hourMinute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
+
+export const count = (value) => whole.format(value)
+export const compact = (value) => (Math.abs(value) < 10_000 ? whole.format(value) : short.format(value))
+/** A rate: small ones keep a digit behind the point. */
+export const rate = (value) => (value > 0 && value < 10 ? value.toFixed(1) : compact(value))
+export const time = (millis) => clock.format(millis)
+export const minuteOfDay = (millis) => hourMinute.format(millis)
+
+export const duration = (millis) => {
+  if (millis < 1_000) return `${Math.round(millis)} ms`
+  if (millis < 10_000) return `${(millis / 1_000).toFixed(1)} s`
+  if (millis < 120_000) return `${Math.round(millis / 1_000)} s`
+  if (millis < 7_200_000) return `${Math.round(millis / 60_000)} min`
+  if (millis < 172_800_000) return `${Math.round(millis / 3_600_000)} h`
+  return `${Math.round(millis / 86_400_000)} d`
+}
+
+/** An age in whole steps, so that it does not flicker. */
+export const age = (millis) =>
+  millis < 1_000 ? "< 1 s" : millis < 120_000 ? `${Math.floor(millis / 1_000)} s` : duration(millis)
+
+export const bytes = (value) => {
+  if (value < 1_024) return `${value} B`
+  const units = ["KiB", "MiB", "GiB", "TiB"]
+  const power = Math.min(Math.floor(Math.log2(value) / 10), units.length)
+  return `${(value / 1_024 ** power).toFixed(1)} ${units[power - 1]}`
+}
+
+/** `gross_income` as a title: `Gross income`. */
+export const title = (name) => {
+  const words = name.replaceAll("_", " ")
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}

@@ -1,0 +1,90 @@
+/** The table of jobs: a row each, changed in place, so that focus and selection stay. */
+import { byId, element, setAttribute, setText } from "./dom.js"
+import { age, compact, count, rate } from "./format.js"
+
+/** By name: its status, its cells, when the status came. */
+const jobs = new Map()
+const rates = new Map()
+const columns = ["state", "epoch", "checkpoint", "rate", "rowsIn", "rowsOut", "lag", "restarts", "late", "deadLetters"]
+const wide = new Set(["epoch", "rowsIn", "rowsOut", "restarts", "late", "deadLetters"])
+
+export const has = (name) => jobs.has(name)
+export const stateOf = (name) => jobs.get(name)?.status.state ?? null
+export const isRunning = (state) => !["stopped", "finished", "failed"].includes(state)
+/** The job to show if none is asked for: the first that runs. */
+export const first = () =>
+  [...jobs.values()].find(({ status }) => isRunning(status.state))?.status.job ?? jobs.keys().next().value ?? null
+
+/** All jobs as they are now. */
+export const show = (statuses) => {
+  for (const [name, { row }] of jobs) {
+    if (statuses.some((status) => status.job === name)) continue
+    row.remove()
+    jobs.delete(name)
+  }
+  for (const status of statuses) update(status)
+}
+
+export const update = (status) => {
+  const known = jobs.get(status.job) ?? added(status.job)
+  known.status = status
+  known.cameAt = performance.now()
+  draw(known)
+}
+
+export const noteProgress = (progress) => rates.set(progress.job, progress.inputRowsPerSecond)
+
+export const markChosen = (name) => {
+  for (const [job, { row, link }] of jobs) {
+    row.toggleAttribute("data-chosen", job === name)
+    setAttribute(link, "aria-current", job === name ? "true" : null)
+  }
+}
+
+/** What the table leaves out where there is no room for it. */
+export const leftOut = (status) => [
+  ["Epoch", count(status.epoch)],
+  ["Rows in", compact(status.rowsIn)],
+  ["Rows out", compact(status.rowsOut)],
+  ["Restarts", compact(status.restarts)],
+  ["Late", compact(status.late)],
+  ["Dead letters", compact(status.deadLetters)]
+]
+
+/** Ages grow while nothing comes. */
+export const tick = () => {
+  for (const job of jobs.values()) draw(job)
+}
+
+const added = (name) => {
+  const link = element("a", { href: `#${encodeURIComponent(name)}` }, name)
+  const cells = Object.fromEntries(
+    columns.map((column) => [
+      column,
+      element("td", { class: column === "state" ? "state" : `number${wide.has(column) ? " wide" : ""}` })
+    ])
+  )
+  const row = element("tr", {}, element("td", {}, link), Object.values(cells))
+  row.addEventListener("click", (event) => {
+    if (event.target !== link) link.click()
+  })
+  byId("job-rows").append(row)
+  const made = { link, cells, row, status: null, cameAt: 0 }
+  jobs.set(name, made)
+  return made
+}
+
+const draw = ({ status, cells, cameAt }) => {
+  const running = isRunning(status.state)
+  setText(cells.state, status.state)
+  setAttribute(cells.state, "data-state", status.state)
+  setText(cells.epoch, count(status.epoch))
+  setText(
+    cells.checkpoint,
+    status.checkpointAgeMillis === null ? "–" : age(status.checkpointAgeMillis + performance.now() - cameAt)
+  )
+  setText(cells.rate, running && rates.has(status.job) ? rate(rates.get(status.job)) : "–")
+  for (const column of ["rowsIn", "rowsOut", "lag", "restarts", "late", "deadLetters"]) {
+    setText(cells[column], compact(status[column]))
+  }
+}
