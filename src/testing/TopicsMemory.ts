@@ -147,8 +147,9 @@ const append = (found: Topic, number: number, records: ReadonlyArray<ProducedRec
       partition: number,
       offset: partition.length,
       timestamp,
-      key: key === null ? null : key.slice(),
-      value: value.slice(),
+      // Copies: `slice` of some byte arrays is a view.
+      key: key === null ? null : new Uint8Array(key),
+      value: new Uint8Array(value),
       headers: [...headers]
     })
   found.version++

@@ -1,6 +1,6 @@
-import { FileSystem, Path } from "@effect/platform"
+import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Log from "../../src/connectors/log/index.ts"
 import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"

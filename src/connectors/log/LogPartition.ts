@@ -5,7 +5,7 @@
  * is taken back, and where even that fails the partition refuses further writes until the log is opened again.
  * Staging several partitions before publishing any makes their records visible together.
  */
-import { Clock, Effect, Exit } from "effect"
+import { Clock, Deferred, Effect, Exit, FiberId } from "effect"
 import type { EpochFence } from "../../flow/EpochFence.ts"
 import type { ProducedRecord } from "../../flow/Topics.ts"
 import { StorageFailed } from "../../model/Errors.ts"
@@ -28,7 +28,7 @@ export interface Segment {
 interface Request {
   readonly records: ReadonlyArray<ProducedRecord>
   readonly bytes: number
-  exit: Exit.Exit<Offset, StorageFailed> | null
+  readonly done: Deferred.Deferred<Offset, StorageFailed>
 }
 
 export interface Partition {
@@ -47,6 +47,8 @@ export interface Partition {
   readonly lock: Effect.Semaphore
   readonly places: Effect.Semaphore
   readonly waiting: Array<Request>
+  /** Is a fiber at work on what waits? */
+  isAppending: boolean
   /** Ends those who wait for records. */
   readonly published: () => void
   latest: Offset
@@ -77,18 +79,11 @@ export const produce = (
   bytes: number
 ): Effect.Effect<Offset, StorageFailed> =>
   Effect.suspend(() => {
-    const request: Request = { records, bytes, exit: null }
-    partition.waiting.push(request)
-    return Effect.flatMap(
-      partition.lock.withPermits(1)(
-        Effect.whileLoop({
-          while: () => request.exit === null,
-          body: () => appendWaiting(files, partition),
-          step: () => undefined
-        })
-      ),
-      () => request.exit ?? Effect.dieMessage("an append ended without an outcome")
-    )
+    const done = Deferred.unsafeMake<Offset, StorageFailed>(FiberId.none)
+    partition.waiting.push({ records, bytes, done })
+    if (partition.isAppending) return Deferred.await(done)
+    partition.isAppending = true
+    return Effect.zipRight(Effect.forkDaemon(appendAll(files, partition)), Deferred.await(done))
   }).pipe(Effect.uninterruptible, partition.places.withPermits(1))
 
 /** Writes groups and syncs them. Nobody sees them yet. The lock is held. */
@@ -150,13 +145,25 @@ export const removeExpired = (files: LogFiles, partition: Partition): Effect.Eff
     if (retentionMillis === null) return
     const now = yield* Clock.currentTimeMillis
     // A segment's last record is older than the first frame of the next one.
-    while (segments.length > 1 && (yield* createdAt(files, partition, segments[1]!)) < now - retentionMillis) {
+    while (segments.length > 1 && (yield* createdAt(files, segments[1]!)) < now - retentionMillis) {
       const removed = segments.shift()!
       yield* files.remove(removed.path)
     }
   })
 
 // Private
+
+/** Appends until nobody waits: who waits keeps the log open as long. */
+const appendAll = (files: LogFiles, partition: Partition): Effect.Effect<void> =>
+  Effect.whileLoop({
+    while: () => {
+      partition.isAppending = partition.waiting.length > 0
+      return partition.isAppending
+    },
+    // Who was woken by the last append may come with the next record: it goes into the same one.
+    body: () => Effect.zipRight(Effect.yieldNow(), partition.lock.withPermits(1)(appendWaiting(files, partition))),
+    step: () => undefined
+  }).pipe(Effect.uninterruptible)
 
 const appendWaiting = (files: LogFiles, partition: Partition): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -170,7 +177,7 @@ const appendWaiting = (files: LogFiles, partition: Partition): Effect.Effect<voi
       let offset = partition.latest
       if (Exit.isSuccess(exit)) publish([exit.value])
       for (const request of requests) {
-        request.exit = Exit.as(exit, offset)
+        Deferred.unsafeDone(request.done, Exit.as(exit, offset))
         offset += request.records.length
       }
     })
@@ -182,8 +189,7 @@ const activeSegment = (files: LogFiles, partition: Partition, time: number): Eff
     const active = partition.segments[partition.segments.length - 1]
     if (active !== undefined && active.size < partition.segmentBytesMax) {
       const { retentionMillis } = partition
-      if (retentionMillis === null || (yield* createdAt(files, partition, active)) >= time - retentionMillis)
-        return active
+      if (retentionMillis === null || (yield* createdAt(files, active)) >= time - retentionMillis) return active
     }
     // An empty segment has the name that the new one would have.
     if (active !== undefined && active.base === partition.latest) return active
@@ -213,7 +219,7 @@ const newSegment = (files: LogFiles, partition: Partition, time: number): Effect
     return yield* Effect.fail(partition.broken)
   })
 
-const createdAt = (files: LogFiles, partition: Partition, segment: Segment): Effect.Effect<number, StorageFailed> =>
+const createdAt = (files: LogFiles, segment: Segment): Effect.Effect<number, StorageFailed> =>
   Effect.gen(function* () {
     if (segment.createdAt !== null) return segment.createdAt
     const head = Frame.emptyChunk(Frame.headerBytes)

@@ -16,6 +16,9 @@ import { addToIndex, oldest, type Partition, removeExpired, type Segment } from 
 import { corrupted } from "./LogRecovery.ts"
 import { changedSince, describe, partitionOf, type Topic } from "./LogTopic.ts"
 
+/** Records that are asked for one by one rather than in bulk. */
+const fewRecords = 256
+
 type ReadError = OffsetOutOfRange | StorageFailed | LogCorrupted
 
 /** Where reading goes on: a record of a frame of a chunk. */
@@ -116,8 +119,10 @@ const readFrom = (
   Effect.gen(function* () {
     if (offset < oldest(partition) || offset > partition.latest) return yield* outOfRange(partition, offset)
     if (offset === partition.latest) return null
-    let cursor = last !== null && nextOf(last) === offset ? yield* resume(files, partition, last) : null
-    cursor ??= yield* locate(files, partition, offset)
+    // A few records are not worth the reading and checking of a whole batch of bytes.
+    const bytes = recordsMax <= fewRecords ? 2 * Limits.frameBytesMax : Limits.batchBytesMax
+    let cursor = last !== null && nextOf(last) === offset ? yield* resume(files, partition, last, bytes) : null
+    cursor ??= yield* locate(files, partition, offset, bytes)
     const batch = fill(partition.partition, cursor, Math.max(1, recordsMax))
     return { batch, chunk: cursor.chunk, cursor }
   }).pipe(
@@ -140,7 +145,8 @@ const nextOf = ({ frames, frame, record }: Cursor): Offset => {
 const resume = (
   files: LogFiles,
   partition: Partition,
-  cursor: Cursor
+  cursor: Cursor,
+  bytes: number
 ): Effect.Effect<Cursor, StorageFailed | LogCorrupted> =>
   Effect.gen(function* () {
     let current = cursor
@@ -148,7 +154,7 @@ const resume = (
       // Frames of fences have no records.
       while (current.frames[current.frame]?.count === 0) nextFrame(current)
       if (current.frame < current.frames.length) return current
-      current = yield* after(files, partition, current)
+      current = yield* after(files, partition, current, bytes)
     }
   })
 
@@ -156,36 +162,38 @@ const resume = (
 const after = (
   files: LogFiles,
   partition: Partition,
-  cursor: Cursor
+  cursor: Cursor,
+  bytes: number
 ): Effect.Effect<Cursor, StorageFailed | LogCorrupted> =>
   Effect.gen(function* () {
     const { segment, frames } = cursor
     const end = cursor.position + (frames[frames.length - 1]?.end ?? 0)
-    if (end < segment.size) return yield* load(files, partition, segment, end)
+    if (end < segment.size) return yield* load(files, partition, segment, end, bytes)
     const next = partition.segments[partition.segments.indexOf(segment) + 1]
     if (next === undefined || next.base !== nextOf(cursor))
       return yield* corrupted(segment.path, end, `records from ${nextOf(cursor)} on are missing`)
-    return yield* load(files, partition, next, 0)
+    return yield* load(files, partition, next, 0, bytes)
   })
 
 /** A cursor at an offset of the partition's range. */
 const locate = (
   files: LogFiles,
   partition: Partition,
-  offset: Offset
+  offset: Offset,
+  bytes: number
 ): Effect.Effect<Cursor, StorageFailed | LogCorrupted> =>
   Effect.gen(function* () {
     const segment = partition.segments[lastAtMost(partition.segments, offset, (segment) => segment.base)]!
     const index = segment.index ?? (yield* indexOf(files, segment))
     const entry = index[lastAtMost(index, offset, ([offset]) => offset)]
-    let cursor = yield* load(files, partition, segment, entry?.[1] ?? 0)
+    let cursor = yield* load(files, partition, segment, entry?.[1] ?? 0, bytes)
     while (true) {
       while (cursor.frame < cursor.frames.length) {
         const frame = cursor.frames[cursor.frame]!
         if (offset < frame.base + frame.count) return passOver(cursor, frame, offset - frame.base)
         nextFrame(cursor)
       }
-      cursor = yield* after(files, partition, cursor)
+      cursor = yield* after(files, partition, cursor, bytes)
     }
   })
 
@@ -222,10 +230,11 @@ const load = (
   files: LogFiles,
   partition: Partition,
   segment: Segment,
-  position: number
+  position: number,
+  bytesWanted: number
 ): Effect.Effect<Cursor, StorageFailed | LogCorrupted> =>
   Effect.gen(function* () {
-    let bytes: number = Limits.batchBytesMax
+    let bytes = bytesWanted
     while (true) {
       const chunk = Frame.emptyChunk(Math.min(bytes, segment.size - position))
       const length = yield* files.readAt(segment.path, position, chunk.bytes)

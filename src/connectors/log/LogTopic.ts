@@ -180,6 +180,7 @@ const make = (files: LogFiles, config: ResolvedConfig, description: Description)
         lock: Effect.unsafeMakeSemaphore(1),
         places: Effect.unsafeMakeSemaphore(Limits.appendsWaitingMax),
         waiting: [],
+        isAppending: false,
         published,
         latest: 0,
         lastTime: 0,
