@@ -13,7 +13,8 @@ import * as Usage from "./Usage.ts"
 /** Where checkpoints lie: with the tables, or in a folder of their own. */
 export type Checkpoints = { readonly kind: "tables" } | { readonly kind: "folder"; readonly folder: string }
 
-const logLevels = ["all", "trace", "debug", "info", "warning", "error", "fatal", "none"] as const
+/** What `WEIR_LOG` and `--log-level` may say. */
+export const logLevels = ["all", "trace", "debug", "info", "warning", "error", "fatal", "none"] as const
 export type LogLevelName = (typeof logLevels)[number]
 
 const port = Schema.NumberFromString.pipe(Schema.int(), Schema.between(0, 65_535))

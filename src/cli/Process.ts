@@ -1,5 +1,6 @@
 /** The process that a command runs in: its arguments, its environment, its three streams. Filled by the platform. */
 import { Context, type Effect, type Stream } from "effect"
+import type { ProcessFacts } from "../observe/Metrics.ts"
 
 /** Where the modules of a project lie, as this runtime can import them. */
 export interface ProjectModules {
@@ -9,6 +10,8 @@ export interface ProjectModules {
   readonly actors: string
   /** The same for generators. */
   readonly fixtures: string
+  /** The folder of the page's files. */
+  readonly page: string
 }
 
 export interface ProcessService {
@@ -28,8 +31,8 @@ export interface ProcessService {
   readonly report: (text: string) => Effect.Effect<void>
   /** Standard input in the pieces in which it comes. Read it once. */
   readonly input: Stream.Stream<Uint8Array>
-  /** Bytes of memory that the process has. */
-  readonly memoryBytes: Effect.Effect<number>
+  /** What the process uses now. */
+  readonly facts: Effect.Effect<ProcessFacts>
   /** Imports a module by its path; the error is what it threw. */
   readonly importModule: (path: string) => Effect.Effect<Readonly<Record<string, unknown>>, unknown>
 }

@@ -46,7 +46,10 @@ export const layer = (runtime: Runtime, modules: ProjectModules): Layer.Layer<Ho
       input: Stream.suspend(() => Stream.fromAsyncIterable(process.stdin as AsyncIterable<Uint8Array>, (e) => e)).pipe(
         Stream.orDie
       ),
-      memoryBytes: Effect.sync(() => process.memoryUsage.rss()),
+      facts: Effect.sync(() => {
+        const { rss, heapUsed } = process.memoryUsage()
+        return { residentBytes: rss, heapBytes: heapUsed, uptimeMillis: process.uptime() * 1000 }
+      }),
       importModule: (path) =>
         Effect.tryPromise({ try: () => import(pathToFileURL(path).href), catch: (error) => error })
     }),

@@ -61,7 +61,11 @@ const listenLocally = (path: string, owner: string) =>
             (middleware === undefined ? node.makeHandler(app) : node.makeHandler(app, middleware as never)).pipe(
               Effect.map((handler) => serve(handler as Handler)),
               Effect.zipRight(
-                Effect.addFinalizer(() => Effect.sync(() => void (current = (_, response) => refuse(response))))
+                Effect.addFinalizer(() =>
+                  Effect.sync(() => {
+                    current = (_, response) => refuse(response)
+                  })
+                )
               )
             ) as Effect.Effect<void, never, never>
         })

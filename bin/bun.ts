@@ -1,0 +1,6 @@
+/** The program on Bun, from the sources. */
+import { main } from "../src/cli/Main.ts"
+import type { ProjectModules } from "../src/cli/Process.ts"
+import { runMain } from "../src/platform/bun.ts"
+
+export const start = (modules: ProjectModules): void => runMain(modules, main)

@@ -1,0 +1,49 @@
+/** Bundles Weir for Node into `dist/`: the program, the library, the jobs, the generators, and the page's files. */
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+
+const root = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "")
+
+const modulesOf = (folder) =>
+  existsSync(join(root, folder))
+    ? readdirSync(join(root, folder))
+        .filter((name) => name.endsWith(".ts"))
+        .map((name) => join(root, folder, name))
+    : []
+
+const present = (...files) => files.map((file) => join(root, file)).filter((file) => existsSync(file))
+
+/** Builds beside `dist/` and then takes its place: a program that starts meanwhile finds a whole one. */
+export const buildWeir = async () => {
+  const out = join(root, "dist")
+  const building = `${out}-${process.pid}`
+  await build({
+    entryPoints: [
+      ...present("bin/node.ts", "src/index.ts", "src/connectors.ts", "src/testing/index.ts"),
+      ...modulesOf("actors"),
+      ...modulesOf("fixtures")
+    ],
+    outdir: building,
+    outbase: root,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    // It finds its WebAssembly beside its own files.
+    external: ["@electric-sql/pglite", "esbuild"],
+    banner: {
+      js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
+    },
+    sourcemap: true,
+    logLevel: "error"
+  })
+  if (existsSync(join(root, "src/daemon/page"))) cpSync(join(root, "src/daemon/page"), join(building, "page"), { recursive: true })
+  writeFileSync(join(building, "built"), "")
+  rmSync(out, { recursive: true, force: true })
+  renameSync(building, out)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildWeir()

@@ -1,0 +1,31 @@
+/** Every command, in the order of the help. */
+import { explain } from "./commands/Explain.ts"
+import { generate } from "./commands/Generate.ts"
+import { init } from "./commands/Init.ts"
+import { deadLetters, jobs, progress, reset, stop } from "./commands/Jobs.ts"
+import { produce } from "./commands/Produce.ts"
+import { query } from "./commands/Query.ts"
+import { run } from "./commands/Run.ts"
+import { start } from "./commands/Start.ts"
+import { tail } from "./commands/Tail.ts"
+import { createTopic, topics } from "./commands/Topics.ts"
+import type * as Usage from "./Usage.ts"
+import type { Needs } from "./Weir.ts"
+
+export const commands: ReadonlyArray<Usage.Entry<Needs>> = [
+  start,
+  run,
+  jobs,
+  explain,
+  progress,
+  stop,
+  reset,
+  deadLetters,
+  topics,
+  createTopic,
+  produce,
+  tail,
+  generate,
+  query,
+  init
+]

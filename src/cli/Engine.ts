@@ -1,0 +1,121 @@
+/**
+ * The engine in this process, over a data folder that it owns: each part is opened when somebody first asks for it,
+ * and all are closed with the scope, the folder last.
+ *
+ * Whoever has the folder serves the API on its local socket, so that other commands work beside it: here from the
+ * first request on.
+ */
+import { type FileSystem, HttpServer, type Path } from "@effect/platform"
+import { Context, Effect, Layer, Option, type Scope } from "effect"
+import { Daemon, type DaemonService } from "../daemon/Daemon.ts"
+import * as DataFolder from "../daemon/DataFolder.ts"
+import { Network } from "../daemon/Network.ts"
+import type { Job } from "../flow/Job.ts"
+import { Tables, type TablesService } from "../flow/Tables.ts"
+import { Topics, type TopicsService } from "../flow/Topics.ts"
+import type { Configuration } from "./Configuration.ts"
+import { Process } from "./Process.ts"
+import type { Failure } from "./Usage.ts"
+import type { Needs } from "./Weir.ts"
+
+export interface Engine {
+  readonly folder: DataFolder.DataFolder
+  readonly topics: Effect.Effect<TopicsService, Failure>
+  readonly tables: Effect.Effect<TablesService, Failure>
+  readonly daemon: Effect.Effect<DaemonService, Failure>
+  /** Serves the API and the page over TCP until the scope closes; answers the port. */
+  readonly serve: Effect.Effect<number, Failure, Scope.Scope>
+}
+
+/** Where the jobs come from: loaded only if something asks for them. */
+export type Jobs = Effect.Effect<ReadonlyArray<Job>, Failure, Process | FileSystem.FileSystem>
+
+/** Owns the folder, and opens the engine over it part by part. */
+export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<Engine, Failure, Needs | Scope.Scope> =>
+  Effect.gen(function* () {
+    const process = yield* Process
+    const scope = yield* Effect.scope
+    const needs = yield* Effect.context<Needs>()
+    const folder = yield* DataFolder.open(configuration.data, { pid: process.pid, port: null })
+    const opened = <Id, Service, E extends Failure>(tag: Context.Tag<Id, Service>, layer: LazyLayer<Id, E>) =>
+      Effect.cached(
+        Effect.flatMap(Effect.promise(layer), (part) => Layer.buildWithScope(part, scope)).pipe(
+          Effect.map((built) => Context.get(built, tag)),
+          Effect.provide(needs)
+        )
+      )
+    const topics = yield* opened(Topics, async () => {
+      const log = await import("../connectors/log/index.ts")
+      return log.layer({ folder: `${folder.path}/log` })
+    })
+    const tables = yield* opened(Tables, async () => {
+      const sql = await import("../connectors/sql/index.ts")
+      return sql.layerPGlite({ folder: `${folder.path}/postgres` })
+    })
+    const daemon = yield* Effect.cached(
+      openDaemon(configuration, folder, { topics, tables, jobs }, scope).pipe(Effect.provide(needs))
+    )
+    const serveOn = (server: HttpServer.HttpServer, token: Configuration["token"]) =>
+      Effect.gen(function* () {
+        const api = yield* Effect.promise(() => import("../daemon/ApiLive.ts"))
+        const services = Layer.mergeAll(
+          (yield* Network).serverServices,
+          Layer.succeed(HttpServer.HttpServer, server),
+          Layer.succeed(Topics, yield* topics),
+          Layer.succeed(Tables, yield* tables),
+          Layer.succeed(Daemon, yield* daemon)
+        )
+        const served = api.layer({
+          token: Option.fromNullable(token),
+          pageFolder: process.modules.page,
+          process: process.facts
+        })
+        yield* Layer.buildWithScope(Layer.provide(served, services), scope)
+      }).pipe(Effect.provide(needs))
+    yield* folder.server.demanded.pipe(
+      Effect.zipRight(folder.server.http),
+      Effect.flatMap((server) => serveOn(server, null)),
+      Effect.catchAll((error) => Effect.logError(`The local socket cannot be served: ${error.message}`)),
+      Effect.forkScoped
+    )
+    return {
+      folder,
+      topics,
+      tables,
+      daemon,
+      serve: Effect.gen(function* () {
+        const server = yield* (yield* Network).listen(configuration.host, configuration.port)
+        yield* serveOn(server, configuration.token)
+        const port = server.address._tag === "TcpAddress" ? server.address.port : configuration.port
+        yield* folder.tellPort(port)
+        return port
+      }).pipe(Effect.provide(needs))
+    }
+  })
+
+type LazyLayer<Id, E> = () => Promise<Layer.Layer<Id, E, FileSystem.FileSystem | Path.Path>>
+
+interface Parts {
+  readonly topics: Engine["topics"]
+  readonly tables: Engine["tables"]
+  readonly jobs: Jobs
+}
+
+const openDaemon = (configuration: Configuration, folder: DataFolder.DataFolder, parts: Parts, scope: Scope.Scope) =>
+  Effect.gen(function* () {
+    const live = yield* Effect.promise(() => import("../daemon/DaemonLive.ts"))
+    const topics = Layer.succeed(Topics, yield* parts.topics)
+    const tables = Layer.succeed(Tables, yield* parts.tables)
+    const store = yield* storeLayer(configuration, folder)
+    const layer = live
+      .layer(yield* parts.jobs)
+      .pipe(Layer.provide(Layer.mergeAll(topics, tables, Layer.provide(store, tables))))
+    return Context.get(yield* Layer.buildWithScope(layer, scope), Daemon)
+  })
+
+const storeLayer = (configuration: Configuration, _folder: DataFolder.DataFolder) =>
+  Effect.gen(function* () {
+    if (configuration.checkpoints.kind === "tables")
+      return (yield* Effect.promise(() => import("../checkpoint/SqlCheckpointStore.ts"))).layer
+    return yield* Effect.dieMessage("file")
+  })

@@ -1,0 +1,180 @@
+/** Runs a generator of `fixtures/` into a topic, paced by its own clock or as fast as it goes. */
+import { FileSystem } from "@effect/platform"
+import { Clock, Effect, Either } from "effect"
+import type { Parameters } from "../flow/Parameter.ts"
+import type { ProducedRecord } from "../flow/Topics.ts"
+import { InvalidParameter, StorageFailed } from "../model/Errors.ts"
+import { Process } from "./Process.ts"
+import * as Suggestion from "./Suggestion.ts"
+import type { Failure } from "./Usage.ts"
+import type { WeirService } from "./Weir.ts"
+
+/** Records of a block that is not paced. */
+const blockRecordsMax = 4_096
+/** Blocks of one second at a given rate: what is sent at once stays a fraction of a second. */
+const blocksPerSecond = 20
+
+/** The part of a generator that is run here; `fixtures/Generator.ts` says it whole. */
+export interface Generator {
+  readonly name: string
+  readonly meaning: string
+  readonly topic: string
+  readonly parameters: Parameters
+  readonly blocks: (
+    values: Readonly<Record<string, unknown>>,
+    recordsMax?: number
+  ) => Iterable<{
+    readonly records: ReadonlyArray<ProducedRecord & { readonly partition: number }>
+    readonly clock: number
+  }>
+}
+
+/** Every generator of the project, by name. */
+export const generators: Effect.Effect<ReadonlyArray<Generator>, never, Process | FileSystem.FileSystem> = Effect.gen(
+  function* () {
+    const process = yield* Process
+    const files = yield* FileSystem.FileSystem
+    const folder = process.modules.fixtures
+    const names = yield* Effect.orElseSucceed(files.readDirectory(folder), () => [])
+    const modules = yield* Effect.forEach(
+      names.filter((name) => /^[a-z][a-z-]*\.(ts|js)$/.test(name)),
+      (name) => Effect.orElseSucceed(process.importModule(`${folder}/${name}`), () => ({}))
+    )
+    return modules.flatMap((module) => (isGenerator(module) ? [module.generator] : []))
+  }
+)
+
+const isGenerator = (module: object): module is { readonly generator: Generator } =>
+  "generator" in module &&
+  typeof module.generator === "object" &&
+  module.generator !== null &&
+  "blocks" in module.generator &&
+  "parameters" in module.generator
+
+/** The generator of a name. */
+export const find = (name: string) =>
+  Effect.flatMap(generators, (all) => {
+    const found = all.find((generator) => generator.name === name)
+    return found !== undefined
+      ? Effect.succeed(found)
+      : new InvalidParameter({
+          parameter: "generator",
+          message: `There is no generator '${name}'`,
+          hint: Suggestion.sentence(
+            name,
+            all.map((generator) => generator.name)
+          )
+        })
+  })
+
+/** A speed: as the generator's own clock says, so many records a second, or as fast as it goes. */
+export type Pace = "clock" | "max" | number
+
+export interface Wanted {
+  readonly topic: string
+  readonly pace: Pace
+  /** Parameters by name, as text. */
+  readonly set: Readonly<Record<string, string>>
+  /** Hears how many records were sent in all. */
+  readonly sent: (count: number) => Effect.Effect<void>
+}
+
+/** Sends until the generator ends or the effect is interrupted; answers how many. */
+export const run = (weir: WeirService, generator: Generator, wanted: Wanted): Effect.Effect<number, Failure> =>
+  Effect.gen(function* () {
+    const partitions = yield* partitionsOf(weir, wanted.topic)
+    const values = yield* valuesOf(generator, { ...own(generator, partitions, wanted.pace), ...wanted.set })
+    const blocks = yield* Effect.try({
+      try: () => generator.blocks(values, blockSize(wanted.pace))[Symbol.iterator](),
+      catch: (error) => contradiction(generator, error)
+    })
+    const began = yield* Clock.currentTimeMillis
+    const start = typeof values.start === "number" ? values.start : null
+    let first: number | null = start
+    let count = 0
+    while (true) {
+      const next = yield* Effect.try({ try: () => blocks.next(), catch: (error) => contradiction(generator, error) })
+      if (next.done === true) return count
+      const { records, clock } = next.value
+      first ??= clock
+      if (wanted.pace !== "max") {
+        const due = pacedBy(generator, wanted.pace) ? clock - first : (count * 1000) / (wanted.pace as number)
+        const wait = began + due - (yield* Clock.currentTimeMillis)
+        if (wait > 1) yield* Effect.sleep(wait)
+      }
+      yield* send(weir, wanted.topic, records, partitions)
+      count += records.length
+      yield* wanted.sent(count)
+    }
+  })
+
+const pacedBy = (generator: Generator, pace: Pace): boolean => pace === "clock" || "rate" in generator.parameters
+
+const blockSize = (pace: Pace): number =>
+  pace === "max"
+    ? blockRecordsMax
+    : pace === "clock"
+      ? 1
+      : Math.max(1, Math.min(blockRecordsMax, Math.floor(pace / blocksPerSecond)))
+
+const send = (
+  weir: WeirService,
+  topic: string,
+  records: ReadonlyArray<ProducedRecord & { readonly partition: number }>,
+  partitions: number
+) => {
+  const byPartition = new Map<number, Array<ProducedRecord>>()
+  for (const record of records) {
+    const partition = record.partition % partitions
+    const sofar = byPartition.get(partition)
+    if (sofar === undefined) byPartition.set(partition, [record])
+    else sofar.push(record)
+  }
+  return Effect.forEach(byPartition, ([partition, all]) => weir.append(topic, partition, all), { discard: true })
+}
+
+/** Partitions of a topic that is made here. */
+const partitionsDefault = 4
+
+const partitionsOf = (weir: WeirService, topic: string) =>
+  Effect.flatMap(weir.topics, (all) => {
+    const found = all.find((description) => description.topic === topic)
+    return found === undefined
+      ? Effect.as(weir.create(topic, { partitions: partitionsDefault, retentionMillis: null }), partitionsDefault)
+      : Effect.succeed(found.partitions.length)
+  })
+
+/** What the place and the pace say of a generator's parameters, where it has them. */
+const own = (generator: Generator, partitions: number, pace: Pace): Readonly<Record<string, string>> => ({
+  ...("partitions" in generator.parameters ? { partitions: String(partitions) } : {}),
+  ...(typeof pace === "number" && "rate" in generator.parameters ? { rate: String(pace) } : {})
+})
+
+const valuesOf = (generator: Generator, texts: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const values: Record<string, unknown> = {}
+    for (const [name, parameter] of Object.entries(generator.parameters)) values[name] = parameter.fallback
+    for (const [name, text] of Object.entries(texts)) {
+      const parameter = generator.parameters[name]
+      if (parameter === undefined)
+        return yield* invalid(generator, name, Suggestion.sentence(name, Object.keys(generator.parameters)))
+      values[name] = yield* Either.mapLeft(parameter.parse(text), (why) => invalid(generator, name, why))
+    }
+    return values
+  })
+
+const invalid = (generator: Generator, parameter: string, why: string) =>
+  new InvalidParameter({
+    parameter,
+    message: `Generator ${generator.name}: parameter '${parameter}' cannot be set so`,
+    hint: why
+  })
+
+const contradiction = (generator: Generator, error: unknown): Failure =>
+  error instanceof RangeError
+    ? invalid(generator, "values", error.message)
+    : new StorageFailed({
+        path: generator.name,
+        message: `Generator ${generator.name} failed: ${error instanceof Error ? error.message : String(error)}`,
+        hint: "`--log-level debug` shows where."
+      })

@@ -1,0 +1,49 @@
+/** The commands' questions, answered by the engine in this process: it owns the data folder meanwhile. */
+import { Effect, Ref, type Scope } from "effect"
+import * as ApiTopics from "../daemon/ApiTopics.ts"
+import * as Limits from "../model/Limits.ts"
+import type { Configuration } from "./Configuration.ts"
+import * as Engine from "./Engine.ts"
+import type { Failure } from "./Usage.ts"
+import type { Needs, WeirService } from "./Weir.ts"
+
+/** Owns the folder until the scope closes. Fails with `FolderOwned` if another process has it. */
+export const make = (
+  configuration: Configuration,
+  jobs: Engine.Jobs
+): Effect.Effect<WeirService, Failure, Needs | Scope.Scope> =>
+  Effect.flatMap(Engine.make(configuration, jobs), fromEngine)
+
+/** The service over an engine that runs here. */
+export const fromEngine = (engine: Engine.Engine): Effect.Effect<WeirService> =>
+  Effect.map(Ref.make(0), (turns) => ({
+    topics: Effect.flatMap(engine.topics, (topics) => topics.list),
+    describe: (topic) => Effect.flatMap(engine.topics, (topics) => topics.describe(topic)),
+    create: (topic, options) => Effect.flatMap(engine.topics, (topics) => topics.create(topic, options)),
+    produce: (topic, lines, options) =>
+      Effect.flatMap(engine.topics, (topics) =>
+        Effect.map(ApiTopics.produce(topics, turns, { topic, lines, ...options }), ({ produced }) => produced)
+      ),
+    append: (topic, partition, records) =>
+      Effect.flatMap(engine.topics, (topics) => topics.produce(topic, partition, records)),
+    fetch: (topic, partition, offset, count) =>
+      Effect.flatMap(engine.topics, (topics) => topics.fetch(topic, partition, offset, count)),
+    changed: (topic) =>
+      engine.topics.pipe(
+        Effect.flatMap((topics) => topics.changed(topic)),
+        Effect.ignore
+      ),
+    ask: (sql) =>
+      Effect.flatMap(engine.tables, (tables) =>
+        tables.ask(sql, { rowsMax: Limits.queryRowsMax, millisMax: Limits.queryMillisMax })
+      ),
+    tables: Effect.flatMap(engine.tables, (tables) => tables.list),
+    table: (name) => Effect.flatMap(engine.tables, (tables) => tables.describe(name)),
+    statuses: Effect.flatMap(engine.daemon, (daemon) => daemon.statuses),
+    progress: (job, last) => Effect.flatMap(engine.daemon, (daemon) => daemon.progress(job, last)),
+    deadLetters: (job, last) => Effect.flatMap(engine.daemon, (daemon) => daemon.deadLetters(job, last)),
+    start: (job, options) => Effect.flatMap(engine.daemon, (daemon) => daemon.start(job, options)),
+    stop: (job) => Effect.flatMap(engine.daemon, (daemon) => daemon.stop(job)),
+    reset: (job, options) => Effect.flatMap(engine.daemon, (daemon) => daemon.reset(job, options)),
+    ended: (job) => Effect.flatMap(engine.daemon, (daemon) => daemon.ended(job))
+  }))

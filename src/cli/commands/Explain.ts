@@ -1,0 +1,80 @@
+/** `weir explain`: a job as it would run, without running it. */
+import { Effect } from "effect"
+import type { Configured, Job } from "../../flow/Job.ts"
+import type { TopologyNode } from "../../flow/Topology.ts"
+import * as Trigger from "../../flow/Trigger.ts"
+import * as Drawing from "../Drawing.ts"
+import * as Output from "../Output.ts"
+import { Process } from "../Process.ts"
+import * as Project from "../Project.ts"
+import * as Usage from "../Usage.ts"
+import { settingsOf } from "../Values.ts"
+
+export const explain = Usage.command(
+  "explain",
+  "draws a job in data order, with its parameters and what its sinks guarantee",
+  {
+    job: Usage.argument("job", "the name of a job"),
+    set: Usage.texts("set", "NAME=VALUE", "a parameter, as `weir run` takes it"),
+    format: Output.format
+  },
+  ({ job: name, set, format }) =>
+    Effect.gen(function* () {
+      const process = yield* Process
+      const job = yield* Project.job(name)
+      const configured = yield* job.configure(yield* settingsOf(set))
+      if (format === "json") yield* process.print(`${JSON.stringify(asValue(job, configured), null, 2)}\n`)
+      else if (format === "csv") yield* Output.print(format, settingsListing(configured))
+      else yield* process.print(asText(job, configured))
+      return 0
+    })
+)
+
+const settingsListing = ({ settings }: Configured): Output.Listing => ({
+  columns: ["parameter", "type", "value", "default", "meaning"],
+  rows: settings.map(({ name, type, value, fallback, meaning }) => [name, type, value, fallback, meaning])
+})
+
+const sinksListing = ({ topology }: Configured): Output.Listing => ({
+  columns: ["sink", "guarantee", "rows", "key"],
+  rows: sinksOf(topology.nodes).map(({ id, sink }) => [
+    id,
+    sink.guarantee,
+    sink.replaces ? "replaces by key" : "appends",
+    sink.key.join(", ") || null
+  ])
+})
+
+const sinksOf = (nodes: ReadonlyArray<TopologyNode>) =>
+  nodes.flatMap(({ id, spec }) => (spec.kind === "sink" ? [{ id, sink: spec.sink }] : []))
+
+const asText = (job: Job, configured: Configured): string =>
+  [
+    `Job ${job.name}: trigger ${Trigger.format(configured.trigger)}, a first start begins at ${configured.startAt}`,
+    "",
+    ...Drawing.draw(configured.topology),
+    "",
+    "Parameters (--set name=value)",
+    "",
+    Output.written("table", settingsListing(configured)),
+    "Sinks",
+    "",
+    Output.written("table", sinksListing(configured))
+  ].join("\n")
+
+const asValue = (job: Job, { topology, trigger, startAt, maxPerEpoch, settings }: Configured) => ({
+  job: job.name,
+  trigger: Trigger.format(trigger),
+  startAt,
+  maxPerEpoch,
+  nodes: topology.nodes.map(({ id, spec, label }) => ({ id, kind: spec.kind, label })),
+  edges: topology.edges,
+  settings,
+  sinks: sinksOf(topology.nodes).map(({ id, sink }) => ({
+    id,
+    label: sink.label,
+    guarantee: sink.guarantee,
+    replaces: sink.replaces,
+    key: sink.key
+  }))
+})

@@ -1,0 +1,206 @@
+/** `weir jobs`, `progress`, `stop`, `reset`, `dead-letters`: what a person asks of jobs. */
+import { Clock, Effect, Stream } from "effect"
+import { WrongUsage } from "../../model/Errors.ts"
+import { formatInstant } from "../../model/Time.ts"
+import * as Output from "../Output.ts"
+import { Process } from "../Process.ts"
+import * as Project from "../Project.ts"
+import * as Session from "../Session.ts"
+import * as Usage from "../Usage.ts"
+
+const jobName = Usage.argument("job", "the name of a job; `weir jobs` lists them")
+
+export const jobs = Usage.command(
+  "jobs",
+  "lists the jobs: state, epoch, checkpoint, rows, lag",
+  { format: Output.format, data: Session.data },
+  ({ format, data }) =>
+    Session.use({ data }, (weir) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const all = (yield* weir.statuses).map((status) => ({
+          ...status,
+          checkpointAgeMillis: status.checkpointAt === null ? null : Math.max(0, now - status.checkpointAt)
+        }))
+        yield* Output.print(format, {
+          columns: [
+            "job",
+            "state",
+            "epoch",
+            "checkpoint_age_s",
+            "rows_in",
+            "rows_out",
+            "lag",
+            "restarts",
+            "late",
+            "dead_letters",
+            "reason"
+          ],
+          rows: all.map((status) => [
+            status.job,
+            status.state,
+            status.epoch,
+            status.checkpointAgeMillis === null ? null : Number((status.checkpointAgeMillis / 1000).toFixed(1)),
+            status.rowsIn,
+            status.rowsOut,
+            status.lag,
+            status.restarts,
+            status.late,
+            status.deadLetters,
+            status.reason === null ? null : status.reason.message
+          ]),
+          values: all
+        })
+        return 0
+      })
+    )
+)
+
+export const progress = Usage.command(
+  "progress",
+  "shows the last epochs of a job",
+  {
+    job: jobName,
+    last: Usage.whole("last", "N", "how many (default: 10)"),
+    format: Output.format,
+    data: Session.data
+  },
+  ({ job: name, last, format, data }) =>
+    Effect.gen(function* () {
+      if (last !== undefined && last < 1)
+        return yield* new WrongUsage({ message: `--last ${last} shows nothing`, hint: "Write a number from 1 on." })
+      const job = yield* Project.job(name)
+      const reports = yield* Session.use({ data }, (weir) => weir.progress(job.name, last ?? 10))
+      yield* Output.print(format, {
+        columns: [
+          "epoch",
+          "triggered_at",
+          "input_rows",
+          "input_rows_per_s",
+          "process_ms",
+          "prepare_ms",
+          "intent_ms",
+          "sinks_ms",
+          "manifest_ms",
+          "watermark",
+          "state_rows",
+          "state_bytes",
+          "sink_rows",
+          "late",
+          "dead_letters"
+        ],
+        rows: reports.map((report) => [
+          report.epoch,
+          formatInstant(report.triggeredAt),
+          report.inputRows,
+          Math.round(report.inputRowsPerSecond),
+          Math.round(report.phases.process),
+          Math.round(report.phases.prepare),
+          Math.round(report.phases.intent),
+          Math.round(report.phases.sinks),
+          Math.round(report.phases.manifest),
+          report.watermark === null ? null : formatInstant(report.watermark),
+          report.stateRows,
+          report.stateBytes,
+          report.sinks.reduce((sum, sink) => sum + sink.rows, 0),
+          report.late,
+          report.deadLetters
+        ]),
+        values: reports
+      })
+      return 0
+    })
+)
+
+export const stop = Usage.command(
+  "stop",
+  "drains a job of the daemon, commits, and ends it",
+  { job: jobName, data: Session.data },
+  ({ job: name, data }) =>
+    Effect.gen(function* () {
+      const process = yield* Process
+      const job = yield* Project.job(name)
+      const status = yield* Session.use({ data }, (weir) => weir.stop(job.name))
+      yield* process.print(`job ${job.name} is ${status.state} after epoch ${status.epoch}\n`)
+      return 0
+    })
+)
+
+export const reset = Usage.command(
+  "reset",
+  "forgets a job's checkpoints: its next start begins anew",
+  {
+    job: jobName,
+    tables: Usage.flag("tables", "removes the rows of its tables too"),
+    yes: Usage.flag("yes", "does not ask"),
+    data: Session.data
+  },
+  ({ job: name, tables, yes, data }) =>
+    Effect.gen(function* () {
+      const process = yield* Process
+      const job = yield* Project.job(name)
+      if (!yes && !(yield* agreed(job.name, tables))) {
+        yield* process.report("Nothing was changed.\n")
+        return 1
+      }
+      const remains = yield* Session.use({ data }, (weir) => weir.reset(job.name, { tables }))
+      yield* process.print(`job ${job.name} was reset: its next start begins anew\n`)
+      for (const sentence of remains) yield* process.print(`${sentence}\n`)
+      return 0
+    })
+)
+
+const agreed = (job: string, tables: boolean) =>
+  Effect.gen(function* () {
+    const process = yield* Process
+    if (!process.isTerminal.input)
+      return yield* new WrongUsage({
+        message: `'weir reset ${job}' asks before it forgets, and there is no terminal to ask at`,
+        hint: "Say --yes."
+      })
+    yield* process.report(
+      `Forget all checkpoints of ${job}${tables ? " and remove the rows of its tables" : ""}? Type the job's name: `
+    )
+    const line = yield* process.input.pipe(Stream.decodeText(), Stream.splitLines, Stream.runHead)
+    return line._tag === "Some" && line.value.trim() === job
+  })
+
+export const deadLetters = Usage.command(
+  "dead-letters",
+  "shows the records that a job could not use, and why",
+  {
+    job: jobName,
+    last: Usage.whole("last", "N", "how many (default: 100)"),
+    format: Output.format,
+    data: Session.data
+  },
+  ({ job: name, last, format, data }) =>
+    Effect.gen(function* () {
+      const job = yield* Project.job(name)
+      const letters = yield* Session.use({ data }, (weir) => weir.deadLetters(job.name, last ?? 100))
+      const shown = letters.map(({ topic, record, about }) => ({
+        topic,
+        partition: record.partition,
+        offset: record.offset,
+        timestamp: record.timestamp,
+        ...about,
+        value: new TextDecoder().decode(record.value)
+      }))
+      yield* Output.print(format, {
+        columns: ["topic", "offset", "time", "step", "reason", "cause", "source", "position", "value"],
+        rows: letters.map(({ topic, record, about }, i) => [
+          topic,
+          `${record.partition}/${record.offset}`,
+          formatInstant(record.timestamp),
+          about.step ?? null,
+          about.reason ?? null,
+          about.cause ?? null,
+          about.source ?? null,
+          about.partition === undefined ? null : `${about.partition}/${about.offset}`,
+          shown[i]!.value
+        ]),
+        values: shown
+      })
+      return 0
+    })
+)

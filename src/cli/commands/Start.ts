@@ -1,0 +1,83 @@
+/** `weir start`: the daemon. */
+import { Effect } from "effect"
+import type { Job } from "../../flow/Job.ts"
+import { formatInstant } from "../../model/Time.ts"
+import * as Configuration from "../Configuration.ts"
+import * as Engine from "../Engine.ts"
+import * as Generation from "../Generation.ts"
+import * as LocalWeir from "../LocalWeir.ts"
+import { Process } from "../Process.ts"
+import * as Project from "../Project.ts"
+import * as Usage from "../Usage.ts"
+import type { WeirService } from "../Weir.ts"
+
+export const start = Usage.command(
+  "start",
+  "runs jobs as a daemon, with the HTTP API and the page",
+  {
+    names: Usage.someArguments("name", "jobs or systems (a system is all jobs of its name); none: all marked to start"),
+    demo: Usage.flag("demo", "also runs the generators of what is started"),
+    data: Configuration.flagOf("data"),
+    host: Configuration.flagOf("host"),
+    port: Configuration.flagOf("port"),
+    token: Configuration.flagOf("token"),
+    checkpoints: Configuration.flagOf("checkpoints"),
+    "stock-api-port": Configuration.flagOf("stockApiPort"),
+    log: Configuration.flagOf("log")
+  },
+  ({ names, demo, "stock-api-port": stockApiPort, ...flags }) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const process = yield* Process
+        const configuration = yield* Configuration.load({ ...flags, stockApiPort })
+        const all = yield* Project.jobs
+        const wanted = yield* select(all, names)
+        const engine = yield* Engine.make(configuration, Effect.succeed(all))
+        const weir = yield* LocalWeir.fromEngine(engine)
+        const port = yield* engine.serve
+        const host = configuration.host.includes(":") ? `[${configuration.host}]` : configuration.host
+        yield* process.report(`Weir is on http://${host}:${port}, its data in ${engine.folder.path}\n`)
+        for (const job of wanted) {
+          yield* weir.start(job.name, {})
+          yield* process.report(`job ${job.name} starts\n`)
+        }
+        if (demo) yield* demonstrate(weir, wanted, names)
+        return yield* Effect.never
+      })
+    )
+)
+
+/** The jobs of these names: a job, or all jobs of a system, whose names begin with its own. */
+const select = (all: ReadonlyArray<Job>, names: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    if (names.length === 0) return all.filter((job) => job.starts)
+    const wanted = new Set<Job>()
+    for (const name of names) {
+      const found = all.filter((job) => job.name === name || job.name.startsWith(`${name}-`))
+      if (found.length === 0) return yield* Project.unknown(name, all)
+      for (const job of found) wanted.add(job)
+    }
+    return [...wanted]
+  })
+
+/** Generators whose name is that of a started job, or of its system; their events happen now. */
+const demonstrate = (weir: WeirService, wanted: ReadonlyArray<Job>, names: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const process = yield* Process
+    const generators = (yield* Generation.generators).filter(
+      ({ name }) => names.includes(name) || wanted.some((job) => job.name === name || job.name.startsWith(`${name}-`))
+    )
+    for (const generator of generators) {
+      yield* process.report(`generator ${generator.name} writes into topic ${generator.topic}\n`)
+      const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      yield* Generation.run(weir, generator, {
+        topic: generator.topic,
+        pace: "clock",
+        set: "start" in generator.parameters ? { start: formatInstant(now) } : {},
+        sent: () => Effect.void
+      }).pipe(
+        Effect.catchAll((error) => Effect.logError(`Generator ${generator.name} ended: ${error.message}`)),
+        Effect.forkScoped
+      )
+    }
+  })
