@@ -21,7 +21,8 @@ export const buildWeir = async () => {
   const building = `${out}-${process.pid}`
   await build({
     entryPoints: [
-      ...present("bin/node.ts", "src/index.ts", "src/connectors.ts", "src/testing/index.ts"),
+      ...present("bin/node.ts", "src/index.ts", "src/testing/index.ts"),
+      ...present(...["topic", "sql", "console"].map((connector) => `src/connectors/${connector}/index.ts`)),
       ...modulesOf("actors"),
       ...modulesOf("fixtures")
     ],
@@ -40,7 +41,8 @@ export const buildWeir = async () => {
     sourcemap: true,
     logLevel: "error"
   })
-  if (existsSync(join(root, "src/daemon/page"))) cpSync(join(root, "src/daemon/page"), join(building, "page"), { recursive: true })
+  if (existsSync(join(root, "src/daemon/page")))
+    cpSync(join(root, "src/daemon/page"), join(building, "page"), { recursive: true })
   writeFileSync(join(building, "built"), "")
   rmSync(out, { recursive: true, force: true })
   renameSync(building, out)

@@ -2,7 +2,8 @@
 
 const job = `import { Schema } from "effect"
 import { Aggregate, Flow, Instant, Int64, Job, Parameter, Trigger, Window } from "weir"
-import { Sql, Topic } from "weir/connectors"
+import { Sql } from "weir/sql"
+import { Topic } from "weir/topic"
 
 /** What comes: one visit of a page. */
 export class Visit extends Schema.Class<Visit>("Visit")({
