@@ -1,5 +1,7 @@
 /** Rows as JSON records of a topic. */
-import { Schema } from "effect"
+import type { Schema } from "effect"
+import { encodeJson } from "../../flow/Codec.ts"
+import { Unencodable } from "../../flow/codec/JsonEncoder.ts"
 import type { Refuses } from "../../flow/Flow.ts"
 import type { Sink, SinkError } from "../../flow/Sink.ts"
 import type { Topics } from "../../flow/Topics.ts"
@@ -12,8 +14,8 @@ export interface AppendOnly
   extends Refuses<"changes", "this sink appends: put Flow.emit(onClose) before it or use Sql.upsert"> {}
 
 /**
- * Appends rows to a topic: JSON, as the schema encodes it, without a key. A row that the schema refuses is a dead
- * letter. A topic that is not there yet is created with four partitions.
+ * Appends rows to a topic: JSON, as the schema encodes it, without a key. A row that JSON has no text for is a
+ * dead letter. A topic that is not there yet is created with four partitions.
  */
 export const sink = <A, I>(topic: string, schema: Schema.Schema<A, I>): Sink<A, SinkError, Topics, AppendOnly> => ({
   name: topic,
@@ -29,6 +31,7 @@ export const sink = <A, I>(topic: string, schema: Schema.Schema<A, I>): Sink<A, 
       try {
         return { key: null, value: encode(row), headers: [] }
       } catch (error) {
+        if (!(error instanceof Unencodable)) throw error
         return refused(opening.sink, batch, i, error)
       }
     })
@@ -39,12 +42,7 @@ export const sink = <A, I>(topic: string, schema: Schema.Schema<A, I>): Sink<A, 
 
 const utf8 = new TextEncoder()
 
-const encodeJson = <A, I>(schema: Schema.Schema<A, I>): ((row: A) => Uint8Array) => {
-  const encode = Schema.encodeSync(schema)
-  return (row) => utf8.encode(JSON.stringify(encode(row)))
-}
-
-const refused = (step: string, batch: Batch, i: number, error: unknown): Invalid => ({
+const refused = (step: string, batch: Batch, i: number, error: Unencodable): Invalid => ({
   event: {
     key: null,
     value: utf8.encode(shown(batch.values[i])),
@@ -54,7 +52,7 @@ const refused = (step: string, batch: Batch, i: number, error: unknown): Invalid
   },
   step,
   reason: "refused row",
-  cause: error instanceof Error ? error.message : String(error)
+  cause: error.message
 })
 
 const shown = (row: unknown): string =>
