@@ -1,5 +1,12 @@
-/** What a group of events becomes. Four functions; `merge` joins two parts of a group; `remove` takes back a row that has been replaced. */
+/**
+ * What a group of events becomes. Four functions; `merge` joins two parts of a group; `remove` takes back a row that
+ * has been replaced.
+ *
+ * `add` and `merge` commute and associate, so a result does not depend on the order of arrival. States are plain data
+ * and never changed in place. A group without events has no result: no built-in is asked for one.
+ */
 import type { Decimal, Int64, Numeric, Ordered } from "../model/Columns.ts"
+import * as ExactSum from "../model/ExactSum.ts"
 
 export interface Aggregate<in A, in out S, out B> {
   readonly empty: () => S
@@ -21,3 +28,159 @@ export interface Place {
 export interface Retractable<in A, in out S, out B> extends Aggregate<A, S, B> {
   readonly remove: (state: S, event: A) => S
 }
+
+/** The state of a built-in is its own affair. */
+export interface State {
+  readonly isState: true
+}
+
+/** The widened type: a sum of `1 | 2` is a number; Int64 and Decimal stay what they are. */
+type Widen<N> = N extends number ? number : N
+/** An average of exact numbers is exact to six places, rounded half to even. */
+type Average<N> = N extends number ? number : Decimal<6>
+/** A Decimal does not know its scale when the job runs, so it is said. */
+type AverageOptions<N> = [N] extends [Decimal<infer Scale>] ? [options: { readonly scale: Scale }] : []
+
+/** A user's own. */
+export const make: {
+  <A, S, B>(aggregate: Retractable<A, S, B>): Retractable<A, S, B>
+  <A, S, B>(aggregate: Aggregate<A, S, B>): Aggregate<A, S, B>
+} = <A, S, B>(aggregate: Aggregate<A, S, B>): never => aggregate as never
+
+/** How many events. */
+export const count: Retractable<unknown, State, Int64> = builtIn<unknown, number, Int64>({
+  empty: () => 0,
+  add: (state) => state + 1,
+  merge: (left, right) => left + right,
+  result: (state) => BigInt(state) as Int64,
+  remove: (state) => state - 1
+})
+
+/** An exact sum. Of numbers it is rounded once, at the end; of Int64 and Decimal it may outgrow their columns. */
+export const sum = <A, N extends Numeric>(of: (event: A) => N): Retractable<A, State, Widen<N>> =>
+  builtIn<A, Total, Widen<N>>({
+    empty: () => null,
+    add: (state, event) => addTo(state, of(event)),
+    merge: mergeTotals,
+    result: (state) => (typeof state === "bigint" ? state : ExactSum.round(state ?? ExactSum.empty)) as Widen<N>,
+    remove: (state, event) => takeFrom(state, of(event))
+  })
+
+/**
+ * The mean: of numbers their exact sum, rounded, by their count; of Int64 and Decimal a decimal of six places. The
+ * `scale` of a Decimal must be given: `avg((order) => order.price, { scale: 2 })`.
+ */
+export const avg = <A, N extends Numeric>(
+  of: (event: A) => N,
+  ...options: AverageOptions<N>
+): Retractable<A, State, Average<N>> => {
+  const scale = (options as ReadonlyArray<{ readonly scale: number }>)[0]?.scale ?? 0
+  return builtIn<A, Mean, Average<N>>({
+    empty: () => noMean,
+    add: ([count, total], event) => [count + 1, addTo(total, of(event))],
+    merge: ([leftCount, left], [rightCount, right]) => [leftCount + rightCount, mergeTotals(left, right)],
+    result: ([count, total]) =>
+      (typeof total === "bigint"
+        ? meanOf(total, count, scale)
+        : ExactSum.quotient(total ?? ExactSum.empty, count)) as Average<N>,
+    remove: ([count, total], event) => [count - 1, takeFrom(total, of(event))]
+  })
+}
+
+/** The smallest. Text is compared by UTF-16 code units; NaN is above all numbers. Cannot take a row back. */
+export const min = <A, V extends Ordered>(of: (event: A) => V): Aggregate<A, State, V> =>
+  extreme(of, (value, than) => isBelow(value, than))
+
+/** The largest. Text is compared by UTF-16 code units; NaN is above all numbers. Cannot take a row back. */
+export const max = <A, V extends Ordered>(of: (event: A) => V): Aggregate<A, State, V> =>
+  extreme(of, (value, than) => isBelow(than, value))
+
+/** Of the earliest event: by event time, then partition, offset and row. Cannot take a row back. */
+export const first = <A, V>(of: (event: A) => V): Aggregate<A, State, V> =>
+  placed(of, (place, than) => comparePlaces(place, than) < 0)
+
+/** Of the latest event: by event time, then partition, offset and row. Cannot take a row back. */
+export const last = <A, V>(of: (event: A) => V): Aggregate<A, State, V> =>
+  placed(of, (place, than) => comparePlaces(place, than) > 0)
+
+/** `null`: of what kind the numbers are is not known before the first. */
+type Total = ExactSum.ExactSum | bigint | null
+type Mean = readonly [count: number, total: Total]
+type Placed = readonly [place: Place, value: unknown] | null
+
+const noMean: Mean = [0, null]
+
+function builtIn<A, S, B>(aggregate: Retractable<A, S, B>): Retractable<A, State, B>
+function builtIn<A, S, B>(aggregate: Aggregate<A, S, B>): Aggregate<A, State, B>
+function builtIn<A, S, B>(aggregate: Aggregate<A, S, B>): unknown {
+  return aggregate
+}
+
+const addTo = (total: Total, value: Numeric): Total => {
+  if (typeof value === "bigint") return ((total ?? 0n) as bigint) + value
+  if (typeof value !== "number") throw new TypeError(`${String(value)} is no number, so it cannot be added`)
+  return ExactSum.add((total ?? ExactSum.empty) as ExactSum.ExactSum, value)
+}
+
+const takeFrom = (total: Total, value: Numeric): Total =>
+  typeof value === "bigint"
+    ? ((total ?? 0n) as bigint) - value
+    : ExactSum.remove((total ?? ExactSum.empty) as ExactSum.ExactSum, value)
+
+const mergeTotals = (left: Total, right: Total): Total => {
+  if (left === null) return right
+  if (right === null) return left
+  if (typeof left === "bigint") return left + (right as bigint)
+  return ExactSum.merge(left, right as ExactSum.ExactSum)
+}
+
+/** Decimals of an average. */
+const meanScale = 6
+
+const meanOf = (total: bigint, count: number, scale: number): bigint => {
+  const shift = meanScale - scale
+  const dividend = shift >= 0 ? total * 10n ** BigInt(shift) : total
+  const divisor = shift >= 0 ? BigInt(count) : BigInt(count) * 10n ** BigInt(-shift)
+  return divideToEven(dividend, divisor)
+}
+
+const divideToEven = (dividend: bigint, divisor: bigint): bigint => {
+  const quotient = dividend / divisor
+  const rest = dividend - quotient * divisor
+  const twice = (rest < 0n ? -rest : rest) * 2n
+  const up = twice > divisor || (twice === divisor && (quotient & 1n) === 1n)
+  return up ? quotient + (dividend < 0n ? -1n : 1n) : quotient
+}
+
+const extreme = <A, V extends Ordered>(
+  of: (event: A) => V,
+  replaces: (value: V, than: V) => boolean
+): Aggregate<A, State, V> => {
+  const choose = (state: V | null, value: V): V => (state === null || replaces(value, state) ? value : state)
+  return builtIn<A, V | null, V>({
+    empty: () => null,
+    add: (state, event) => {
+      const value = of(event)
+      // -0 becomes 0, else the first of the two would be the result.
+      return choose(state, value === 0 ? (0 as V) : value)
+    },
+    merge: (left, right) => (right === null ? left : choose(left, right)),
+    result: (state) => state as V
+  })
+}
+
+const isBelow = (left: Ordered, right: Ordered): boolean => left < right || (Number.isNaN(right) && !Number.isNaN(left))
+
+const placed = <A, V>(of: (event: A) => V, replaces: (place: Place, than: Place) => boolean): Aggregate<A, State, V> =>
+  builtIn<A, Placed, V>({
+    empty: () => null,
+    add: (state, event, place) => (state === null || replaces(place, state[0]) ? [{ ...place }, of(event)] : state),
+    merge: (left, right) => (left === null || (right !== null && replaces(right[0], left[0])) ? right : left),
+    result: (state) => state?.[1] as V
+  })
+
+const comparePlaces = (left: Place, right: Place): number =>
+  left.eventTime - right.eventTime ||
+  left.partition - right.partition ||
+  left.offset - right.offset ||
+  left.row - right.row
