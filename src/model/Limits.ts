@@ -48,6 +48,8 @@ export const progressKept = 200
 
 /** Rows in one SQL statement. Above this a statement takes longer than a heartbeat should wait. */
 export const statementRowsMax = 10_000
+/** Bytes of parameters of one SQL statement, about: a server, and the embedded one's memory, hold them at once. */
+export const statementBytesMax = 16_777_216
 /** Bytes of one text column of a table's key: what an index row of Postgres (2,704 bytes) and of MySQL (3,072) holds. */
 export const keyTextBytesMax = 2_400
 

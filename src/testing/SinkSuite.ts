@@ -245,6 +245,21 @@ const upserts: ReadonlyArray<Case> = [
     )
   },
   {
+    name: "rows too large for one statement are written by several",
+    run: onSink(
+      SqlSink.upsert("sink_large", Schema.Struct({ id: Schema.Int, name: Schema.String }), { key: ["id"] }),
+      (opened) =>
+        Effect.gen(function* () {
+          const large = Array.from({ length: 5 }, (_, id) => ({ id, name: "x".repeat(7_000_000) }))
+          const prepared = yield* opened.writer.prepare({ barrier: barrier(1), batches: [batch(large)] })
+          const sizes = opened.writer
+            .statements(prepared)
+            .map((one) => (one.parameters[0] as ReadonlyArray<unknown>).length)
+          yield* expectEqual("rows of each", sizes, [2, 2, 1])
+        })
+    )
+  },
+  {
     name: "clearing removes the rows, and a table that is not there is clear",
     run: Effect.gen(function* () {
       const sink = SqlSink.upsert("sink_clear", Income, { key })

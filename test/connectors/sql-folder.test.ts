@@ -73,7 +73,7 @@ describe("the embedded database in a folder", () => {
         expect(identity).toBe(`pglite:${folder}`)
         expect(yield* within(folder, count)).toEqual([{ rows: "1", total: String(2n ** 60n) }])
       }),
-    30_000
+    60_000
   )
 
   it.effect(
@@ -89,7 +89,7 @@ describe("the embedded database in a folder", () => {
         expect(rows % 2).toBe(0)
         expect(Number(found!.total)).toBe((rows * (rows - 1)) / 2)
       }),
-    30_000
+    60_000
   )
 
   const unopened: ReadonlyArray<{
@@ -148,6 +148,6 @@ describe("the embedded database in a folder", () => {
         )
         expect(ticks).toBeGreaterThanOrEqual(4)
       }).pipe(Effect.provide(SqlClient.layerMemory)),
-    30_000
+    60_000
   )
 })

@@ -150,8 +150,8 @@ const open =
 /** What a prepared epoch will write. */
 interface Ready {
   readonly prepared: Prepared
-  readonly written: ReadonlyArray<ReadonlyArray<SqlValue>>
-  readonly removed: ReadonlyArray<ReadonlyArray<SqlValue>>
+  readonly written: Columns
+  readonly removed: Columns
   readonly removedRows: number
 }
 
@@ -195,11 +195,7 @@ const prepare = (table: Table, opening: SinkOpening, { barrier, batches }: Epoch
   return { prepared, written: [...rows.written.columns, ...added], removed: rows.removed.columns, removedRows }
 }
 
-const placeValues = (
-  places: ReadonlyArray<TableRows.Place>,
-  lineage: number,
-  epoch: number
-): ReadonlyArray<ReadonlyArray<SqlValue>> => [
+const placeValues = (places: ReadonlyArray<TableRows.Place>, lineage: number, epoch: number): Columns => [
   places.map((place) => place.origin),
   places.map((place) => place.partition),
   places.map((place) => place.offset),
@@ -208,14 +204,10 @@ const placeValues = (
   places.map(() => epoch)
 ]
 
-/** About as many as the wire carries: 8 and a length for what has no length of its own. */
-const bytesOf = (columns: ReadonlyArray<ReadonlyArray<SqlValue>>): number => {
+const bytesOf = (columns: Columns): number => {
   let bytes = 0
   for (const values of columns) {
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i]!
-      bytes += typeof value === "string" || value instanceof Uint8Array ? value.length + 4 : 12
-    }
+    for (let i = 0; i < values.length; i++) bytes += valueBytes(values[i]!)
   }
   return bytes
 }
@@ -235,12 +227,36 @@ const statements = (table: Table, tables: TablesService, ready: Ready): Readonly
   return made
 }
 
-const chunks = (
-  columns: ReadonlyArray<ReadonlyArray<SqlValue>>,
-  size: number
-): ReadonlyArray<ReadonlyArray<ReadonlyArray<SqlValue>>> => {
-  const parts = Math.ceil(size / Limits.statementRowsMax)
-  return Array.from({ length: parts }, (_, i) =>
-    columns.map((values) => values.slice(i * Limits.statementRowsMax, (i + 1) * Limits.statementRowsMax))
-  )
+type Columns = ReadonlyArray<ReadonlyArray<SqlValue>>
+
+const chunks = (columns: Columns, size: number): ReadonlyArray<Columns> =>
+  cuts(columns, size).map(([start, end]) => columns.map((values) => values.slice(start, end)))
+
+/** Where statements begin and end, so that none has too many rows or bytes; one row is never too many. */
+const cuts = (columns: Columns, size: number): ReadonlyArray<readonly [number, number]> => {
+  const made: Array<readonly [number, number]> = []
+  const areSmall = bytesOf(columns) <= Limits.statementBytesMax
+  let start = 0
+  let bytes = 0
+  for (let i = 0; i < size; i++) {
+    const more = areSmall ? 0 : rowBytes(columns, i)
+    if (i > start && (i - start === Limits.statementRowsMax || bytes + more > Limits.statementBytesMax)) {
+      made.push([start, i])
+      start = i
+      bytes = 0
+    }
+    bytes += more
+  }
+  if (start < size) made.push([start, size])
+  return made
 }
+
+const rowBytes = (columns: Columns, i: number): number => {
+  let bytes = 0
+  for (const values of columns) bytes += valueBytes(values[i]!)
+  return bytes
+}
+
+/** About as many as the wire carries: 8 and a length for what has no length of its own. */
+const valueBytes = (value: SqlValue): number =>
+  typeof value === "string" || value instanceof Uint8Array ? value.length + 4 : 12
