@@ -185,7 +185,7 @@ export const cases: ReadonlyArray<Case> = [
       const waiting = yield* Effect.fork(
         Effect.all([reader.changed, topics.changed(topic("signals"))], { concurrency: 2 })
       )
-      yield* Effect.yieldNow()
+      yield* Effect.repeatN(Effect.yieldNow(), 20)
       yield* topics.produce(topic("signals"), 0, [record("later")])
       yield* Fiber.join(waiting)
       equal(valuesOf(yield* reader.read(0, 1, 1)), ["later"])

@@ -160,6 +160,27 @@ describe("a torn tail", () => {
   )
 })
 
+describe("a creation that a crash ended", () => {
+  it.live("is done again, and strange files are no topics", () =>
+    inFolder((folder, fs) =>
+      Effect.gen(function* () {
+        yield* fs.makeDirectory(`${folder}/t/0`, { recursive: true })
+        yield* fs.writeFileString(`${folder}/t/@topic.json.new`, "{")
+        yield* fs.writeFileString(`${folder}/stray`, "")
+        yield* opened(folder)((topics) =>
+          Effect.gen(function* () {
+            expect(yield* topics.list).toEqual([])
+            expect(yield* Effect.flip(topics.describe("stray"))).toMatchObject({ _tag: "UnknownTopic" })
+            yield* topics.create("t", { partitions: 1 })
+            expect(yield* topics.produce("t", 0, [record("a")])).toBe(0)
+            expect((yield* topics.list).map(({ topic }) => topic)).toEqual(["t"])
+          })
+        )
+      })
+    )
+  )
+})
+
 describe("damage", () => {
   it.live("to what was durable is an error with file and position, and nothing is changed", () =>
     inFolder((folder, fs) =>
@@ -199,6 +220,17 @@ describe("damage", () => {
         expect(yield* Effect.flip(reading)).toMatchObject({ _tag: "LogCorrupted", file: second })
         yield* fs.remove(second)
         expect(yield* Effect.flip(reading)).toMatchObject({ _tag: "LogCorrupted", file: first(folder) })
+      })
+    )
+  )
+
+  it.live("that removed a whole partition is an error", () =>
+    inFolder((folder, fs) =>
+      Effect.gen(function* () {
+        yield* threeFrames(folder, fs)
+        yield* fs.remove(`${folder}/t/0`, { recursive: true })
+        const failure = yield* Effect.flip(opened(folder)((topics) => topics.describe("t")))
+        expect(failure).toMatchObject({ _tag: "LogCorrupted", file: `${folder}/t/0` })
       })
     )
   )
@@ -363,7 +395,8 @@ describe("a disk that fails", () => {
             disk.full = disk.stuck = true
             yield* Effect.flip(topics.produce("t", 0, [record("b")]))
             disk.full = disk.stuck = false
-            expect(yield* Effect.flip(topics.produce("t", 0, [record("c")]))).toMatchObject({ _tag: "StorageFailed" })
+            const failure = yield* Effect.flip(topics.produce("t", 0, [record("c")]))
+            expect(failure).toMatchObject({ _tag: "StorageFailed", message: expect.stringContaining("truncate") })
             expect(yield* topics.produce("t", 1, [record("d")])).toBe(0)
             expect(yield* bothOf(topics)).toEqual([["a"], ["d"]])
           })

@@ -6,7 +6,7 @@ import { type TopicsError, type TopicsService, topicPartitionsDefault } from "..
 import type { TopicExists } from "../../model/Errors.ts"
 import { type LogConfig, resolve } from "./LogConfig.ts"
 import * as LogFiles from "./LogFiles.ts"
-import { produce, removeExpired } from "./LogPartition.ts"
+import { produce } from "./LogPartition.ts"
 import { checkSizes } from "./LogRecord.ts"
 import { epochWriter } from "./LogSink.ts"
 import { fetch, reader } from "./LogSource.ts"
@@ -64,7 +64,7 @@ export const make = (
     const describe = (topic: string) =>
       Effect.gen(function* () {
         const found = yield* existing(topic)
-        for (const partition of found.partitions) yield* partition.lock.withPermits(1)(removeExpired(files, partition))
+        yield* LogTopic.expire(files, found)
         return LogTopic.describe(found)
       })
 

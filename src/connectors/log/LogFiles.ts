@@ -20,13 +20,13 @@ export interface LogFiles {
   readonly sync: (path: string) => Effect.Effect<void, StorageFailed>
   readonly size: (path: string) => Effect.Effect<number, StorageFailed>
   readonly remove: (path: string) => Effect.Effect<void, StorageFailed>
-  /** A small file as a whole; `null` if there is none. */
+  /** A small file as a whole; `null` if there is no such file. */
   readonly readText: (path: string) => Effect.Effect<string | null, StorageFailed>
   /** Replaces a small file as a whole, durably: readers see the old text or the new one. */
   readonly replaceText: (path: string, text: string) => Effect.Effect<void, StorageFailed>
   /** Makes a folder and makes its name durable. */
   readonly makeFolder: (path: string) => Effect.Effect<void, StorageFailed>
-  /** Names in a folder, sorted; none if it is not there. */
+  /** Names in a folder, sorted; none if there is no such folder. */
   readonly names: (path: string) => Effect.Effect<ReadonlyArray<string>, StorageFailed>
   /** Makes the names in a folder durable. */
   readonly syncFolder: (path: string) => Effect.Effect<void, StorageFailed>
@@ -75,7 +75,7 @@ export const make: Effect.Effect<LogFiles, never, FileSystem.FileSystem | Path.P
       remove: (file) => Effect.zipRight(using.forget(file), fs.remove(file)).pipe(failingAt(file, "remove")),
       readText: (file) =>
         fs.readFileString(file).pipe(
-          Effect.catchIf(isNotFound, () => Effect.succeed(null)),
+          Effect.catchIf(isAbsent, () => Effect.succeed(null)),
           failingAt(file, "read")
         ),
       replaceText: (file, text) =>
@@ -95,7 +95,7 @@ export const make: Effect.Effect<LogFiles, never, FileSystem.FileSystem | Path.P
       names: (folder) =>
         fs.readDirectory(folder).pipe(
           Effect.map((names) => [...names].sort()),
-          Effect.catchIf(isNotFound, () => Effect.succeed([])),
+          Effect.catchIf(isAbsent, () => Effect.succeed([])),
           failingAt(folder, "list")
         ),
       syncFolder
@@ -176,8 +176,9 @@ const readAll = (file: FileSystem.File, position: number, buffer: Uint8Array) =>
     return length
   })
 
-const isNotFound = (error: PlatformError.PlatformError): boolean =>
-  error._tag === "SystemError" && error.reason === "NotFound"
+/** Nothing is there, or a file where a folder was meant. */
+const isAbsent = (error: PlatformError.PlatformError): boolean =>
+  error._tag === "SystemError" && (error.reason === "NotFound" || error.reason === "BadResource")
 
 const failingAt = (path: string, doing: string) =>
   Effect.mapError(

@@ -12,9 +12,9 @@ import type { Offset, RecordBatch } from "../../model/Event.ts"
 import * as Limits from "../../model/Limits.ts"
 import * as Frame from "./Frame.ts"
 import type { LogFiles } from "./LogFiles.ts"
-import { addToIndex, oldest, type Partition, removeExpired, type Segment } from "./LogPartition.ts"
+import { addToIndex, oldest, type Partition, type Segment } from "./LogPartition.ts"
 import { corrupted } from "./LogRecovery.ts"
-import { changedSince, describe, partitionOf, type Topic } from "./LogTopic.ts"
+import { changedSince, describe, expire, partitionOf, type Topic } from "./LogTopic.ts"
 
 /** Records that are asked for one by one rather than in bulk. */
 const fewRecords = 256
@@ -45,12 +45,7 @@ export const reader = (files: LogFiles, topic: Topic, identity: string): SourceR
   return {
     identity: `${identity}/${topic.id}`,
     finite: false,
-    partitions: Effect.zipRight(
-      Effect.forEach(topic.partitions, (partition) => partition.lock.withPermits(1)(removeExpired(files, partition)), {
-        discard: true
-      }),
-      Effect.sync(() => describe(topic).partitions)
-    ),
+    partitions: Effect.map(expire(files, topic), () => describe(topic).partitions),
     read: (number, offset, recordsMax) =>
       Effect.gen(function* () {
         version = topic.version

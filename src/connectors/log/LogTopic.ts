@@ -12,7 +12,7 @@ import { InvalidTopic, type LogCorrupted, type StorageFailed, TopicExists, Unkno
 import * as Limits from "../../model/Limits.ts"
 import type { ResolvedConfig } from "./LogConfig.ts"
 import type { LogFiles } from "./LogFiles.ts"
-import { fenceKey, oldest, type Partition } from "./LogPartition.ts"
+import { fenceKey, oldest, type Partition, removeExpired } from "./LogPartition.ts"
 import { corrupted, cutTail, recover } from "./LogRecovery.ts"
 
 export interface Topic {
@@ -77,6 +77,9 @@ export const load = (
     // A disk that does not tell capitals from small letters shows the folder of another topic.
     if (description.topic !== topic) return Option.none()
     const made = make(files, config, description)
+    const inside = yield* files.names(files.join(config.folder, topic))
+    for (const { partition, folder } of made.partitions)
+      if (!inside.includes(String(partition))) return yield* corrupted(folder, 0, "the folder is gone")
     const tails = yield* Effect.forEach(made.partitions, (partition) => recover(files, partition), { concurrency: 4 })
     yield* Effect.forEach(made.partitions, (partition, i) => {
       const tail = tails[i]
@@ -117,6 +120,19 @@ export const describe = (topic: Topic): TopicDescription => ({
   })),
   retentionMillis: topic.retentionMillis
 })
+
+/**
+ * Removes what is older than the topic keeps. A disk that refuses is no reason not to be read; whoever appends is
+ * told of it.
+ */
+export const expire = (files: LogFiles, topic: Topic): Effect.Effect<void> =>
+  topic.retentionMillis === null
+    ? Effect.void
+    : Effect.forEach(
+        topic.partitions,
+        (partition) => Effect.ignore(partition.lock.withPermits(1)(removeExpired(files, partition))),
+        { discard: true }
+      )
 
 /** How a sink's fence stands, over all partitions. */
 export const fenceOf = (topic: Topic, job: string, sink: string): EpochFence.EpochFence | null => {
