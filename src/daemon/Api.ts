@@ -217,6 +217,18 @@ const page = HttpApiGroup.make("page")
       .annotateContext(said("This description, to read."))
   )
 
+// The platform would describe a malformed call in a form of its own; the daemon answers all errors in one.
+const oneErrorForm = (description: OpenApi.OpenAPISpec): Record<string, unknown> => {
+  const { HttpApiDecodeError: _, Issue: __, PropertyKey: ___, ...schemas } = description.components.schemas
+  const error = { $ref: "#/components/schemas/Error" }
+  const namesOther = (value: unknown) => JSON.stringify(value).includes("/HttpApiDecodeError")
+  const replaced = JSON.stringify(
+    { ...description, components: { ...description.components, schemas } },
+    (key, value) => (key === "schema" && namesOther(value) ? error : value)
+  )
+  return JSON.parse(replaced.replaceAll("The request did not match the expected schema", "Error"))
+}
+
 /** Everything that the daemon answers. */
 export class Api extends HttpApi.make("weir")
   .add(jobs.middleware(Authorization))
@@ -235,4 +247,5 @@ export class Api extends HttpApi.make("weir")
   .addError(failing(503))
   .annotate(OpenApi.Title, "Weir")
   .annotate(OpenApi.Description, "Jobs, topics and tables of a streaming daemon.")
-  .annotate(OpenApi.Version, "1") {}
+  .annotate(OpenApi.Version, "1")
+  .annotate(OpenApi.Transform, (description) => oneErrorForm(description as OpenApi.OpenAPISpec)) {}

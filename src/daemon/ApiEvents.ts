@@ -12,7 +12,10 @@ import { progressShown, statusShown } from "./ApiAnswers.ts"
 import * as Schemas from "./ApiSchemas.ts"
 import type { DaemonService } from "./Daemon.ts"
 
-/** The stream of events, until `closing` is done or the listener is gone. */
+/**
+ * The stream of events, until `closing` is done or the listener is gone. Its connection is not kept for another
+ * call: a server that closes would wait for it.
+ */
 export const response = (
   daemon: DaemonService,
   closing: Deferred.Deferred<void>
@@ -22,7 +25,10 @@ export const response = (
       Stream.interruptWhenDeferred(closing),
       Stream.encodeText
     ),
-    { contentType: "text/event-stream", headers: { "cache-control": "no-cache", "x-accel-buffering": "no" } }
+    {
+      contentType: "text/event-stream",
+      headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close" }
+    }
   )
 
 const heartbeats = Stream.as(

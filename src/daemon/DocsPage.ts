@@ -23,7 +23,7 @@ ${Object.entries(description.paths).flatMap(routesOf).join("\n")}
 ${Object.entries(description.components.schemas)
   .map(
     ([name, schema]) =>
-      `<section id="${escape(name)}"><h3>${escape(name)}</h3><pre>${linked(JSON.stringify(schema, null, 2))}</pre></section>`
+      `<details><summary>${escape(name)}</summary><pre id="${escape(name)}">${linked(JSON.stringify(schema, null, 2))}</pre></details>`
   )
   .join("\n")}
 </main>
@@ -38,16 +38,29 @@ const routesOf = ([path, item]: [string, OpenApi.OpenAPISpecPathItem]): Readonly
   })
 
 const routeOf = (method: string, path: string, operation: Operation): string =>
-  `<section><h3><code>${method.toUpperCase()} ${escape(path)}</code></h3><p>${escape(operation.description ?? "")}</p>${parametersOf(operation)}${bodyOf(operation)}<dl>${Object.entries(
-    operation.responses ?? {}
-  )
+  `<section><h3><code>${method.toUpperCase()} ${escape(path)}</code></h3><p>${escape(operation.description ?? "")}</p>${parametersOf(operation)}${bodyOf(operation)}<dl>${answersOf(operation)}</dl></section>`
+
+/** What the route answers with; its errors have one form and are only counted up. */
+const answersOf = (operation: Operation): string => {
+  const answers = Object.entries(operation.responses ?? {}).map(([status, answer]) => ({
+    status,
+    contents: Object.entries(answer.content ?? {})
+  }))
+  const isError = (answer: (typeof answers)[number]) => answer.contents.every(([, { schema }]) => namesError(schema))
+  const errors = answers.filter(isError).map(({ status }) => status)
+  return `${answers
+    .filter((answer) => !isError(answer))
     .map(
-      ([status, answer]) =>
-        `<dt>${escape(status)}</dt><dd>${Object.entries(answer.content ?? {})
-          .map(([type, content]) => `<code>${escape(type)}</code> ${schemaOf(content.schema)}`)
-          .join("")}</dd>`
+      ({ status, contents }) =>
+        `<dt>${escape(status)}</dt><dd>${contents
+          .map(([type, { schema }]) => `<code>${escape(type)}</code> ${schemaOf(schema)}`)
+          .join(" ")}</dd>`
     )
-    .join("")}</dl></section>`
+    .join("")}${errors.length === 0 ? "" : `<dt>errors</dt><dd>${errors.join(", ")}: <a href="#Error">Error</a></dd>`}`
+}
+
+const namesError = (schema: unknown): boolean =>
+  typeof schema === "object" && schema !== null && "$ref" in schema && schema.$ref === "#/components/schemas/Error"
 
 const parametersOf = (operation: Operation): string => {
   const parameters = operation.parameters ?? []

@@ -2,7 +2,7 @@
 import { createServer } from "node:http"
 import { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Clock, Context, Effect, Layer, Option, Redacted } from "effect"
+import { Clock, Context, Effect, Layer, Logger, Option, Redacted } from "effect"
 import * as ApiLive from "../../src/daemon/ApiLive.ts"
 import { Daemon } from "../../src/daemon/Daemon.ts"
 import { Tables } from "../../src/flow/Tables.ts"
@@ -25,6 +25,7 @@ export const start = (options: { readonly token?: string; readonly topics?: Topi
       process: processFacts
     }).pipe(
       Layer.provideMerge(server),
+      Layer.provide(Logger.remove(Logger.defaultLogger)),
       Layer.provide(
         Layer.mergeAll(
           Layer.succeed(Daemon, world.service),

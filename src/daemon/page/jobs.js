@@ -6,7 +6,7 @@ import { age, compact, count, rate } from "./format.js"
 const jobs = new Map()
 const rates = new Map()
 const columns = ["state", "epoch", "checkpoint", "rate", "rowsIn", "rowsOut", "lag", "restarts", "late", "deadLetters"]
-const wide = new Set(["epoch", "rowsIn", "rowsOut", "restarts", "late", "deadLetters"])
+const wide = new Set(["epoch", "checkpoint", "rowsIn", "rowsOut", "restarts", "late", "deadLetters"])
 
 export const has = (name) => jobs.has(name)
 export const stateOf = (name) => jobs.get(name)?.status.state ?? null
@@ -44,6 +44,7 @@ export const markChosen = (name) => {
 /** What the table leaves out where there is no room for it. */
 export const leftOut = (status) => [
   ["Epoch", count(status.epoch)],
+  ["Checkpoint", status.checkpointAgeMillis === null ? "–" : age(status.checkpointAgeMillis)],
   ["Rows in", compact(status.rowsIn)],
   ["Rows out", compact(status.rowsOut)],
   ["Restarts", compact(status.restarts)],

@@ -11,9 +11,17 @@ const widthOf = (node) => (node.kind === "source" || node.kind === "sink" ? 156 
 export const draw = ({ nodes, edges }, { width, lag, now }) => {
   const places = placesOf(nodes, edges)
   const columns = []
-  for (const { node, depth } of places.values()) columns[depth] = Math.max(columns[depth] ?? 0, widthOf(node))
+  for (const { node, depth, side } of places.values())
+    if (!side) columns[depth] = Math.max(columns[depth] ?? 0, widthOf(node))
   const needed = columns.reduce((sum, column) => sum + column + gap.along, -gap.along)
-  const boxes = needed <= width ? across(places, columns) : down(places, width)
+  const spare = Math.min(64, Math.floor((width - needed) / columns.length))
+  const boxes =
+    needed <= width
+      ? across(
+          places,
+          columns.map((column) => column + spare)
+        )
+      : down(places, width)
   const all = [...boxes.values()]
   const right = Math.max(...all.map((box) => box.x + box.width)) + 2
   const bottom = Math.max(...all.map((box) => box.y + box.height)) + 2
@@ -95,7 +103,7 @@ const across = (places, columns) => {
   const starts = columns.map((_, depth) => columns.slice(0, depth).reduce((sum, column) => sum + column + gap.along, 0))
   return new Map(
     [...places].map(([id, { node, depth, lane, side }]) => {
-      const width = side ? Math.max(columns[depth], 128) : columns[depth]
+      const width = side ? Math.max(columns[depth], 118) : columns[depth]
       return [id, { node, side, x: starts[depth], y: lane * (height + gap.across + 6), width, height }]
     })
   )
@@ -146,11 +154,9 @@ const line = (from, to, port, isAcross) => {
 const nodeOf = ({ node, side, x, y, width, height: boxHeight }, { lag, now }) => {
   const room = (size) => Math.floor((width - 20) / size)
   const behind = node.watermark === null || now === null ? null : `${age(Math.max(0, now - node.watermark))} behind`
-  const third = [
-    node.kind === "source" && lag !== null ? `lag ${compact(lag)}` : null,
-    behind,
-    node.waiting > 0 ? `${compact(node.waiting)} waiting` : null
-  ].filter((text) => text !== null)
+  const third = [node.kind === "source" && lag !== null ? `lag ${compact(lag)}` : null, behind].filter(
+    (text) => text !== null
+  )
   return element(
     "g",
     {},
@@ -161,13 +167,16 @@ const nodeOf = ({ node, side, x, y, width, height: boxHeight }, { lag, now }) =>
     ),
     element("rect", { class: "box", "data-kind": node.kind, "data-side": side, x, y, width, height: boxHeight, rx: 8 }),
     element("text", { class: "strong", x: x + 10, y: y + 20 }, clipped(node.id, room(7.4))),
-    element("text", { class: "muted", x: x + 10, y: y + 36 }, clipped(node.label || node.kind, room(6.2))),
-    element("text", { x: x + 10, y: y + 52 }, `${rate(node.rowsPerSecond)}/s`),
+    element("text", { class: "muted", x: x + 10, y: y + 36 }, clipped(node.label || node.kind, room(6.6))),
     element(
       "text",
-      { class: node.waiting > 8 ? "warn" : "muted", x: x + 10, y: y + 67 },
-      clipped(third.join(" · "), room(6.2))
-    )
+      { x: x + 10, y: y + 52 },
+      `${rate(node.rowsPerSecond)}/s`,
+      node.waiting > 0
+        ? element("tspan", { class: node.waiting > 8 ? "warn" : "muted" }, ` · ${compact(node.waiting)} waiting`)
+        : null
+    ),
+    element("text", { class: "muted", x: x + 10, y: y + 67 }, clipped(third.join(" · "), room(6.6)))
   )
 }
 
