@@ -1,6 +1,8 @@
 import * as http from "node:http"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Defect, RecordTooLarge, SourceUnavailable, StorageFailed } from "../../src/model/Errors.ts"
+import * as Metrics from "../../src/observe/Metrics.ts"
 import * as ApiServer from "./ApiServer.ts"
 
 type Answer = { readonly status: number; readonly headers: Headers; readonly text: string; readonly json: any }
@@ -237,6 +239,29 @@ describe("Api: health, description", () => {
     })
   )
 
+  it.scopedLive("is not ready while a job starts, recovers or backs off, and names it", () =>
+    Effect.gen(function* () {
+      const { url, service, setState } = yield* ApiServer.start()
+      yield* service.stop("orders")
+      expect((yield* call(`${url}/health/ready`)).status).toBe(200)
+      yield* setState("orders", "recovering")
+      const answer = yield* call(`${url}/health/ready`)
+      expect([answer.status, answer.json]).toEqual([503, { ready: false, waitingFor: ["orders"] }])
+    })
+  )
+
+  it.scopedLive("says its metrics as Prometheus text", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { status, text, headers } = yield* call(`${url}/metrics`)
+      expect([status, headers.get("content-type")]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"])
+      for (const { name, type } of Metrics.table) expect(text).toContain(`# TYPE ${name} ${type}\n`)
+      expect(text).toContain('weir_job_state{job="stocks-average",state="failed"} 1\n')
+      expect(text).toContain('weir_node_rows_in_total{job="orders",node="income"} 1204220\n')
+      expect(text).toContain("weir_process_resident_bytes 120000000\n")
+    })
+  )
+
   it.scopedLive("describes itself as OpenAPI, and as a page that loads no script", () =>
     Effect.gen(function* () {
       const { url } = yield* ApiServer.start()
@@ -246,6 +271,7 @@ describe("Api: health, description", () => {
       expect(Object.keys(json.paths["/api/jobs"].get.responses)).toEqual(
         expect.arrayContaining(["200", "401", "404", "409", "500", "503"])
       )
+      expect(Object.keys(json.components.schemas)).not.toContain("HttpApiDecodeError")
       expect(json.components.schemas.Error.properties.error.required).toEqual(["tag", "message", "hint"])
       const docs = yield* call(`${url}/docs`)
       expect(docs.headers.get("content-type")).toContain("text/html")
@@ -292,6 +318,30 @@ describe("Api: errors", () => {
       }
       expect((yield* call(`${url}/api/jobs`, { method: "DELETE" })).headers.get("allow")).toBe("GET")
       expect((yield* call(`${url}/api/jobs`)).status).toBe(200)
+    })
+  )
+
+  it.scopedLive("say whose fault it is: 503 to try again, 502 not to, 413 for a record that is too large", () =>
+    Effect.gen(function* () {
+      const failures = [
+        new SourceUnavailable({ message: "Kafka does not answer", hint: "Start it.", source: "orders" }),
+        new StorageFailed({ message: "The disk is full", hint: "Free some.", path: "log" }),
+        new RecordTooLarge({ message: "A record has 2 bytes", hint: "Split it.", bytes: 2, bytesMax: 1 }),
+        new Defect({ message: "It should not be", hint: "Report it." })
+      ]
+      const found = yield* Effect.forEach(failures, (failure) =>
+        Effect.gen(function* () {
+          const { url } = yield* ApiServer.start({ topics: { list: Effect.fail(failure) } as never })
+          const answer = yield* call(`${url}/api/topics`)
+          return [answer.status, error(answer).tag, answer.headers.get("retry-after")]
+        })
+      )
+      expect(found).toEqual([
+        [503, "SourceUnavailable", "1"],
+        [502, "StorageFailed", null],
+        [413, "RecordTooLarge", null],
+        [500, "Defect", null]
+      ])
     })
   )
 

@@ -239,7 +239,8 @@ export const makeDaemon = Effect.gen(function* () {
       yield* PubSub.publish(hub, { _tag: "Progress", progress: report })
     }
   })
-  return { service, tick, publish: (event: JobEvent) => PubSub.publish(hub, event) }
+  const setState = (name: string, state: JobState) => Effect.flatMap(known(name), (of) => move(of, state))
+  return { service, tick, setState }
 })
 
 const letters = (now: number): ReadonlyArray<DeadLetter> =>
