@@ -96,7 +96,11 @@ const count: Aggregate<Order, number, number> = {
 
 const operator = (): number => {
   let rows = 0
-  const out: Collector = { emit: (_, batch) => void (rows += batch.values.length) }
+  const out: Collector = {
+    emit: (_, batch) => {
+      rows += batch.values.length
+    }
+  }
   const aggregate = WindowAggregate.make({
     id: "income",
     keyBy: {

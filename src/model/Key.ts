@@ -15,10 +15,10 @@ export type Key = ReadonlyArray<KeyValue>
  * length (4 bytes, big-endian). -0 is 0 and all NaNs are one; decimals are whole numbers of their scale; text is
  * UTF-8. Throws `TypeError` for a column that is no `KeyValue`.
  */
-export const toBytes = (key: Key): Uint8Array => scratch.slice(0, encode(key))
+export const toBytes = (key: Key): Uint8Array => encoded(key).slice()
 
 /** The key group of a key, without a copy of its bytes. */
-export const keyGroupOf = (key: Key): number => keyGroup(scratch.subarray(0, encode(key)))
+export const keyGroupOf = (key: Key): number => keyGroup(encoded(key))
 
 /** The key group of canonical key bytes: `[0, Limits.keyGroups)`. */
 export const keyGroup = (bytes: Uint8Array): number => murmur3(bytes) % Limits.keyGroups
@@ -66,9 +66,8 @@ export const murmur2 = (bytes: Uint8Array): number => {
  * exactly for values that are one key.
  */
 export const compareValues = (left: KeyValue, right: KeyValue): number => {
-  if (typeof left === "string" && typeof right === "string") return left < right ? -1 : left > right ? 1 : 0
-  const ranks = rank(left) - rank(right)
-  if (ranks !== 0 || left === null || right === null) return ranks
+  if (left === right) return 0
+  if (typeof left !== typeof right || left === null || right === null) return rank(left) - rank(right)
   if (left < right) return -1
   if (left > right) return 1
   return Number(Number.isNaN(left)) - Number(Number.isNaN(right))
@@ -97,6 +96,13 @@ const reserve = (length: number): void => {
   larger.set(scratch)
   scratch = larger
   view = new DataView(larger.buffer)
+}
+
+/** A view of the key's bytes, valid until the next key. */
+const encoded = (key: Key): Uint8Array => {
+  // Encoding may replace the scratch: it has to be asked for afterwards.
+  const length = encode(key)
+  return scratch.subarray(0, length)
 }
 
 /** Writes the key's bytes to `scratch` and returns how many they are. */

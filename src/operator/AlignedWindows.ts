@@ -1,10 +1,10 @@
-/** Entries in windows whose places are fixed: a Map for each window, dropped whole when it closes. */
+/** Entries in windows whose places are fixed: a table for each window, dropped whole when it closes. */
 import * as Calendars from "./Calendar.ts"
-import type { MapKey } from "./KeyReader.ts"
+import { hashOfKey, KeyTable } from "./KeyTable.ts"
 import type { WindowEntry } from "./WindowEntry.ts"
 import type { WindowIndex, WindowState } from "./WindowState.ts"
 
-type Entries = Map<MapKey, WindowEntry>
+type Entries = KeyTable<WindowEntry>
 
 /** Windows of `sizeMillis`, one begun each `everyMillis`; tumbling ones begin one where the last ends. */
 export const make = (
@@ -16,13 +16,13 @@ export const make = (
   const windows = new Calendars.Calendar<Entries>()
   // Most events fall into the window of the event before them.
   let lastStart = Number.NaN
-  let last: Entries = new Map()
+  let last: Entries = new KeyTable()
 
   const entriesAt = (start: number): Entries => {
     if (start === lastStart) return last
     let entries = windows.get(start)
     if (entries === undefined) {
-      entries = new Map()
+      entries = new KeyTable()
       windows.put(start, entries)
     }
     lastStart = start
@@ -35,14 +35,14 @@ export const make = (
     add: (event, eventTime, limit) => {
       let start = eventTime - (((eventTime % everyMillis) + everyMillis) % everyMillis) + 0
       if (start + closesAfterStart <= limit) return false
-      const mapKey = state.keys.mapKeyOf(event)
+      const hash = state.keys.read(event)
       let counted = false
       for (; start > eventTime - sizeMillis && start + closesAfterStart > limit; start -= everyMillis) {
         const entries = entriesAt(start)
-        let entry = entries.get(mapKey)
+        let entry = entries.find(hash, state.keys.columns)
         if (entry === undefined) {
-          entry = state.make(state.keys.keyOf(event), start, start + sizeMillis)
-          entries.set(mapKey, entry)
+          entry = state.make(hash, start, start + sizeMillis)
+          entries.add(entry)
         }
         if (entry.closed) continue
         state.add(entry, event)
@@ -53,14 +53,17 @@ export const make = (
     close: (watermark) => {
       const closing: Array<WindowEntry> = []
       for (const entries of windows.takeUntil(watermark - closesAfterStart)) {
-        for (const entry of entries.values()) closing.push(entry)
+        for (const entry of entries.all()) closing.push(entry)
       }
       lastStart = Number.NaN
       return closing
     },
-    find: (key, start) => windows.get(start)?.get(state.keys.mapKeyFrom(key)),
-    insert: (entry) => void entriesAt(entry.start).set(state.keys.mapKeyFrom(entry.key), entry),
-    forget: (entry) => void windows.get(entry.start)?.delete(state.keys.mapKeyFrom(entry.key)),
+    find: (key, start) => windows.get(start)?.find(hashOfKey(key), key),
+    insert: (entry) => {
+      const entries = entriesAt(entry.start)
+      if (entries.find(entry.hash, entry.key) === undefined) entries.add(entry)
+    },
+    forget: (entry) => windows.get(entry.start)?.remove(entry.hash, entry.key),
     open: () => windows.size
   }
 }

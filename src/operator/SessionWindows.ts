@@ -4,10 +4,17 @@
  * An event is the session `[t, t + gap)`; sessions that overlap are one. An event that is not late may still join
  * sessions that ended up to `gap` before the limit, so a session closes at `windowEnd + gap + allowedLateness`.
  */
+
+import type { Key } from "../model/Key.ts"
 import * as Calendars from "./Calendar.ts"
-import type { MapKey } from "./KeyReader.ts"
+import { hashOfKey, type Keyed, KeyTable } from "./KeyTable.ts"
 import type { WindowEntry } from "./WindowEntry.ts"
 import type { WindowIndex, WindowState } from "./WindowState.ts"
+
+/** The sessions of one key. */
+interface Sessions extends Keyed {
+  readonly inOrder: Array<WindowEntry>
+}
 
 export const make = (
   state: WindowState,
@@ -15,7 +22,7 @@ export const make = (
 ): WindowIndex => {
   const { gapMillis, allowedLatenessMillis } = options
   const closesAfterMillis = gapMillis + allowedLatenessMillis
-  const sessionsOf = new Map<MapKey, Array<WindowEntry>>()
+  const byKey = new KeyTable<Sessions>()
   // Sessions are looked at when they would end if they had not grown; a slot of time for many keeps the calendar small.
   const slotMillis = Math.max(1, Math.floor(gapMillis / 64))
   const calendar = new Calendars.Calendar<Array<WindowEntry>>()
@@ -27,15 +34,22 @@ export const make = (
     else entries.push(entry)
   }
   const drop = (entry: WindowEntry): void => {
-    const mapKey = state.keys.mapKeyFrom(entry.key)
-    const sessions = sessionsOf.get(mapKey)
+    const sessions = byKey.find(entry.hash, entry.key)?.inOrder
     const at = sessions?.indexOf(entry) ?? -1
     if (at < 0) return
-    if (sessions!.length === 1) sessionsOf.delete(mapKey)
-    else sessions!.splice(at, 1)
+    sessions!.splice(at, 1)
+    if (sessions!.length === 0) byKey.remove(entry.hash, entry.key)
   }
-  const begin = (event: never, start: number, end: number): WindowEntry => {
-    const entry = state.make(state.keys.keyOf(event), start, end)
+  /** The sessions of a key; an empty list that is kept, if there are none. */
+  const sessionsOf = (hash: number, key: Key): Array<WindowEntry> => {
+    const known = byKey.find(hash, key)
+    if (known !== undefined) return known.inOrder
+    const sessions: Sessions = { key: key.slice(), hash, inOrder: [] }
+    byKey.add(sessions)
+    return sessions.inOrder
+  }
+  const begin = (hash: number, start: number, end: number): WindowEntry => {
+    const entry = state.make(hash, start, end)
     enlist(entry)
     return entry
   }
@@ -43,7 +57,7 @@ export const make = (
   const join = (sessions: Array<WindowEntry>, from: number, to: number, eventTime: number, event: never): void => {
     const first = sessions[from]!
     const stays = first.start <= eventTime
-    const target = stays ? first : begin(event, eventTime, eventTime + gapMillis)
+    const target = stays ? first : begin(first.hash, eventTime, eventTime + gapMillis)
     if (stays) state.touch(target)
     for (let i = stays ? from + 1 : from; i < to; i++) state.absorb(target, sessions[i]!)
     if (target.end < eventTime + gapMillis) target.end = eventTime + gapMillis
@@ -56,12 +70,8 @@ export const make = (
     add: (event, eventTime, limit) => {
       const end = eventTime + gapMillis
       if (end + allowedLatenessMillis <= limit) return false
-      const mapKey = state.keys.mapKeyOf(event)
-      let sessions = sessionsOf.get(mapKey)
-      if (sessions === undefined) {
-        sessions = []
-        sessionsOf.set(mapKey, sessions)
-      }
+      const hash = state.keys.read(event)
+      const sessions = sessionsOf(hash, state.keys.columns)
       const from = firstAfter(sessions, eventTime)
       let to = from
       while (to < sessions.length && sessions[to]!.start < end) if (sessions[to++]!.closed) return false
@@ -69,7 +79,7 @@ export const make = (
         join(sessions, from, to, eventTime, event)
         return true
       }
-      const entry = begin(event, eventTime, end)
+      const entry = begin(hash, eventTime, end)
       sessions.splice(from, 0, entry)
       state.add(entry, event)
       return true
@@ -88,11 +98,9 @@ export const make = (
       }
       return closing
     },
-    find: (key, start) => sessionsOf.get(state.keys.mapKeyFrom(key))?.find((entry) => entry.start === start),
+    find: (key, start) => byKey.find(hashOfKey(key), key)?.inOrder.find((entry) => entry.start === start),
     insert: (entry) => {
-      const mapKey = state.keys.mapKeyFrom(entry.key)
-      const sessions = sessionsOf.get(mapKey) ?? []
-      sessionsOf.set(mapKey, sessions)
+      const sessions = sessionsOf(entry.hash, entry.key)
       if (sessions.includes(entry)) return
       // While deltas are read, ends are not yet in order: only starts tell the place.
       const at = sessions.findIndex((session) => session.start > entry.start)

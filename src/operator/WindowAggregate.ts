@@ -27,7 +27,7 @@ import type { Change } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
 import * as AlignedWindows from "./AlignedWindows.ts"
-import * as KeyReader from "./KeyReader.ts"
+import { KeyReader } from "./KeyTable.ts"
 import type { Collector, Operator } from "./Operator.ts"
 import * as Selection from "./Selection.ts"
 import * as SessionWindows from "./SessionWindows.ts"
@@ -57,7 +57,7 @@ export const make = (options: Options): Operator => {
   const finalCloses = options.appends || window.kind === "session"
   const state: WindowState = new WindowState({
     step: id,
-    keys: KeyReader.make(options.keyBy.columns),
+    keys: new KeyReader(options.keyBy.columns),
     columns: options.keyBy.columns.map((column) => column.name),
     aggregates: options.aggregate.aggregates,
     keepsBefore: mode === "onUpdate",

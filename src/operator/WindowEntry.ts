@@ -8,6 +8,7 @@ export type Row = Readonly<Record<string, unknown>>
 
 export class WindowEntry extends Entry {
   readonly key: Key
+  readonly hash: number
   readonly start: number
   /** Grows with a session. */
   end: number
@@ -20,9 +21,10 @@ export class WindowEntry extends Entry {
   /** The row as last emitted, once it is no longer right. */
   before: Row | null = null
 
-  constructor(key: Key, start: number, end: number, states: Array<unknown>) {
+  constructor(key: Key, hash: number, start: number, end: number, states: Array<unknown>) {
     super(Keys.keyGroupOf(key))
     this.key = key
+    this.hash = hash
     this.start = start
     this.end = end
     this.states = states

@@ -4,7 +4,7 @@ import { StateLimitExceeded } from "../model/Errors.ts"
 import type { Key } from "../model/Key.ts"
 import type { Reader, Writer } from "../state/Encoding.ts"
 import { type EntryCodec, StateStore } from "../state/StateStore.ts"
-import type { KeyReader } from "./KeyReader.ts"
+import { hashOfKey, type KeyReader } from "./KeyTable.ts"
 import { type Row, WindowEntry } from "./WindowEntry.ts"
 
 type AnyAggregate = Aggregate<never, any, unknown>
@@ -61,9 +61,9 @@ export class WindowState {
     this.store = new StateStore(this.#codec(options.index))
   }
 
-  /** A new entry, in the store but not in the index. */
-  make(key: Key, start: number, end: number): WindowEntry {
-    const entry = new WindowEntry(key, start, end, this.#empty())
+  /** A new entry of the key that was read last, in the store but not in the index. */
+  make(hash: number, start: number, end: number): WindowEntry {
+    const entry = new WindowEntry(this.keys.columns.slice(), hash, start, end, this.#empty())
     if (this.store.size >= this.#keysMax) throw this.#full()
     this.store.add(entry)
     return entry
@@ -142,7 +142,7 @@ export class WindowState {
         const key = Array.from({ length: this.#names.length - this.#aggregates.length - 2 }, () =>
           reader.value()
         ) as Key
-        return index().find(key, start) ?? new WindowEntry(key, start, start, [])
+        return index().find(key, start) ?? new WindowEntry(key, hashOfKey(key), start, start, [])
       },
       readValue: (entry, reader) => {
         readValue(entry, reader)

@@ -150,6 +150,7 @@ const pacedDeltasMin = 64
 /** Bytes folded in any epoch: small states are not worth spreading. */
 const paceBytesMin = 4096
 
-/** Stored bytes above twice the live ones: from 0 on, a fold drops at least half of what is stored. */
-const excess = (group: Foldable<unknown>): number => group.storedBytes - 2 * group.liveBytes - 1024
+/** Stored bytes above twice the live ones: from 0 on, a fold drops about half of what is stored. */
+const excess = (group: Foldable<unknown>): number =>
+  group.storedBytes - 2 * group.liveBytes - (group.entries.length === 0 ? 0 : 1024)
 const ratio = (group: Foldable<unknown>): number => group.storedBytes / (group.liveBytes + 1)
