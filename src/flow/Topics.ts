@@ -50,14 +50,15 @@ export interface EpochStamp {
 /** What a sink's writer found of itself when it was opened. */
 export interface EpochWriter {
   /**
-   * Writes the records of one epoch, given by partition. All of them become visible, or none; if it is there already
-   * nothing is written. May be called again with the same epoch after any failure.
+   * Writes the records of one epoch, given by partition. All of them become visible, or none, after a crash too; if
+   * it is there already nothing is written. An epoch without records is never written: `already there`. May be called
+   * again with the same epoch after any failure.
    */
   readonly write: (
     epoch: number,
     records: ReadonlyMap<number, ReadonlyArray<ProducedRecord>>
   ) => Effect.Effect<"written" | "already there", TopicsError | Fenced | NotDeterministic>
-  /** The end of each partition that this sink has written to: what the manifest keeps, as text. */
+  /** The last epoch that was written and the end of each partition: what the manifest keeps, as text. */
   readonly position: Effect.Effect<string, TopicsError>
 }
 

@@ -1,39 +1,15 @@
 /**
  * What every system of topics must hold, as cases that a test file runs under the runner of its choice:
  *
- *     for (const { name, run } of TopicsSuite.cases) it.effect(name, () => run({ layer, topic }))
+ *     for (const { name, run } of TopicsSuite.cases) it.live(name, () => run({ layer, topic }))
  */
-import { Effect, Either, Fiber, type Layer, type Scope } from "effect"
-import { type EpochStamp, type ProducedRecord, Topics, type TopicsService } from "../flow/Topics.ts"
-import type { RecordBatch } from "../model/Event.ts"
-import { rawEventAt } from "../model/Event.ts"
+import { Effect, Fiber } from "effect"
+import type { ProducedRecord, TopicsService } from "../flow/Topics.ts"
+import { type RecordBatch, rawEventAt } from "../model/Event.ts"
+import * as EpochWriterSuite from "./EpochWriterSuite.ts"
+import { type Case, equal, failsWith, holds, record, story, textOf } from "./TopicsCase.ts"
 
-/** What is tested. */
-export interface World {
-  /** Opens the topics. Each case provides it once or more: the second time finds what the first one left. */
-  readonly layer: Layer.Layer<Topics, unknown>
-  /** A topic name of this case alone, from one that is readable. */
-  readonly topic: (name: string) => string
-}
-
-export interface Case {
-  readonly name: string
-  readonly run: (world: World) => Effect.Effect<void, unknown>
-}
-
-type Body = (topics: TopicsService, topic: (name: string) => string) => Effect.Effect<void, unknown, Scope.Scope>
-
-/** A case whose bodies run one after the other, each after the topics were opened anew. */
-const story = (name: string, ...bodies: ReadonlyArray<Body>): Case => ({
-  name,
-  run: (world) =>
-    Effect.forEach(
-      bodies,
-      (body) =>
-        Effect.flatMap(Topics, (topics) => body(topics, world.topic)).pipe(Effect.scoped, Effect.provide(world.layer)),
-      { discard: true }
-    )
-})
+export type { Case, World } from "./TopicsCase.ts"
 
 export const cases: ReadonlyArray<Case> = [
   story("creates a topic with its partitions, empty", (topics, topic) =>
@@ -88,7 +64,7 @@ export const cases: ReadonlyArray<Case> = [
       for (let offset = 0; offset <= 10; offset++) {
         const fetched = yield* topics.fetch(topic("offsets"), 1, offset, 4)
         equal(
-          fetched.map((found) => [found.partition, found.offset, text(found.value)]),
+          fetched.map((found) => [found.partition, found.offset, textOf(found.value)]),
           sequence(offset, Math.min(10, offset + 4)).map((n) => [1, n, `value ${n}`])
         )
         const read = yield* reader.read(1, offset, 4)
@@ -149,7 +125,7 @@ export const cases: ReadonlyArray<Case> = [
         equal(retentionMillis, 86_400_000)
         equal(yield* topics.produce(topic("kept"), 0, numbered(100, 101)), 100)
         equal(
-          (yield* topics.fetch(topic("kept"), 0, 0, 1_000)).map(({ value }) => text(value)),
+          (yield* topics.fetch(topic("kept"), 0, 0, 1_000)).map(({ value }) => textOf(value)),
           sequence(0, 101).map((n) => `value ${n}`)
         )
       })
@@ -199,7 +175,7 @@ export const cases: ReadonlyArray<Case> = [
         (n) => topics.produce(topic("crowd"), 0, [record(`${n} a`), record(`${n} b`)]),
         { concurrency: "unbounded" }
       )
-      const values = (yield* topics.fetch(topic("crowd"), 0, 0, 1_000)).map(({ value }) => text(value))
+      const values = (yield* topics.fetch(topic("crowd"), 0, 0, 1_000)).map(({ value }) => textOf(value))
       equal(values.length, 400)
       for (const [n, offset] of offsets.entries()) equal(values.slice(offset, offset + 2), [`${n} a`, `${n} b`])
     })
@@ -217,132 +193,16 @@ export const cases: ReadonlyArray<Case> = [
       equal((yield* reader.markBefore(0, 3))?.checksum, first?.checksum)
     })
   ),
-  story(
-    "writes an epoch once, over all its partitions, whoever asks again",
-    (topics, topic) =>
-      Effect.gen(function* () {
-        const writer = yield* topics.epochWriter(topic("epochs"), opening(1, 0))
-        equal(yield* writer.write(1, parts("one")), "written")
-        equal(yield* writer.write(1, parts("one")), "already there")
-        equal(yield* writer.write(2, parts("two")), "written")
-        yield* contents(topics, topic("epochs"), ["one", "two"])
-      }),
-    (topics, topic) =>
-      Effect.gen(function* () {
-        // Both epochs were written, their manifests were not.
-        const writer = yield* topics.epochWriter(topic("epochs"), opening(2, 0, { intentEpochs: [1, 2, 3] }))
-        equal(yield* writer.write(1, parts("one")), "already there")
-        equal(yield* writer.write(2, parts("two")), "already there")
-        equal(yield* writer.write(3, parts("three")), "written")
-        yield* contents(topics, topic("epochs"), ["one", "two", "three"])
-      })
-  ),
-  story(
-    "refuses an epoch that was computed again with other records",
-    (topics, topic) =>
-      Effect.gen(function* () {
-        const writer = yield* topics.epochWriter(topic("digests"), opening(1, 0))
-        yield* writer.write(1, parts("one"))
-        yield* writer.write(3, parts("three"))
-        yield* failsWith("NotDeterministic", writer.write(1, parts("other")))
-        yield* failsWith("NotDeterministic", writer.write(1, new Map()))
-        yield* failsWith("NotDeterministic", writer.write(2, parts("two")))
-        equal(yield* writer.write(2, new Map()), "already there")
-      }),
-    (topics, topic) =>
-      Effect.gen(function* () {
-        const writer = yield* topics.epochWriter(topic("digests"), opening(2, 0, { intentEpochs: [1, 2, 3] }))
-        yield* failsWith("NotDeterministic", writer.write(3, parts("other")))
-        equal(yield* writer.write(3, parts("three")), "already there")
-        yield* contents(topics, topic("digests"), ["one", "three"])
-      })
-  ),
-  story("writes nothing for an epoch without records", (topics, topic) =>
-    Effect.gen(function* () {
-      const writer = yield* topics.epochWriter(topic("empty"), opening(1, 0))
-      equal(yield* writer.write(1, new Map([[0, []]])), "already there")
-      yield* contents(topics, topic("empty"), [])
-      const position = yield* writer.position
-      yield* topics.epochWriter(topic("empty"), opening(2, 7, { position }))
-    })
-  ),
-  story(
-    "fences an owner when a newer one opens the sink, for good",
-    (topics, topic) =>
-      Effect.gen(function* () {
-        const old = yield* topics.epochWriter(topic("fenced"), opening(1, 0))
-        yield* old.write(1, parts("one"))
-        const newer = yield* topics.epochWriter(topic("fenced"), opening(2, 1))
-        yield* failsWith("Fenced", old.write(2, parts("zombie")))
-        yield* failsWith("Fenced", old.write(1, parts("one")))
-        equal(yield* newer.write(2, parts("two")), "written")
-        yield* failsWith("Fenced", topics.epochWriter(topic("fenced"), opening(1, 2)))
-        yield* failsWith("Fenced", topics.epochWriter(topic("fenced"), opening(2, 2)))
-        const other = yield* topics.epochWriter(topic("fenced"), opening(1, 0, { sink: "another sink" }))
-        equal(yield* other.write(1, parts("other")), "written")
-      }),
-    (topics, topic) =>
-      Effect.gen(function* () {
-        yield* failsWith("Fenced", topics.epochWriter(topic("fenced"), opening(2, 2)))
-        const newest = yield* topics.epochWriter(topic("fenced"), opening(3, 2))
-        equal(yield* newest.write(3, parts("three")), "written")
-        yield* contents(topics, topic("fenced"), ["one", "two", "other", "three"])
-      })
-  ),
-  story(
-    "refuses a sink that is ahead of its checkpoint, unless intents say why",
-    (topics, topic) =>
-      Effect.gen(function* () {
-        const writer = yield* topics.epochWriter(topic("ahead"), opening(1, 0))
-        for (const epoch of [1, 2, 3]) yield* writer.write(epoch, parts(`${epoch}`))
-      }),
-    (topics, topic) =>
-      Effect.gen(function* () {
-        yield* failsWith("SinkAhead", topics.epochWriter(topic("ahead"), opening(2, 1)))
-        yield* failsWith("SinkAhead", topics.epochWriter(topic("ahead"), opening(2, 1, { intentEpochs: [3] })))
-        yield* topics.epochWriter(topic("ahead"), opening(2, 1, { intentEpochs: [2, 3] }))
-      })
-  ),
-  story("refuses a sink that is behind what the checkpoint saw of it", (topics, topic) =>
-    Effect.gen(function* () {
-      const writer = yield* topics.epochWriter(topic("behind"), opening(1, 0))
-      yield* writer.write(1, parts("one"))
-      const position = yield* writer.position
-      yield* failsWith(
-        "SinkBehind",
-        topics.epochWriter(topic("behind, elsewhere".replace(/\W+/g, "-")), opening(2, 1, { position }))
-      )
-      yield* topics.epochWriter(topic("behind"), opening(2, 1, { position }))
-      const later = yield* topics.epochWriter(topic("longer"), opening(1, 0))
-      for (const epoch of [1, 2]) yield* later.write(epoch, parts(`${epoch}`))
-      yield* failsWith(
-        "SinkBehind",
-        topics.epochWriter(topic("behind"), opening(3, 2, { position: yield* later.position }))
-      )
-    })
-  ),
-  story("goes on in a higher lineage, and refuses a lower one", (topics, topic) =>
-    Effect.gen(function* () {
-      const writer = yield* topics.epochWriter(topic("lineages"), opening(1, 0, { lineage: 2 }))
-      yield* writer.write(1, parts("one"))
-      yield* failsWith("OtherLineage", topics.epochWriter(topic("lineages"), opening(9, 0, { lineage: 1 })))
-      const reset = yield* topics.epochWriter(topic("lineages"), opening(1, 0, { lineage: 3 }))
-      yield* failsWith("Fenced", writer.write(2, parts("zombie")))
-      equal(yield* reset.write(2, parts("two")), "written")
-      yield* contents(topics, topic("lineages"), ["one", "two"])
-    })
-  )
+  ...EpochWriterSuite.cases
 ]
 
 // Private
 
 const utf8 = new TextEncoder()
-const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-const record = (value: string): ProducedRecord => ({ key: null, value: utf8.encode(value), headers: [] })
 const sequence = (from: number, to: number): Array<number> => Array.from({ length: to - from }, (_, i) => from + i)
 const numbered = (from: number, to: number) => sequence(from, to).map((n) => record(`value ${n}`))
 const valuesOf = (batch: RecordBatch | null): Array<string> =>
-  batch === null ? [] : sequence(0, batch.count).map((i) => text(rawEventAt(batch, i).value))
+  batch === null ? [] : sequence(0, batch.count).map((i) => textOf(rawEventAt(batch, i).value))
 
 const peculiar: ReadonlyArray<ProducedRecord> = [
   { key: null, value: new Uint8Array(0), headers: [] },
@@ -377,41 +237,3 @@ const checkPeculiar = (topics: TopicsService, topic: string) =>
     )
     equal([...batch!.timestamps], times)
   })
-
-const opening = (
-  generation: number,
-  manifestEpoch: number,
-  more: { sink?: string; lineage?: number; intentEpochs?: ReadonlyArray<number>; position?: string | null } = {}
-) => {
-  const { sink = "out", lineage = 1, intentEpochs = [], position = null } = more
-  const stamp: EpochStamp = { job: "job", sink, lineage, generation, epoch: manifestEpoch }
-  return { stamp, intentEpochs, position, partitions: 2 }
-}
-const parts = (value: string) =>
-  new Map([
-    [0, [record(`${value} 0`)]],
-    [1, [record(`${value} 1`), record(`${value} 1 again`)]]
-  ])
-const contents = (topics: TopicsService, topic: string, values: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const found = yield* Effect.forEach([0, 1], (partition) => topics.fetch(topic, partition, 0, 1_000))
-    equal(
-      found.map((records) => records.map(({ value }) => text(value))),
-      [values.map((value) => `${value} 0`), values.flatMap((value) => [`${value} 1`, `${value} 1 again`])]
-    )
-  })
-
-const failsWith = <R>(tag: string, effect: Effect.Effect<unknown, unknown, R>): Effect.Effect<void, never, R> =>
-  Effect.map(Effect.either(effect), (outcome) => {
-    const found = Either.isLeft(outcome) ? (outcome.left as { readonly _tag?: string })._tag : "no failure"
-    equal(found, tag)
-  })
-const holds = (condition: boolean, sentence: string): void => {
-  if (!condition) throw new Error(`This does not hold: ${sentence}`)
-}
-const equal = (found: unknown, expected: unknown): void => {
-  const [a, b] = [shown(found), shown(expected)]
-  if (a !== b) throw new Error(`Found\n${a}\nbut expected\n${b}`)
-}
-const shown = (value: unknown): string =>
-  JSON.stringify(value, (_, part) => (part instanceof Uint8Array ? { bytes: [...part] } : part), 1) ?? "undefined"
