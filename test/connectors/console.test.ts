@@ -1,7 +1,11 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Console as EffectConsole } from "effect"
 import { Console } from "../../src/connectors/console/index.ts"
+import { Topic } from "../../src/connectors/topic/index.ts"
+import * as Flow from "../../src/flow/Flow.ts"
 import type { OwnWriter } from "../../src/flow/Sink.ts"
+import * as Topology from "../../src/flow/Topology.ts"
+import * as Window from "../../src/flow/Window.ts"
 import type { Barrier, Batch } from "../../src/model/Message.ts"
 
 const barrier: Barrier = {
@@ -97,3 +101,16 @@ it.effect("lets no value move the cursor of a terminal", () =>
     expect(lines).toContain("\\u001b[2J\\u000ax")
   })
 )
+
+it("ends a flow of windows without a key of its own", () => {
+  const Row = Schema.Struct({ shop: Schema.String, at: Schema.Number })
+  const flow = Flow.from(Topic.source("in")).pipe(
+    Flow.decode(Row),
+    Flow.eventTime((row) => row.at, { maxOutOfOrderness: "1 second" }),
+    Flow.keyBy("shop"),
+    Flow.window(Window.tumbling("1 minute")),
+    Flow.aggregate("counts", {})
+  )
+  const topology = Topology.make("job", [flow.pipe(Flow.to(Console.sink()))])
+  expect(topology.nodes.map(({ id }) => id)).toContain("console")
+})

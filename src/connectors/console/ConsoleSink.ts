@@ -22,7 +22,8 @@ export const sink = (options: ConsoleOptions = {}): Sink<unknown, never, never> 
   name: options.name ?? "console",
   label: "console",
   guarantee: "at least once",
-  replaces: true,
+  // Changes are printed one below the other: none takes the place of another, so there is no key to be told apart by.
+  replaces: false,
   key: [],
   clear: null,
   open: (opening) => Effect.sync(() => writerOf(opening.sink, options.rowsMax ?? 20))
