@@ -66,7 +66,7 @@ const drawHead = (status) => {
   setAttribute(byId("job-state"), "data-state", state)
   const action = byId("job-action")
   setText(action, Jobs.isRunning(state) ? "Stop" : "Start")
-  action.disabled = state === "stopping"
+  setAttribute(action, "aria-disabled", String(state === "stopping"))
   const notice = byId("job-reason")
   notice.hidden = reason === null
   if (reason !== null && notice.textContent !== reason.message + reason.hint) {
@@ -207,6 +207,9 @@ const askToken = () =>
   new Promise((given) => {
     const form = byId("token")
     form.hidden = false
+    byId("jobs").hidden = true
+    // A link carries no token: what it would open is an error.
+    byId("metrics-link").hidden = true
     sayConnection("Locked", null)
     byId("token-text").focus()
     form.addEventListener(
@@ -216,21 +219,23 @@ const askToken = () =>
         rememberToken(byId("token-text").value)
         byId("token-text").value = ""
         form.hidden = true
+        byId("jobs").hidden = false
         given()
       },
       { once: true }
     )
   })
 
-byId("job-action").addEventListener("click", async ({ currentTarget }) => {
-  const verb = currentTarget.textContent === "Stop" ? "stop" : "start"
-  currentTarget.disabled = true
+// `aria-disabled`, since a button that is disabled loses the focus.
+byId("job-action").addEventListener("click", async ({ currentTarget: action }) => {
+  if (action.getAttribute("aria-disabled") === "true" || chosen.detail === null) return
+  const verb = action.textContent === "Stop" ? "stop" : "start"
+  setAttribute(action, "aria-disabled", "true")
   try {
     onState(await call(pathOf(chosen.name, `/${verb}`), { method: "POST" }))
   } catch (error) {
     drawHead({ ...chosen.detail, reason: { message: error.message, hint: error.hint ?? "" } })
   }
-  currentTarget.disabled = false
 })
 addEventListener("hashchange", () => {
   const wanted = chosenByAddress()

@@ -103,7 +103,7 @@ const across = (places, columns) => {
   const starts = columns.map((_, depth) => columns.slice(0, depth).reduce((sum, column) => sum + column + gap.along, 0))
   return new Map(
     [...places].map(([id, { node, depth, lane, side }]) => {
-      const width = side ? Math.max(columns[depth], 118) : columns[depth]
+      const width = columns[depth] + (side ? gap.along - 8 : 0)
       return [id, { node, side, x: starts[depth], y: lane * (height + gap.across + 6), width, height }]
     })
   )
@@ -166,7 +166,7 @@ const nodeOf = ({ node, side, x, y, width, height: boxHeight }, { lag, now }) =>
       `${node.kind} ${node.id}\n${node.label}\n${compact(node.rowsIn)} in, ${compact(node.rowsOut)} out`
     ),
     element("rect", { class: "box", "data-kind": node.kind, "data-side": side, x, y, width, height: boxHeight, rx: 8 }),
-    element("text", { class: "strong", x: x + 10, y: y + 20 }, clipped(node.id, room(7.4))),
+    element("text", { class: "strong", x: x + 10, y: y + 20 }, clipped(node.id, room(7))),
     element("text", { class: "muted", x: x + 10, y: y + 36 }, clipped(node.label || node.kind, room(6.6))),
     element(
       "text",
