@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Console as EffectConsole } from "effect"
+import { Effect, Console as EffectConsole, Schema } from "effect"
 import { Console } from "../../src/connectors/console/index.ts"
 import { Topic } from "../../src/connectors/topic/index.ts"
 import * as Flow from "../../src/flow/Flow.ts"
