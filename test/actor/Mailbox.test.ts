@@ -260,3 +260,30 @@ test("many interruptions of a taker that never rests lose nothing", async () => 
   expect(interruptions).toBeGreaterThan(20)
   expect(taken).toEqual(Array.from({ length: total }, (_, message) => message + 1))
 })
+
+test("a taker interrupted between any two of its steps has its message, or the mailbox has it", async () => {
+  let interruptedWithIt = 0
+  let interruptedBefore = 0
+  const story = (budget: number, steps: number, yields: number) =>
+    Effect.gen(function* () {
+      const mailbox = Mailbox.make<number>("m")
+      yield* mailbox.send(1)
+      const taken: Array<number> = []
+      const take = Effect.map(mailbox.take, (message) => {
+        if (Option.isSome(message)) taken.push(message.value)
+      })
+      // It gives way after every `budget` steps: how many come before decides where within the taking it does.
+      const taker = Effect.zipRight(Effect.repeatN(Effect.void, steps), take)
+      const fiber = yield* Effect.fork(Effect.withMaxOpsBeforeYield(Effect.zipLeft(taker, Effect.never), budget))
+      yield* Effect.repeatN(Effect.yieldNow(), yields)
+      yield* Fiber.interrupt(fiber)
+      expect(taken.length + mailbox.fill().messages, `${steps} steps, ${yields} yields, budget ${budget}`).toBe(1)
+      if (taken.length === 1) interruptedWithIt += 1
+      else interruptedBefore += 1
+    })
+  for (const budget of [12, 13, 15, 17, 19, 22])
+    for (let steps = 0; steps < 25; steps++)
+      for (let yields = 0; yields < 10; yields++) await Effect.runPromise(story(budget, steps, yields))
+  expect(interruptedWithIt).toBeGreaterThan(20)
+  expect(interruptedBefore).toBeGreaterThan(20)
+})

@@ -1,5 +1,5 @@
 import { it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Option, TestClock } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Option, type Scope, TestClock } from "effect"
 import { describe, expect, test } from "vitest"
 import * as Actor from "../../src/actor/Actor.ts"
 import * as Supervisor from "../../src/actor/Supervisor.ts"
@@ -133,6 +133,15 @@ describe("supervise", () => {
     })
   )
 
+  it.effect("does not restart a life that interrupted itself", () =>
+    Effect.gen(function* () {
+      const { heard, listener } = listening()
+      const exit = yield* Effect.exit(Supervisor.supervise("job", Effect.interrupt, { listener }))
+      expect(Exit.isInterrupted(exit)).toBe(true)
+      expect(heard).toEqual(["job Running 0", "job Stopped 0"])
+    })
+  )
+
   it.effect("releases the resources of a life before the next begins", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
@@ -208,6 +217,27 @@ describe("oneForAll", () => {
         return [sink, source] as ReadonlyArray<Actor.AnyActor<Errors.StepFailed | Errors.MailboxClosed>>
       })
       expect(yield* Effect.flip(Supervisor.oneForAll("job", children))).toBe(userFault)
+    })
+  )
+
+  it.effect("reports the first failure, not the one that releasing its resources brought about", () =>
+    Effect.gen(function* () {
+      const children = Effect.gen(function* () {
+        const released = yield* Deferred.make<void>()
+        const first = Actor.make<never, Errors.StepFailed, Scope.Scope>("first", () =>
+          Effect.zipRight(
+            Effect.addFinalizer(() => Effect.zipRight(Deferred.succeed(released, undefined), Effect.sleep("1 second"))),
+            Effect.fail(userFault)
+          )
+        )
+        const second = Actor.make<never, Errors.TablesUnavailable, never>("second", () =>
+          Effect.zipRight(Deferred.await(released), Effect.fail(lost))
+        )
+        return [first, second] as ReadonlyArray<Actor.AnyActor<Errors.StepFailed | Errors.TablesUnavailable>>
+      })
+      const fiber = yield* Effect.fork(Effect.flip(Supervisor.oneForAll("job", children)))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(fiber)).toBe(userFault)
     })
   )
 
