@@ -260,6 +260,8 @@ const edges: ReadonlyArray<ReadonlyArray<SqlValue>> = [
   [2n ** 63n - 1n, formatDecimal(decimalMax, 9), eventTimeMax, "null", true, -0, Uint8Array.of(0, 255), "{}"],
   [0n, "0.000000000", -1, "NULL", true, Number.POSITIVE_INFINITY, Uint8Array.of(92, 120), "1"],
   [9_007_199_254_740_993n, "-0.000000001", 0, "{a}", null, Number.NEGATIVE_INFINITY, null, null],
+  [1n, "1.000000000", eventTimeMin + 1, "a", true, 1, null, null],
+  [1n, "1.000000000", eventTimeMax - 2, "a", true, 1, null, null],
   [null, "10000.000100000", null, null, null, 5e-324, null, null],
   ...awkwardTexts.map((awkward): ReadonlyArray<SqlValue> => [1n, "1.500000000", 1, awkward, true, 1.5, null, null])
 ]
@@ -429,6 +431,7 @@ const attacks = [
   "explain analyze delete from suite_safe",
   "insert into suite_safe values (3, 'c') returning id",
   "select 1 into suite_safe_copy",
+  "select lo_create(4242)",
   "set session characteristics as transaction read write",
   "no sql at all"
 ]
