@@ -1,10 +1,13 @@
 import { FileSystem } from "@effect/platform"
 import { NodeFileSystem } from "@effect/platform-node"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
 import * as FileCheckpointStore from "../../src/checkpoint/FileCheckpointStore.ts"
 import * as StoreSuite from "../../src/testing/StoreSuite.ts"
+
+// A busy machine is slow; none of these waits for a time.
+vi.setConfig({ testTimeout: 60_000 })
 
 const temporaryRoot = Effect.flatMap(FileSystem.FileSystem, (files) =>
   Effect.map(files.makeTempDirectoryScoped(), (folder) => `${folder}/data/checkpoints`)

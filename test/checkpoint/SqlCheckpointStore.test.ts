@@ -1,10 +1,13 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
 import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
 import * as SqlClient from "../../src/connectors/sql/SqlClient.ts"
 import { Tables, type TablesService } from "../../src/flow/Tables.ts"
 import * as StoreSuite from "../../src/testing/StoreSuite.ts"
+
+// A busy machine is slow; none of these waits for a time.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** One database for all cases: opening one takes longer than any of them. */
 const cleared = Effect.gen(function* () {
@@ -37,7 +40,7 @@ const placeIn = (tables: TablesService): StoreSuite.Place => {
 }
 
 describe("the checkpoint store in a database", () => {
-  it.layer(SqlClient.layerMemory)((it) => {
+  it.layer(SqlClient.layerMemory, { timeout: "60 seconds" })((it) => {
     for (const { name, run } of StoreSuite.cases({ tables: true, damage: true })) {
       it.scoped(name, () => Effect.flatMap(cleared, (tables) => run(placeIn(tables))))
     }
