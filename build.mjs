@@ -1,6 +1,6 @@
 /** Bundles Weir for Node into `dist/`: the program, the library, the jobs, the generators, and the page's files. */
-import { cpSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 
@@ -15,7 +15,10 @@ const modulesOf = (folder) =>
 
 const present = (...files) => files.map((file) => join(root, file)).filter((file) => existsSync(file))
 
-/** Builds beside `dist/` and then takes its place: a program that starts meanwhile finds a whole one. */
+/** Chunks that a program which still runs may load later are kept for a week. */
+const keptMillis = 7 * 24 * 3_600_000
+
+/** Builds beside `dist/`, then moves each file into its place: a program that starts meanwhile finds whole files. */
 export const buildWeir = async () => {
   const out = join(root, "dist")
   const building = `${out}-${process.pid}`
@@ -43,9 +46,17 @@ export const buildWeir = async () => {
   })
   if (existsSync(join(root, "src/daemon/page")))
     cpSync(join(root, "src/daemon/page"), join(building, "page"), { recursive: true })
-  writeFileSync(join(building, "built"), "")
-  rmSync(out, { recursive: true, force: true })
-  renameSync(building, out)
+  const files = readdirSync(building, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  for (const entry of files) {
+    const folder = join(out, relative(building, entry.parentPath))
+    mkdirSync(folder, { recursive: true })
+    renameSync(join(entry.parentPath, entry.name), join(folder, entry.name))
+  }
+  rmSync(building, { recursive: true })
+  for (const name of readdirSync(out))
+    if (name.startsWith("chunk-") && Date.now() - statSync(join(out, name)).mtimeMs > keptMillis)
+      rmSync(join(out, name))
+  writeFileSync(join(out, "built"), "")
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildWeir()

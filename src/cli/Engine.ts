@@ -7,6 +7,7 @@
  */
 import { type FileSystem, HttpServer, type Path } from "@effect/platform"
 import { Context, Effect, Layer, Option, type Scope } from "effect"
+import type { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { Daemon, type DaemonService } from "../daemon/Daemon.ts"
 import * as DataFolder from "../daemon/DataFolder.ts"
 import { Network } from "../daemon/Network.ts"
@@ -53,7 +54,7 @@ export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<En
       return sql.layerPGlite({ folder: `${folder.path}/postgres` })
     })
     const daemon = yield* Effect.cached(
-      openDaemon(configuration, folder, { topics, tables, jobs }, scope).pipe(Effect.provide(needs))
+      openDaemon(configuration, { topics, tables, jobs }, scope).pipe(Effect.provide(needs))
     )
     const serveOn = (server: HttpServer.HttpServer, token: Configuration["token"]) =>
       Effect.gen(function* () {
@@ -101,21 +102,22 @@ interface Parts {
   readonly jobs: Jobs
 }
 
-const openDaemon = (configuration: Configuration, folder: DataFolder.DataFolder, parts: Parts, scope: Scope.Scope) =>
+const openDaemon = (configuration: Configuration, parts: Parts, scope: Scope.Scope) =>
   Effect.gen(function* () {
     const live = yield* Effect.promise(() => import("../daemon/DaemonLive.ts"))
     const topics = Layer.succeed(Topics, yield* parts.topics)
     const tables = Layer.succeed(Tables, yield* parts.tables)
-    const store = yield* storeLayer(configuration, folder)
+    const store = yield* storeLayer(configuration)
     const layer = live
       .layer(yield* parts.jobs)
       .pipe(Layer.provide(Layer.mergeAll(topics, tables, Layer.provide(store, tables))))
     return Context.get(yield* Layer.buildWithScope(layer, scope), Daemon)
   })
 
-const storeLayer = (configuration: Configuration, _folder: DataFolder.DataFolder) =>
-  Effect.gen(function* () {
-    if (configuration.checkpoints.kind === "tables")
-      return (yield* Effect.promise(() => import("../checkpoint/SqlCheckpointStore.ts"))).layer
-    return yield* Effect.dieMessage("file")
-  })
+const storeLayer = ({ checkpoints }: Configuration) =>
+  Effect.promise(
+    async (): Promise<Layer.Layer<CheckpointStore, Failure, Tables | FileSystem.FileSystem>> =>
+      checkpoints.kind === "tables"
+        ? (await import("../checkpoint/SqlCheckpointStore.ts")).layer
+        : (await import("../checkpoint/FileCheckpointStore.ts")).layer(checkpoints.folder)
+  )
