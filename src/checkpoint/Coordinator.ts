@@ -18,7 +18,7 @@ import type { Invalid } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { PartitionCut } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
-import type { Intent, SourceMark } from "./Checkpoint.ts"
+import type { Intent, Manifest, SourceMark } from "./Checkpoint.ts"
 import type { CheckpointStoreService, Claim } from "./CheckpointStore.ts"
 import { type CommitError, commitManifest, commitOwnSinks, retried } from "./Commit.ts"
 import { type Acknowledgement, type EpochFacts, make as makeFacts, type SinkHandle } from "./EpochFacts.ts"
@@ -59,7 +59,8 @@ export interface SourceHandle {
 
 export interface Options {
   readonly store: CheckpointStoreService
-  readonly claim: Claim
+  /** Of a job that has begun: its first manifest is there. */
+  readonly claim: Claim & { readonly manifest: Manifest }
   readonly sources: ReadonlyArray<SourceHandle>
   readonly sinks: ReadonlyArray<SinkHandle>
   /** Ids of the chains that acknowledge. */
@@ -113,7 +114,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
   Effect.gen(function* () {
     const { claim, sinks, sources, store } = options
     const epochs = new Map<number, OpenEpoch>()
-    const last = { manifest: claim.manifest }
+    const last: { manifest: Manifest } = { manifest: claim.manifest }
     // A cut epoch holds its place until its manifest is durable: this bounds the epochs in flight.
     const places = yield* Effect.makeSemaphore(Limits.epochsInFlight)
     const toCommit = yield* Queue.bounded<CutEpoch | "end">(Limits.epochsInFlight + 1)
@@ -172,6 +173,10 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         yield* commitManifest(prepared, { manifest: facts.manifest, state, progress: options.report(facts) })
         const manifestAt = yield* Clock.currentTimeMillis
         last.manifest = facts.manifest
+        const alreadyThere = facts.sinks.filter((sink) => sink.outcome === "already there").length
+        yield* Effect.logDebug("epoch is durable").pipe(
+          Effect.annotateLogs({ epoch: cut.intent.epoch, replayed: cut.replayed, alreadyThere })
+        )
         epochs.delete(cut.intent.epoch)
         yield* options.onEpoch({ ...facts, manifestMillis: manifestAt - sinksAt })
         yield* judgeDeadLetters(options, facts)
@@ -203,6 +208,9 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         }
         if (replayed === null) yield* retried(store.writeIntent(claim, intent), () => intentIsThere(store, intent))
         const intentMillis = (yield* Clock.currentTimeMillis) - cutAt
+        yield* Effect.logDebug("intent is durable").pipe(
+          Effect.annotateLogs({ epoch: cut.epoch, replayed: replayed !== null })
+        )
         yield* Queue.offer(toCommit, { intent, cutAt, intentMillis, replayed: replayed !== null })
       })
 
@@ -222,10 +230,10 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
     const cuts: Effect.Effect<void, CoordinatorError> = Effect.gen(function* () {
       yield* replay
       const lastIntent = claim.intents.at(-1)
-      let epoch = (lastIntent?.epoch ?? claim.manifest?.epoch ?? claim.epochFloor) + 1
-      let closedBefore = lastIntent?.closedAt ?? claim.manifest?.closedAt ?? 0
+      let epoch = (lastIntent?.epoch ?? claim.manifest.epoch) + 1
+      let closedBefore = lastIntent?.closedAt ?? claim.manifest.closedAt
       // A run that was asked for a final emission owes one, even if nothing came since the last checkpoint.
-      let finalOwed = options.final && !(lastIntent?.final ?? claim.manifest?.final ?? false)
+      let finalOwed = options.final && !(lastIntent?.final ?? claim.manifest.final)
       let openedAt = Math.max(yield* Clock.currentTimeMillis, closedBefore)
       yield* Effect.forEach(sources, (source) => source.opened(openedAt), { discard: true })
       let due = openedAt + options.intervalMillis

@@ -57,7 +57,7 @@ export interface CompleteEpoch {
   readonly cutAt: Millis
   readonly intentMillis: number
   readonly replayed: boolean
-  readonly before: Manifest | null
+  readonly before: Manifest
   readonly sinks: ReadonlyArray<SinkHandle>
   readonly prepared: ReadonlyMap<string, Prepared>
   readonly acknowledgements: ReadonlyArray<Acknowledgement>
@@ -72,7 +72,7 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
   Effect.gen(function* () {
     const { acknowledgements, before, claim, intent, sinks } = epoch
     const state = acknowledgements.flatMap((acknowledgement) => acknowledgement.state)
-    const recordsIn = recordsBetween(before?.partitions ?? [], intent.partitions)
+    const recordsIn = recordsBetween(before.partitions, intent.partitions)
     const late = sum(acknowledgements.map((acknowledgement) => acknowledgement.late))
     const refused = sum(sinks.map((sink) => epoch.prepared.get(sink.id)!.invalid.length))
     const deadLetters = refused + sum(acknowledgements.map((acknowledgement) => acknowledgement.deadLetters))
@@ -96,10 +96,10 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
       sources: epoch.marks,
       sinks: yield* Effect.forEach(sinks, markOf),
       steps: acknowledgements.flatMap((acknowledgement) => acknowledgement.marks),
-      state: handlesAfter(before?.state ?? [], intent.epoch, state),
+      state: handlesAfter(before.state, intent.epoch, state),
       stateRows: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateRows)),
       stateBytes: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateBytes)),
-      totals: totalsAfter(before?.totals, { recordsIn, rowsOut, late, deadLetters })
+      totals: totalsAfter(before.totals, { recordsIn, rowsOut, late, deadLetters })
     }
     return {
       manifest,
@@ -121,7 +121,7 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
       }),
       late,
       deadLetters,
-      previous: before?.partitions ?? []
+      previous: before.partitions
     }
   })
 
@@ -130,11 +130,11 @@ const markOf = (sink: SinkHandle): Effect.Effect<SinkMark, SinkError> =>
     ? Effect.map(sink.writer.position, (position) => ({ sink: sink.id, position }))
     : Effect.succeed({ sink: sink.id, position: null })
 
-const totalsAfter = (before: Totals | undefined, epoch: Totals): Totals => ({
-  recordsIn: (before?.recordsIn ?? 0) + epoch.recordsIn,
-  rowsOut: (before?.rowsOut ?? 0) + epoch.rowsOut,
-  late: (before?.late ?? 0) + epoch.late,
-  deadLetters: (before?.deadLetters ?? 0) + epoch.deadLetters
+const totalsAfter = (before: Totals, epoch: Totals): Totals => ({
+  recordsIn: before.recordsIn + epoch.recordsIn,
+  rowsOut: before.rowsOut + epoch.rowsOut,
+  late: before.late + epoch.late,
+  deadLetters: before.deadLetters + epoch.deadLetters
 })
 
 const recordsBetween = (from: ReadonlyArray<PartitionCut>, to: ReadonlyArray<PartitionCut>): number =>

@@ -6,9 +6,9 @@
  * A life ends as a whole (one_for_all): its Scope closes every actor and resource, and a next life begins from the
  * last checkpoint.
  */
-import { Effect, type Scope } from "effect"
+import { Clock, Effect, type Scope } from "effect"
 import * as Actor from "../actor/Actor.ts"
-import type { Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
+import type { Intent, Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
 import { CheckpointStore, type Claim } from "../checkpoint/CheckpointStore.ts"
 import * as Coordinator from "../checkpoint/Coordinator.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
@@ -71,31 +71,37 @@ export const actors = <R>(
     const intervalMillis =
       configured.trigger.kind === "every" ? configured.trigger.intervalMillis : boundedIntervalMillis
     const plan = Plan.make(configured.topology, { job: job.name, triggerMillis: intervalMillis })
-    const claim = yield* store.claim(job.name, options.jobId)
+    const found = yield* store.claim(job.name, options.jobId)
+    yield* Effect.logInfo("claimed").pipe(
+      Effect.annotateLogs({
+        job: job.name,
+        generation: found.generation,
+        lineage: found.lineage,
+        epoch: found.manifest?.epoch ?? found.epochFloor,
+        intents: found.intents.map(({ epoch, generation }) => `${epoch} of generation ${generation}`)
+      })
+    )
     const chains = plan.chains.map((planned) => ({ planned, chain: Chain.make(planned) }))
     yield* restore(
       job.name,
-      claim,
+      found,
       chains.map(({ chain }) => chain)
     )
     const exchange = Exchange.make([...plan.chains.map(({ id }) => id), ...plan.sinks.map(({ id }) => id)])
     const sources = yield* Effect.forEach(plan.sources, (planned) =>
-      openSource(options, plan, planned, claim, exchange)
+      openSource(options, plan, planned, found, exchange)
     )
+    const marks = chains.flatMap(({ chain }) => chain.marks)
+    const claim = yield* begun(found, sources, marks)
     const writers = yield* Effect.forEach(plan.sinks, (planned) => openSink(job.name, planned, claim))
     yield* options.listener.onClaimed(claim, {
       sources,
       chains: chains.map(({ chain }) => chain),
       waiting: exchange.waiting
     })
-    const manifest = yield* begin(
-      claim,
-      sources,
-      chains.flatMap(({ chain }) => chain.marks)
-    )
     const coordinator = yield* Coordinator.make({
       store,
-      claim: { ...claim, manifest },
+      claim,
       sources,
       sinks: plan.sinks.map(({ counts, id, takesInvalid }, index) => ({
         id,
@@ -186,7 +192,7 @@ const openSource = (
       id: planned.id,
       reader,
       startAt: options.configured.startAt,
-      restored: claim.manifest?.partitions.filter((cut) => cut.source === planned.id) ?? [],
+      restored: (claim.manifest ?? claim.intents[0])?.partitions.filter((cut) => cut.source === planned.id) ?? [],
       mark: claim.manifest?.sources.find((mark) => mark.source === planned.id) ?? null,
       ends: options.ends.get(planned.id) ?? null,
       recordsPerEpochMax: maxPerEpoch === null ? null : Math.max(1, Math.ceil(maxPerEpoch / plan.sources.length)),
@@ -197,17 +203,20 @@ const openSource = (
     })
   })
 
+/** A claim of a job that has begun. */
+type Begun = Claim & { readonly manifest: Manifest }
+
 /** Opens a sink from where the checkpoint stands; a sink of a database passes its fence first. */
-const openSink = (job: string, planned: Plan.PlannedSink, claim: Claim) =>
+const openSink = (job: string, planned: Plan.PlannedSink, claim: Begun) =>
   Effect.gen(function* () {
     const opening: SinkOpening = {
       job,
       sink: planned.id,
       lineage: claim.lineage,
       generation: claim.generation,
-      manifestEpoch: claim.manifest?.epoch ?? claim.epochFloor,
+      manifestEpoch: claim.manifest.epoch,
       intentEpochs: claim.intents.map((intent) => intent.epoch),
-      position: claim.manifest?.sinks.find((mark) => mark.sink === planned.id)?.position ?? null
+      position: claim.manifest.sinks.find((mark) => mark.sink === planned.id)?.position ?? null
     }
     const writer: SinkWriter = yield* planned.sink.open(opening) as Effect.Effect<SinkWriter, LifeError, Scope.Scope>
     if (writer._tag === "TablesWriter") yield* Fence.open(writer.tables, { ...opening, epochFloor: claim.epochFloor })
@@ -245,23 +254,26 @@ const checkStep = (job: string, kept: StepMark, now: StepMark | undefined): Effe
 }
 
 /**
- * The manifest to go on from. A first start stores where its sources begin before it reads anything: this, too, is a
- * choice that a replay must find again.
+ * The first epoch of a lineage holds no record: it stores where the sources begin, before anything is read. This, too,
+ * is a choice that a replay must find again.
  */
-const begin = (claim: Claim, sources: ReadonlyArray<SourceActor.SourceActor>, steps: ReadonlyArray<StepMark>) =>
+const begun = (
+  found: Claim,
+  sources: ReadonlyArray<SourceActor.SourceActor>,
+  steps: ReadonlyArray<StepMark>
+): Effect.Effect<Begun, LifeError, CheckpointStore> =>
   Effect.gen(function* () {
-    if (claim.manifest !== null) return claim.manifest
-    const manifest: Manifest = {
+    const { manifest } = found
+    if (manifest !== null) return { ...found, manifest }
+    const store = yield* CheckpointStore
+    const [recorded, ...intents] = found.intents
+    const intent = recorded ?? firstIntent(found, sources, yield* Clock.currentTimeMillis)
+    if (recorded === undefined) yield* store.writeIntent(found, intent)
+    const first: Manifest = {
+      ...intent,
       version: 1,
-      job: claim.job,
-      jobId: claim.jobId,
-      lineage: claim.lineage,
-      generation: claim.generation,
-      epoch: claim.epochFloor,
-      openedAt: 0,
-      closedAt: 0,
-      final: false,
-      partitions: sources.flatMap((source) => source.start),
+      jobId: found.jobId,
+      generation: found.generation,
       watermark: null,
       sources: yield* Effect.forEach(sources, (source) => source.mark(source.start)),
       sinks: [],
@@ -271,6 +283,17 @@ const begin = (claim: Claim, sources: ReadonlyArray<SourceActor.SourceActor>, st
       stateBytes: 0,
       totals: { recordsIn: 0, rowsOut: 0, late: 0, deadLetters: 0 }
     }
-    yield* (yield* CheckpointStore).commit(claim, { manifest, state: [], statements: [], progress: "" })
-    return manifest
+    yield* store.commit(found, { manifest: first, state: [], statements: [], progress: "" })
+    return { ...found, manifest: first, intents }
   })
+
+const firstIntent = (claim: Claim, sources: ReadonlyArray<SourceActor.SourceActor>, now: Millis): Intent => ({
+  job: claim.job,
+  lineage: claim.lineage,
+  generation: claim.generation,
+  epoch: claim.epochFloor + 1,
+  openedAt: now,
+  closedAt: now,
+  final: false,
+  partitions: sources.flatMap((source) => source.start)
+})

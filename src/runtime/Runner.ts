@@ -285,12 +285,20 @@ const turnOf = (
     case "BackingOff":
       board.restarts = state.restarts
       // A job that was told to stop does not come back: there is nothing to drain.
-      return control.stopping ? Effect.interrupt : turn("backing off", reasonOf(state.cause))
+      return control.stopping
+        ? Effect.interrupt
+        : Effect.zipRight(
+            logFailure("restarts from its last checkpoint", state.cause),
+            turn("backing off", reasonOf(state.cause))
+          )
     case "Failed":
     case "Stopped":
       return Effect.void
   }
 }
+
+const logFailure = (what: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.zipRight(Effect.logWarning(`${what}: ${explain(cause).message}`), Effect.logDebug("its cause", cause))
 
 /** The error of a cause; a defect is explained as one. */
 const explain = (cause: Cause.Cause<unknown>): Explained & Error => {

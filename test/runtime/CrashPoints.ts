@@ -32,14 +32,22 @@ export const make = (at: number): Effect.Effect<CrashPoints> =>
     const around = <A, E, R>(name: string, step: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
       Effect.zipRight(point(`before ${name}`), Effect.zipLeft(step, point(`after ${name}`)))
 
-    const file = (real: FileSystem.File): FileSystem.File => ({
-      ...real,
-      // A write that is torn in the middle is as likely as one that is whole.
-      write: (bytes) => Effect.zipRight(torn(real, bytes), real.write(bytes)),
-      writeAll: (bytes) => Effect.zipRight(torn(real, bytes), around("write", real.writeAll(bytes))),
-      truncate: (length) => around("truncate", real.truncate(length)),
-      sync: around("sync", real.sync)
-    })
+    const file = (real: FileSystem.File): FileSystem.File => {
+      const watched: Partial<FileSystem.File> = {
+        // A write that is torn in the middle is as likely as one that is whole.
+        write: (bytes) => Effect.zipRight(torn(real, bytes), around("write", real.write(bytes))),
+        writeAll: (bytes) => Effect.zipRight(torn(real, bytes), around("write", real.writeAll(bytes))),
+        truncate: (length) => around("truncate", real.truncate(length)),
+        sync: around("sync", real.sync)
+      }
+      // A file's other methods stand on its prototype, where a copy would lose them.
+      return new Proxy(real, {
+        get: (target, name) => {
+          const value = watched[name as keyof FileSystem.File] ?? Reflect.get(target, name)
+          return typeof value === "function" ? value.bind(target) : value
+        }
+      })
+    }
     const torn = (real: FileSystem.File, bytes: Uint8Array): Effect.Effect<void> =>
       Effect.suspend(() =>
         reached.length + 1 === at && !isDown
