@@ -1,7 +1,7 @@
 import { FileSystem, type Path, Error as PlatformError } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Layer, type Scope, TestClock } from "effect"
+import { Effect, Either, Fiber, Layer, type Scope, TestClock } from "effect"
 import * as Log from "../../src/connectors/log/index.ts"
 import { type ProducedRecord, Topics, type TopicsService } from "../../src/flow/Topics.ts"
 import type * as Errors from "../../src/model/Errors.ts"
@@ -327,6 +327,7 @@ describe("another process with the same folder", () => {
 /** A disk that can be made to fail. */
 const faulty = () => {
   const disk = { full: false, stuck: false, readOnly: false, faults: 0 }
+  const gate = { closed: Effect.unsafeMakeLatch(true), reached: Effect.unsafeMakeLatch(false) }
   const failure = (method: string) =>
     Effect.suspend(() => {
       disk.faults++
@@ -339,7 +340,7 @@ const faulty = () => {
     fd: file.fd,
     stat: file.stat,
     seek: (offset, from) => file.seek(offset, from),
-    sync: file.sync,
+    sync: Effect.zipRight(gate.reached.open, Effect.zipRight(gate.closed.await, file.sync)),
     read: (buffer) => file.read(buffer),
     readAlloc: (size) => file.readAlloc(size),
     truncate: (size) => Effect.suspend(() => (disk.stuck ? failure("truncate") : file.truncate(size))),
@@ -356,8 +357,29 @@ const faulty = () => {
     open: (path, options) =>
       disk.readOnly && options?.flag !== "r" ? failure("open") : Effect.map(real.open(path, options), fileOf)
   })
-  return { disk, fs }
+  return { disk, gate, fs }
 }
+
+it.live("shows no record before it is synced", () =>
+  inFolder((folder) =>
+    Effect.gen(function* () {
+      const { gate, fs } = faulty()
+      yield* opened(folder, { fs })((topics) =>
+        Effect.gen(function* () {
+          yield* topics.create("t", { partitions: 1 })
+          yield* topics.produce("t", 0, [record("a")])
+          yield* Effect.zipRight(gate.closed.close, gate.reached.close)
+          const producing = yield* Effect.fork(topics.produce("t", 0, [record("b")]))
+          yield* gate.reached.await
+          expect(yield* valuesOf(topics, "t")).toEqual(["a"])
+          yield* gate.closed.open
+          expect(yield* Fiber.join(producing)).toBe(1)
+          expect(yield* valuesOf(topics, "t")).toEqual(["a", "b"])
+        })
+      )
+    })
+  )
+)
 
 describe("a disk that fails", () => {
   it.live("in the middle of an append leaves the log as it was, and it goes on when there is room again", () =>
