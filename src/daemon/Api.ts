@@ -13,7 +13,7 @@ import {
   HttpApiSecurity,
   OpenApi
 } from "@effect/platform"
-import { Schema } from "effect"
+import { Option, Schema, SchemaAST } from "effect"
 import * as Limits from "../model/Limits.ts"
 import {
   DeadLetter,
@@ -30,8 +30,16 @@ import {
   TopicDescription
 } from "./ApiSchemas.ts"
 
-const failing = (status: number) =>
-  ErrorAnswer.annotations({ ...HttpApiSchema.annotations({ status }), identifier: "Error" })
+/** A Schema as the answer of a status; it keeps its name in the description. */
+const answered = <A, I, R>(status: number, schema: Schema.Schema<A, I, R>): Schema.Schema<A, I, R> =>
+  schema.annotations({
+    ...HttpApiSchema.annotations({ status }),
+    ...Option.match(SchemaAST.getIdentifierAnnotation(schema.ast), {
+      onNone: () => ({}),
+      onSome: (identifier) => ({ identifier })
+    })
+  })
+const failing = (status: number) => answered(status, ErrorAnswer)
 
 /** A bearer token, if the daemon has one; without one the call must have come to a loopback name. */
 export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("weir/Authorization", {
@@ -43,11 +51,13 @@ export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("weir/
   }
 }) {}
 
-const whole = (from: number, to: number) => Schema.NumberFromString.pipe(Schema.int(), Schema.between(from, to))
-const offset = Schema.NumberFromString.pipe(
-  Schema.int(),
-  Schema.between(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
-)
+const whole = (minimum: number, maximum: number) =>
+  Schema.NumberFromString.pipe(
+    Schema.int(),
+    Schema.between(minimum, maximum),
+    Schema.annotations({ jsonSchema: { type: "integer", minimum, maximum } })
+  )
+const offset = whole(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
 const jobPath = Schema.Struct({ job: Schema.String })
 const topicPath = Schema.Struct({ topic: Schema.String })
 const last = (bound: number) => Schema.Struct({ last: Schema.optional(whole(1, bound)) })
@@ -87,13 +97,13 @@ const jobs = HttpApiGroup.make("jobs")
     HttpApiEndpoint.post("start", "/api/jobs/:job/start")
       .setPath(jobPath)
       .setPayload(RunOptions)
-      .addSuccess(JobStatus, { status: 202 })
+      .addSuccess(answered(202, JobStatus))
       .annotateContext(said("Starts a job that does not run. The body may be empty."))
   )
   .add(
     HttpApiEndpoint.post("stop", "/api/jobs/:job/stop")
       .setPath(jobPath)
-      .addSuccess(JobStatus, { status: 202 })
+      .addSuccess(answered(202, JobStatus))
       .annotateContext(said("Drains, commits, ends."))
   )
   .add(
@@ -123,7 +133,7 @@ const topics = HttpApiGroup.make("topics")
     HttpApiEndpoint.put("create", "/api/topics/:topic")
       .setPath(topicPath)
       .setUrlParams(Schema.Struct({ partitions, retention: Schema.optional(Schema.String) }))
-      .addSuccess(TopicDescription, { status: 201 })
+      .addSuccess(answered(201, TopicDescription))
       .annotateContext(said("Creates a topic. `retention` is a duration such as `7 days`; without it, for ever."))
   )
   .add(
@@ -194,7 +204,7 @@ const health = HttpApiGroup.make("health")
   .add(
     HttpApiEndpoint.get("ready", "/health/ready")
       .addSuccess(Readiness)
-      .addSuccess(Readiness, { status: 503 })
+      .addSuccess(answered(503, Readiness))
       .annotateContext(said("No job is starting, recovering or backing off; 503 while one is."))
   )
 

@@ -1,6 +1,6 @@
 /** JSON lines on their way into a topic: one record a line, its key and partition decided as Kafka's producers do. */
 import type { ProducedRecord } from "../flow/Topics.ts"
-import { partitionOf } from "../model/Partition.ts"
+import { kafkaPartition } from "../model/Key.ts"
 
 export interface LineOptions {
   /** The field that holds the key. A line without it, or that is no JSON object, has no key. */
@@ -20,7 +20,7 @@ export const recordsOf = (
   const records = new Map<number, Array<ProducedRecord>>()
   for (const value of splitLines(lines)) {
     const key = options.key === undefined ? null : keyOf(value, options.key)
-    const partition = options.partition ?? (key === null ? options.keyless : partitionOf(key, options.partitions))
+    const partition = options.partition ?? (key === null ? options.keyless : kafkaPartition(key, options.partitions))
     const sofar = records.get(partition)
     if (sofar === undefined) records.set(partition, [{ key, value, headers: [] }])
     else sofar.push({ key, value, headers: [] })
