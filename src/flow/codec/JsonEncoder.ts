@@ -106,7 +106,7 @@ const structWriter = (
     return {
       name: `${JSON.stringify(signature.name)}:`,
       column: change === undefined ? signature.name : change.to,
-      write: encode === null ? write : throughOption(encode, write)
+      write: encode === null ? orLeftOut(write) : throughOption(encode, write)
     }
   })
   return (value) => {
@@ -118,6 +118,11 @@ const structWriter = (
     return `${text}}`
   }
 }
+
+const orLeftOut =
+  (write: Writer): Writer =>
+  (value) =>
+    value === undefined ? undefined : write(value)
 
 const throughOption =
   (encode: (value: Option.Option<unknown>) => Option.Option<unknown>, write: Writer): Writer =>

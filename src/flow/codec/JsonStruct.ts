@@ -108,9 +108,22 @@ const readCarefully = (cursor: Cursor, field: Field): unknown => {
     if (!(error instanceof Undecodable)) throw error
     cursor.depth = depth
     cursor.position = position
-    skipValue(cursor)
-    return error
+    return skips(cursor) ? error : fail(error)
   }
+}
+
+/** Can it be read over? Else it is no JSON, and what refused it first says more. */
+const skips = (cursor: Cursor): boolean => {
+  try {
+    skipValue(cursor)
+    return true
+  } catch (error) {
+    return error instanceof Undecodable ? false : fail(error)
+  }
+}
+
+const fail = (error: unknown): never => {
+  throw error
 }
 
 const complete = (values: Array<unknown>, fields: ReadonlyArray<Field>, position: number): void => {
