@@ -1,12 +1,9 @@
 import { rmSync } from "node:fs"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { newFolder, weir } from "./program.ts"
+import { afterAll, describe, expect, it } from "vitest"
+import { inProcess as weir } from "./in-process.ts"
+import { newFolder } from "./program.ts"
 
 const data = newFolder()
-beforeAll(async () => {
-  // Builds the bundle if the sources are newer.
-  await weir(["--version"])
-}, 60_000)
 afterAll(() => rmSync(data, { recursive: true, force: true }))
 
 interface Case {
@@ -58,7 +55,7 @@ const refused: ReadonlyArray<Case> = [
   { words: ["produce", "t", "/no/such/file"], code: 1, err: ["/no/such/file"] }
 ]
 
-describe("A wrong command line", { timeout: 120_000 }, () => {
+describe("A wrong command line", { timeout: 20_000 }, () => {
   it.each(refused.map((one) => [one.words.join(" "), one] as const))(
     "'weir %s' says what would have been right",
     async (_, one) => {
@@ -72,7 +69,7 @@ describe("A wrong command line", { timeout: 120_000 }, () => {
   )
 })
 
-describe("Help", { timeout: 60_000 }, () => {
+describe("Help", { timeout: 20_000 }, () => {
   it("goes to standard output, names every command, and hides what is not Weir's", async () => {
     const { code, out, err } = await weir(["--help"])
     expect([code, err]).toEqual([0, ""])
