@@ -495,8 +495,8 @@ const refusals: ReadonlyArray<Case> = [
 const mismatches: ReadonlyArray<{ readonly what: string; readonly columns: string; readonly told: RegExp }> = [
   {
     what: "another type",
-    columns: "a text not null, b double precision, primary key (a)",
-    told: /wanted b bigint not null, found b double precision/
+    columns: "a text not null, b double precision not null, primary key (a)",
+    told: /wanted b bigint not null, found b double precision not null/
   },
   {
     what: "a column too few",
