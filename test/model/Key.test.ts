@@ -1,7 +1,10 @@
 import { FastCheck } from "effect"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import * as Key from "../../src/model/Key.ts"
 import * as Limits from "../../src/model/Limits.ts"
+
+// Many runs on a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 60_000 })
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 const hex = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")

@@ -1,7 +1,10 @@
 import { FastCheck } from "effect"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { StateUnreadable } from "../../src/model/Errors.ts"
 import { Reader, Writer } from "../../src/state/Encoding.ts"
+
+// Many runs on a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 60_000 })
 
 const bytesOf = (value: unknown): Uint8Array => {
   const writer = new Writer(1)
