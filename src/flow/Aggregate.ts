@@ -38,8 +38,6 @@ export interface State {
 type Widen<N> = N extends number ? number : N
 /** An average of exact numbers is exact to six places, rounded half to even. */
 type Average<N> = N extends number ? number : Decimal<6>
-/** A Decimal does not know its scale when the job runs, so it is said. */
-type AverageOptions<N> = [N] extends [Decimal<infer Scale>] ? [options: { readonly scale: Scale }] : []
 
 /** A user's own. */
 export const make: {
@@ -67,22 +65,25 @@ export const sum = <A, N extends Numeric>(of: (event: A) => N): Retractable<A, S
   })
 
 /**
- * The mean: of numbers their exact sum, rounded, by their count; of Int64 and Decimal a decimal of six places. The
- * `scale` of a Decimal must be given: `avg((order) => order.price, { scale: 2 })`.
+ * The mean: of numbers their exact sum, rounded, by their count; of Int64 and Decimal a decimal of six places. A
+ * Decimal does not know its scale when the job runs, so it is said: `avg((order) => order.price, { scale: 2 })`.
  */
-export const avg = <A, N extends Numeric>(
-  of: (event: A) => N,
-  ...options: AverageOptions<N>
-): Retractable<A, State, Average<N>> => {
-  const scale = (options as ReadonlyArray<{ readonly scale: number }>)[0]?.scale ?? 0
-  return builtIn<A, Mean, Average<N>>({
+export const avg: {
+  <A, Scale extends number>(
+    of: (event: A) => Decimal<Scale>,
+    options: { readonly scale: NoInfer<Scale> }
+  ): Retractable<A, State, Decimal<6>>
+  <A, N extends number | Int64>(of: (event: A) => N): Retractable<A, State, Average<N>>
+} = <A>(of: (event: A) => Numeric, options?: { readonly scale: number }): Retractable<A, State, never> => {
+  const scale = options?.scale ?? 0
+  return builtIn<A, Mean, never>({
     empty: () => noMean,
     add: ([count, total], event) => [count + 1, addTo(total, of(event))],
     merge: ([leftCount, left], [rightCount, right]) => [leftCount + rightCount, mergeTotals(left, right)],
     result: ([count, total]) =>
       (typeof total === "bigint"
         ? meanOf(total, count, scale)
-        : ExactSum.quotient(total ?? ExactSum.empty, count)) as Average<N>,
+        : ExactSum.quotient(total ?? ExactSum.empty, count)) as never,
     remove: ([count, total], event) => [count - 1, takeFrom(total, of(event))]
   })
 }

@@ -118,11 +118,43 @@ export const parseInt64 = (text: string): bigint | null => {
   return value === null || value < int64Min || value > int64Max ? null : value
 }
 
-/** Milliseconds of ISO 8601 text with an offset or `Z`; `null` if it is none or out of the range of tables. */
+/**
+ * Milliseconds of ISO 8601 text with an offset or `Z`; `null` if it is none or out of the range of tables. Digits
+ * behind the millisecond are dropped. Not `Date.parse`: engines differ in what else it takes.
+ */
 export const parseInstant = (text: string): number | null => {
-  if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/.test(text)) return null
-  const at = Date.parse(text.replace(" ", "T"))
-  return Number.isNaN(at) || !isEventTime(at) ? null : at
+  const match = instantText.exec(text)
+  if (match === null) return null
+  const [, year, month, day, hour, minute, second = "0", fraction = "", zone] = match
+  const days = daysInMonth(Number(year), Number(month))
+  if (Number(day) < 1 || Number(day) > days || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59)
+    return null
+  const offset = offsetMinutes(zone!)
+  if (offset === null) return null
+  const date = new Date(0)
+  // Not Date.UTC, which takes the years below 100 for those of the last century.
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
+  const minutes = Number(hour) * 60 + Number(minute) - offset
+  const at = date.getTime() + minutes * 60_000 + Number(second) * 1000 + Number(fraction.slice(0, 3).padEnd(3, "0"))
+  return isEventTime(at) ? at : null
+}
+
+const instantText = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:?\d\d)$/
+
+/** Minutes east of Greenwich of `Z`, `+01:00` or `-0130`; `null` if no clock shows it. */
+const offsetMinutes = (zone: string): number | null => {
+  if (zone === "Z") return 0
+  const hours = Number(zone.slice(1, 3))
+  const minutes = Number(zone.slice(-2))
+  if (hours > 23 || minutes > 59) return null
+  return (zone.startsWith("-") ? -1 : 1) * (hours * 60 + minutes)
+}
+
+/** 0 for a month that there is not. */
+const daysInMonth = (year: number, month: number): number => {
+  if (month < 1 || month > 12) return 0
+  if (month !== 2) return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+  return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28
 }
 
 /** Has it at most `precision` digits? */
@@ -135,7 +167,8 @@ function instantFrom(unit: "seconds" | "millis", millis: number): Schema.Schema<
   return Schema.transformOrFail(Schema.Number, Schema.Number, {
     strict: true,
     decode: (count, _, ast) => {
-      const at = Math.round(count * millis)
+      // -0 becomes 0: they are equal, but not as bytes of a key.
+      const at = Math.round(count * millis) + 0
       return isEventTime(at)
         ? ParseResult.succeed(at)
         : refuse(ast, count, `${count} ${unit} is no date of the years 1 to 9999`)

@@ -85,7 +85,7 @@ const makeInstantCountReader = (unit: "seconds" | "millis"): ValueReader<number>
   const millis = unit === "seconds" ? 1000 : 1
   return (cursor) => {
     const start = cursor.position
-    const at = Math.round(readNumber(cursor) * millis)
+    const at = Math.round(readNumber(cursor) * millis) + 0
     return isEventTime(at) ? at : refuseFrom(cursor, start, `${unit} of the years 1 to 9999`)
   }
 }

@@ -1,0 +1,268 @@
+/** What a job's types say. Checked by `tsc`: each `@ts-expect-error` says in short what it prints. */
+import { type Duration, Schema } from "effect"
+import { describe, expect, test } from "vitest"
+import * as Aggregate from "../../src/flow/Aggregate.ts"
+import * as Codec from "../../src/flow/Codec.ts"
+import * as Flow from "../../src/flow/Flow.ts"
+import * as Job from "../../src/flow/Job.ts"
+import * as Parameter from "../../src/flow/Parameter.ts"
+import type { Sink } from "../../src/flow/Sink.ts"
+import type { Source } from "../../src/flow/Source.ts"
+import * as Trigger from "../../src/flow/Trigger.ts"
+import * as Window from "../../src/flow/Window.ts"
+import { Decimal, type Instant, InstantFromSeconds, Int64 } from "../../src/model/Columns.ts"
+import type { RecordUnusable } from "../../src/model/Errors.ts"
+import type { Invalid, RawEvent } from "../../src/model/Event.ts"
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const holds = <_ extends true>() => {}
+
+// Stand-ins with the demands of real connectors.
+
+interface Topics {
+  readonly topics: true
+}
+interface Tables {
+  readonly tables: true
+}
+interface SourceError {
+  readonly sourceError: true
+}
+interface SinkError {
+  readonly sinkError: true
+}
+interface AppendOnly
+  extends Flow.Refuses<"changes", "this sink appends: put Flow.emit(onClose) before it or use Sql.upsert"> {}
+
+const end = (name: string): never =>
+  ({ name, label: name, replaces: false, key: [], guarantee: "exactly once" }) as never
+const Topic = {
+  source: (topic: string): Source<RawEvent, SourceError, Topics> => end(topic),
+  sink: <A, I>(topic: string, _schema: Schema.Schema<A, I>): Sink<A, SinkError, Topics, AppendOnly> => end(topic),
+  deadLetter: (topic: string): Sink<Invalid, SinkError, Topics, AppendOnly> => end(topic)
+}
+const Sql = {
+  append: <A, I>(table: string, _schema: Schema.Schema<A, I>): Sink<A, SinkError, Tables, AppendOnly> => end(table),
+  upsert: <A, I>(
+    table: string,
+    _schema: Schema.Schema<A, I>,
+    _options: { readonly key: ReadonlyArray<keyof A & string> }
+  ): Sink<A, SinkError, Tables> => end(table)
+}
+const Console = { sink: (): Sink<unknown, never, never> => end("console") }
+
+class Order extends Schema.Class<Order>("Order")({
+  orderid: Int64,
+  region: Schema.String,
+  shopid: Schema.Int,
+  itemid: Schema.Int,
+  price: Decimal(12, 2),
+  count: Int64,
+  orderedAt: Schema.propertySignature(InstantFromSeconds).pipe(Schema.fromKey("timestamp"))
+}) {}
+
+const raw = Flow.from(Topic.source("orders"))
+const decoded = raw.pipe(Flow.decode(Order))
+const timed = decoded.pipe(
+  Flow.eventTime((order) => order.orderedAt, {
+    maxOutOfOrderness: "5 seconds",
+    idleAfter: "1 minute",
+    maxFutureSkew: "1 hour"
+  })
+)
+const keyed = timed.pipe(Flow.keyBy("region"))
+const windowed = keyed.pipe(Flow.window(Window.sliding("60 seconds", "10 seconds")))
+const income = windowed.pipe(
+  Flow.aggregate("income", { income: Aggregate.sum((order) => order.price), orders: Aggregate.count })
+)
+const closed = income.pipe(Flow.emit("onClose"))
+const minute = Window.tumbling("60 seconds")
+const trigger = Trigger.every("10 seconds")
+const Income = Schema.Struct({
+  region: Schema.String,
+  windowStart: InstantFromSeconds,
+  income: Decimal(18, 2),
+  orders: Int64
+})
+
+describe("types", () => {
+  test("say of each flow what its rows are, what can fail and what it needs", () => {
+    type IncomeRow = {
+      readonly region: string
+      readonly windowStart: Instant
+      readonly windowEnd: Instant
+      readonly income: Decimal<2>
+      readonly orders: Int64
+    }
+    holds<Same<typeof income.row, IncomeRow>>()
+    type Late = Flow.Flow<
+      Order,
+      SourceError | RecordUnusable,
+      Topics,
+      { readonly hasEventTime: true; readonly isKeyed: { readonly region: string } }
+    >
+    holds<Same<typeof income.late, Late>>()
+    const harmless = raw.pipe(Flow.decode(Order, { invalid: Console.sink() }))
+    holds<Same<typeof harmless, Flow.Flow<Order, SourceError, Topics, {}>>>()
+    expect(income.late.port).toBe("late")
+  })
+
+  test("make a job its bill of materials", () => {
+    const orders = Job.make("orders", {
+      parameters: { window: Parameter.duration("60 seconds"), table: Parameter.text("income") },
+      trigger,
+      outputs: ({ table, window }) => {
+        const rows = raw.pipe(
+          Flow.decode(Order, { invalid: Topic.deadLetter("orders.invalid") }),
+          Flow.eventTime((order) => order.orderedAt, { maxOutOfOrderness: "5 seconds" }),
+          Flow.keyBy("region"),
+          Flow.window(Window.tumbling(window), { allowedLateness: "30 seconds" }),
+          Flow.aggregate("income", { income: Aggregate.sum((order) => order.price), orders: Aggregate.count })
+        )
+        return [
+          rows.pipe(Flow.to(Sql.upsert(table, Income, { key: ["region", "windowStart"] }))),
+          rows.late.pipe(Flow.to(Topic.sink("orders.late", Order)))
+        ]
+      }
+    })
+    type Values = { readonly window: Duration.Duration; readonly table: string }
+    holds<Same<typeof orders, Job.Job<SourceError | SinkError, Topics | Tables, Values>>>()
+    const bare = Job.make("bare", { parameters: {}, trigger, outputs: () => decoded.pipe(Flow.to(Console.sink())) })
+    holds<Same<typeof bare, Job.Job<SourceError | RecordUnusable, Topics, {}>>>()
+    expect(orders.name).toBe("orders")
+  })
+
+  test("keep what numbers are through aggregates", () => {
+    const kinds = decoded.pipe(
+      Flow.filter((order) => order.price > 10_00n),
+      Flow.eventTime((order) => order.orderedAt, { maxOutOfOrderness: "5 seconds" }),
+      Flow.keyBy("region", { hour: (order) => Math.floor(order.orderedAt / 3_600_000) }),
+      Flow.window(minute),
+      Flow.aggregate("kinds", {
+        average: Aggregate.avg((order) => order.price, { scale: 2 }),
+        shop: Aggregate.avg((order) => order.shopid),
+        items: Aggregate.avg((order) => order.count),
+        total: Aggregate.sum((order) => order.shopid),
+        earliest: Aggregate.min((order) => order.orderedAt),
+        latest: Aggregate.last((order) => order.orderid),
+        text: Aggregate.make({
+          empty: () => "",
+          add: (state, order: Order) => state + order.region,
+          merge: (left, right) => left + right,
+          result: (state) => state.length
+        })
+      })
+    )
+    type Row = {
+      readonly region: string
+      readonly hour: number
+      readonly windowStart: Instant
+      readonly windowEnd: Instant
+      readonly average: Decimal<6>
+      readonly shop: number
+      readonly items: Decimal<6>
+      readonly total: number
+      readonly earliest: Instant
+      readonly latest: Int64
+      readonly text: number
+    }
+    holds<Same<typeof kinds.row, Row>>()
+    const reader = Codec.compile(Order)
+    holds<Same<typeof reader, Codec.Reader<Order>>>()
+    expect(kinds.node.spec.kind).toBe("aggregate")
+  })
+
+  test("let rows of closed windows go where rows are appended, and into further windows", () => {
+    closed.pipe(Flow.to(Sql.append("t", Income)))
+    const again = closed.pipe(
+      Flow.keyBy("region"),
+      Flow.window(Window.tumbling("1 hour")),
+      Flow.aggregate("hours", { income: Aggregate.sum((row) => row.income) })
+    )
+    type Hour = {
+      readonly region: string
+      readonly windowStart: Instant
+      readonly windowEnd: Instant
+      readonly income: Decimal<2>
+    }
+    holds<Same<typeof again.row, Hour>>()
+    expect(again.node.spec.kind).toBe("aggregate")
+  })
+
+  test("refuse the rest when the project is compiled", () => {
+    expect(refused).toBeTypeOf("function")
+  })
+})
+
+/** Never called: what must not compile. */
+const refused = () => {
+  // @ts-expect-error Property 'hasEventTime' is missing … but required in type 'HasEventTime'
+  decoded.pipe(Flow.keyBy("region"), Flow.window(minute))
+  // @ts-expect-error Property 'isKeyed' is missing … but required in type 'IsKeyed<unknown>'
+  timed.pipe(Flow.window(minute))
+  // @ts-expect-error Property 'isKeyed' is missing
+  decoded.pipe(Flow.aggregate("totals", { income: Aggregate.sum((order) => order.price) }))
+  // @ts-expect-error Property 'isWindowed' is missing
+  keyed.pipe(Flow.aggregate("totals", { income: Aggregate.sum((order) => order.price) }))
+  // @ts-expect-error Property 'orderdAt' does not exist on type 'Order'. Did you mean 'orderedAt'?
+  decoded.pipe(Flow.eventTime((order) => order.orderdAt, { maxOutOfOrderness: "5 seconds" }))
+  // @ts-expect-error Type 'number' is not assignable to type 'DurationInput'
+  decoded.pipe(Flow.eventTime((order) => order.orderedAt, { maxOutOfOrderness: 5 }))
+  // @ts-expect-error '"regoin"' is not assignable to parameter of type '"count" | … | "region" | "shopid"'
+  timed.pipe(Flow.keyBy("regoin", "shopid"))
+  // @ts-expect-error Property 'orderdAt' does not exist on type 'Order'. Did you mean 'orderedAt'?
+  timed.pipe(Flow.keyBy({ hour: (order) => order.orderdAt }))
+  // @ts-expect-error Property 'prise' does not exist on type 'Order'. Did you mean 'price'?
+  windowed.pipe(Flow.aggregate("income", { income: Aggregate.sum((order) => order.prise) }))
+  // @ts-expect-error Type 'string' is not assignable to type 'Numeric'
+  windowed.pipe(Flow.aggregate("income", { income: Aggregate.sum((order) => order.region) }))
+  // @ts-expect-error Type 'Decimal<2>' is not assignable to type 'number | Int64': its scale is missing
+  windowed.pipe(Flow.aggregate("income", { average: Aggregate.avg((order) => order.price) }))
+  // @ts-expect-error Type '3' is not assignable to type '2'
+  windowed.pipe(Flow.aggregate("income", { average: Aggregate.avg((order) => order.price, { scale: 3 }) }))
+  // @ts-expect-error Property 'scale' is missing in type 'Int64'
+  windowed.pipe(Flow.aggregate("income", { average: Aggregate.avg((order) => order.count, { scale: 2 }) }))
+  // @ts-expect-error 'changes': … "windows over changing rows: put Flow.emit(onClose) before it"
+  income.pipe(Flow.keyBy("region"), Flow.window(minute))
+  // @ts-expect-error 'changes': … "one row cannot become several while rows replace each other"
+  income.pipe(Flow.flatMap((row) => [row, row]))
+  // @ts-expect-error Property 'remove' is missing: a smallest value cannot be taken back
+  const _taken: Aggregate.Retractable<Order, Aggregate.State, Decimal<2>> = Aggregate.min((order: Order) => order.price)
+  // @ts-expect-error Type 'true' is not assignable to type '"put Flow.aggregate between window and sink"'
+  windowed.pipe(Flow.to(Console.sink()))
+  // @ts-expect-error Type '"windowstart"' is not assignable … Did you mean '"windowStart"'?
+  Sql.upsert("income", Income, { key: ["region", "windowstart"] })
+  // @ts-expect-error Types of property 'scale' are incompatible: '2' is not assignable to '4'
+  closed.pipe(Flow.to(Sql.append("t", Schema.Struct({ region: Schema.String, income: Decimal(18, 4) }))))
+  // @ts-expect-error Property 'shopid' is missing in the row
+  closed.pipe(Flow.to(Sql.append("t", Schema.Struct({ region: Schema.String, shopid: Schema.Int }))))
+  // @ts-expect-error 'changes': … "this sink appends: put Flow.emit(onClose) before it or use Sql.upsert"
+  income.pipe(Flow.to(Sql.append("t", Income)))
+  // @ts-expect-error the same: onUpdate keeps `changes`
+  income.pipe(Flow.emit("onUpdate"), Flow.to(Topic.sink("t", Income)))
+  // @ts-expect-error Property 'changes' is missing … but required in type 'Changes'
+  timed.pipe(Flow.emit("onUpdate"))
+  // @ts-expect-error Argument of type 'Order' is not assignable to 'RawEvent'
+  decoded.pipe(Flow.decode(Order))
+  // @ts-expect-error Property 'hasSink' is missing in type 'Flow<…>' but required in type 'Output<unknown, unknown>'
+  Job.make("x", { parameters: {}, trigger, outputs: () => income })
+  // @ts-expect-error Property 'hasSink' is missing in type 'Flow<…>'
+  Job.make("x", { parameters: {}, trigger, outputs: () => [income.pipe(Flow.to(Console.sink())), income] })
+  // @ts-expect-error Argument of type 'string' is not assignable to parameter of type 'number'
+  Parameter.integer("forty")
+  // @ts-expect-error Argument of type '"60 secs"' is not assignable to parameter of type 'DurationInput'
+  Parameter.duration("60 secs")
+  // @ts-expect-error Type 'number' is not assignable to type 'Parameter<unknown>'
+  Job.make("x", { parameters: { station: 40 }, trigger, outputs: () => [] })
+  Job.make("x", {
+    parameters: { topic: Parameter.text("a") },
+    trigger,
+    // @ts-expect-error Property 'topik' does not exist on type '{ readonly topic: string; }'
+    outputs: ({ topik }) => [Flow.from(Topic.source(topik)).pipe(Flow.to(Console.sink()))]
+  })
+  const needy = Schema.String as Schema.Schema<string, string, Topics>
+  // @ts-expect-error Type 'Topics' is not assignable to type 'never'
+  Codec.compile(needy)
+  // @ts-expect-error Type 'Topics' is not assignable to type 'never'
+  raw.pipe(Flow.decode(needy))
+}
