@@ -3,7 +3,7 @@ import { FileSystem } from "@effect/platform"
 import { Clock, Effect, Either } from "effect"
 import type { Parameters } from "../flow/Parameter.ts"
 import type { ProducedRecord } from "../flow/Topics.ts"
-import { InvalidParameter, StorageFailed } from "../model/Errors.ts"
+import { InvalidParameter, Refused, StorageFailed } from "../model/Errors.ts"
 import { Process } from "./Process.ts"
 import * as Suggestion from "./Suggestion.ts"
 import type { Failure } from "./Usage.ts"
@@ -140,7 +140,15 @@ const partitionsOf = (weir: WeirService, topic: string) =>
   Effect.flatMap(weir.topics, (all) => {
     const found = all.find((description) => description.topic === topic)
     return found === undefined
-      ? Effect.as(weir.create(topic, { partitions: partitionsDefault, retentionMillis: null }), partitionsDefault)
+      ? weir.create(topic, { partitions: partitionsDefault, retentionMillis: null }).pipe(
+          // A job that reads the topic may make it at the same moment.
+          Effect.catchIf(
+            (error) => error._tag === "TopicExists" || (error instanceof Refused && error.tag === "TopicExists"),
+            () => Effect.void
+          ),
+          Effect.zipRight(weir.describe(topic)),
+          Effect.map(({ partitions }) => partitions.length)
+        )
       : Effect.succeed(found.partitions.length)
   })
 

@@ -25,7 +25,7 @@ export default Job.make("visits", {
   trigger: Trigger.every("1 second"),
   outputs: ({ window }) =>
     Flow.from(Topic.source("visits")).pipe(
-      Flow.decode(Visit, { invalid: Topic.sink("visits.invalid") }),
+      Flow.decode(Visit, { invalid: Topic.deadLetter("visits.invalid") }),
       Flow.eventTime((visit) => visit.visitedAt, { maxOutOfOrderness: "5 seconds" }),
       Flow.keyBy("page"),
       Flow.window(Window.tumbling(window), { allowedLateness: "30 seconds" }),
@@ -68,7 +68,7 @@ const visits = `{"page": "/", "visitedAt": "2026-01-01T12:00:01Z"}
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
-/** Paths and texts; \`version\` is the range of Weir that the project asks for. */
+/** Paths and texts of a project of this name. */
 export const files = (name: string): ReadonlyArray<readonly [path: string, text: string]> => [
   [
     "package.json",
