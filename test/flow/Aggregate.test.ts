@@ -185,6 +185,8 @@ test.each([
   [[1, 1e100, 1, -1e100], 2],
   [[2 ** 53, 1, 2 ** -60], 2 ** 53 + 2],
   [[2 ** 53, 1, -(2 ** -60)], 2 ** 53],
+  [[2 ** 1000, 2 ** 947], 2 ** 1000],
+  [[2 ** 1000, 2 ** 948, 2 ** 947], 2 ** 1000 + 2 ** 949],
   [[-0, -0], 0],
   [[Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY], Number.NaN],
   [[Number.POSITIVE_INFINITY, 1e308, 1e308], Number.POSITIVE_INFINITY]
@@ -222,6 +224,19 @@ test.each([
   expect(avg.result(fold(avg, events))).toBe(expected)
 })
 
+test("the smallest and the largest of 0 and -0 are 0, whichever came first", () => {
+  const of = (event: { readonly value: number; readonly place: Aggregate.Place }) => event.value
+  for (const values of [
+    [0, -0],
+    [-0, 0]
+  ]) {
+    const events = values.map((value, i) => ({ value, place: at(i) }))
+    for (const aggregate of [Aggregate.min(of), Aggregate.max(of)]) {
+      expect(aggregate.result(fold(aggregate, events))).toBe(0)
+    }
+  }
+})
+
 test("NaN is above every number", () => {
   const events = [3, Number.NaN, 1].map((value, i) => ({ value, place: at(i) }))
   const of = (event: { readonly value: number; readonly place: Aggregate.Place }) => event.value
@@ -250,8 +265,8 @@ test("keeps the place of first even if its giver writes another into the same ob
   const first = Aggregate.first((event: string) => event)
   const place = { eventTime: 1, partition: 0, offset: 0, row: 0 }
   const state = first.add(first.empty(), "one", place)
-  place.eventTime = 2
-  expect(first.result(first.add(state, "two", place))).toBe("one")
+  place.eventTime = 0
+  expect(first.result(first.add(state, "two", place))).toBe("two")
 })
 
 test("refuses to add what is no number", () => {

@@ -123,6 +123,18 @@ describe("reads", () => {
     ["an exact optional field", row({ a: Schema.optionalWith(Schema.Int, { exact: true }) }), '{"a":1}', { a: 1 }],
     ["null", A(Schema.NullOr(Int64)), '{"a":null}', { a: null }],
     ["no null", A(Schema.NullOr(Int64)), '{"a":1}', { a: 1n }],
+    [
+      "null for a field that is left out then",
+      row({ a: Schema.optionalWith(Schema.Int, { nullable: true }), b: Schema.Int }),
+      '{"a":null,"b":1}',
+      { b: 1 }
+    ],
+    [
+      "a value after null for it",
+      row({ a: Schema.optionalWith(Schema.Int, { nullable: true }) }),
+      '{"a":null,"a":1}',
+      { a: 1 }
+    ],
     ["a default", row({ a: Schema.optionalWith(Schema.Int, { default: () => 7 }) }), "{}", { a: 7 }],
     ["literals", Schema.Array(Schema.Literal("a", 1, true, null)), '["a",1,true,null]', ["a", 1, true, null]],
     [
@@ -249,6 +261,7 @@ describe("refuses", () => {
     ["spaces alone", A(Schema.Int), "  ", "expected an object, found the end of the record"],
     ["a record that is cut short", A(Schema.Int), '{"a":1', "the record ends within a value"],
     ["a record that is cut short in a text", A(Schema.String), '{"a":"x', "a: the record ends within a value"],
+    ["a text that its neighbour would close", Schema.String, '"', "the record ends within a value"],
     ["what follows the value", A(Schema.Int), '{"a":1}}', "expected the end of the record, found }"],
     ["two values", A(Schema.Int), '{"a":1}{"a":1}', 'expected the end of the record, found {"a":1'],
     ["a byte order mark", A(Schema.Int), '\ufeff{"a":1}', 'expected an object, found \ufeff{"a":1'],
@@ -340,6 +353,21 @@ describe("a codec", () => {
       readonly twice = this.a * 2
     }
     expect(readBetween(Counted, '{"a":2}').twice).toBe(4)
+  })
+
+  test("calls the constructor of a class that sets a field otherwise", () => {
+    class Fixed extends Schema.Class<Fixed>("Fixed")({ a: Schema.Int }) {
+      override readonly a = 5
+    }
+    expect(readBetween(Fixed, '{"a":2}').a).toBe(5)
+  })
+
+  test("does not take one short text for another that it remembers", () => {
+    const reader = compile(Schema.String)
+    for (let i = 0; i < 5000; i++) {
+      const text = i.toString(36).padStart(3, "0")
+      expect(reader.read(bytesOf(`"${text}"`), 0, 5)).toBe(text)
+    }
   })
 
   test("reads on after a record that it refused", () => {

@@ -5,7 +5,7 @@ import { isEventTime } from "../../model/Time.ts"
 import { type Cursor, passWord, refuse, refuseFrom, type ValueReader } from "./Cursor.ts"
 import { makeDecimalReader, readInt64, readInteger, readNumber } from "./JsonNumber.ts"
 import { makeStringReader } from "./JsonString.ts"
-import { absent, type Field, makeStructReader } from "./JsonStruct.ts"
+import { absent, type Field, leftOut, makeStructReader } from "./JsonStruct.ts"
 import { type Numbers, passArray, readValue } from "./JsonValue.ts"
 import { plain, shapeOf } from "./Shape.ts"
 import { Undecodable } from "./Undecodable.ts"
@@ -221,7 +221,7 @@ const changed = (field: Field, change: SchemaAST.PropertySignatureTransformation
   const holds = ParseResult.is(Schema.make<unknown>(type))
   const settle = (value: Option.Option<unknown>): unknown => {
     const made = change.decode(value)
-    if (made._tag === "None") return absent
+    if (made._tag === "None") return leftOut
     return holds(made.value) ? made.value : new Undecodable(`expected ${type}`, 0)
   }
   return {

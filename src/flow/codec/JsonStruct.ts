@@ -21,6 +21,8 @@ export interface Field {
 
 /** No value: the row does not get the field. */
 export const absent: unique symbol = Symbol("absent")
+/** A value that was read, and then left out of the row. */
+export const leftOut: unique symbol = Symbol("left out")
 
 /** A reader of objects; rows have the given prototype. */
 export const makeStructReader = (fields: ReadonlyArray<Field>, prototype: object): ValueReader => {
@@ -30,6 +32,8 @@ export const makeStructReader = (fields: ReadonlyArray<Field>, prototype: object
   const count = fields.length
   const follower = fields.map((_, i) => (i + 1 === count ? 0 : i + 1))
   const values: Array<unknown> = new Array(count).fill(absent)
+  /** The field whose value is being read. */
+  let reading = -1
   const makeRow = makeRowMaker(
     fields.map((field) => field.column),
     prototype
@@ -45,22 +49,26 @@ export const makeStructReader = (fields: ReadonlyArray<Field>, prototype: object
     return indexes.get(name) ?? -1
   }
 
-  const readFields = (cursor: Cursor): number => {
+  /** Are all fields there? */
+  const readFields = (cursor: Cursor): boolean => {
     const bytes = cursor.bytes
+    const careful = cursor.careful
     let seen = 0
+    let whole = true
     let expected = 0
     let last = -1
     cursor.position = afterSpace(bytes, cursor.position + 1)
-    if (bytes[cursor.position] === 125) return seen
+    if (bytes[cursor.position] === 125) return count === 0
     for (;;) {
       const index = indexAt(cursor, expected)
       if (bytes[cursor.position]! <= 32) cursor.position = afterSpace(bytes, cursor.position)
       if (index < 0) skipValue(cursor)
       else {
-        const value = cursor.careful
-          ? readCarefully(cursor, fields[index]!)
-          : readNamed(cursor, readers[index]!, fields[index]!)
+        reading = index
+        const value = careful ? readCarefully(cursor, fields[index]!) : readers[index]!(cursor)
+        reading = -1
         if (values[index] === absent) seen++
+        if (value === leftOut) whole = false
         values[index] = value
         if (index !== expected && last >= 0) follower[last] = index
         last = index
@@ -70,7 +78,7 @@ export const makeStructReader = (fields: ReadonlyArray<Field>, prototype: object
       if (bytes[at]! <= 32) at = afterSpace(bytes, at)
       cursor.position = at
       if (at >= cursor.end) throw truncated(cursor)
-      if (bytes[at] === 125) return seen
+      if (bytes[at] === 125) return whole && seen === count
       if (bytes[at] !== 44) refuse(cursor, "',' or '}'")
       at++
       cursor.position = bytes[at]! <= 32 ? afterSpace(bytes, at) : at
@@ -80,22 +88,18 @@ export const makeStructReader = (fields: ReadonlyArray<Field>, prototype: object
   return (cursor) => {
     if (cursor.bytes[cursor.position] !== 123) refuse(cursor, "an object")
     enter(cursor)
+    reading = -1
     try {
-      const seen = readFields(cursor)
+      const whole = readFields(cursor)
       leave(cursor)
-      if (seen < count || cursor.careful) complete(values, fields, cursor.position)
-      return makeRow(values)
+      if (whole && !cursor.careful) return makeRow.full(values)
+      complete(values, fields, cursor.position)
+      return makeRow.partial(values)
+    } catch (error) {
+      throw error instanceof Undecodable && reading >= 0 ? error.within(fields[reading]!.name) : error
     } finally {
       for (let i = 0; i < count; i++) values[i] = absent
     }
-  }
-}
-
-const readNamed = (cursor: Cursor, read: ValueReader, field: Field): unknown => {
-  try {
-    return read(cursor)
-  } catch (error) {
-    throw error instanceof Undecodable ? error.within(field.name) : error
   }
 }
 
@@ -103,7 +107,7 @@ const readNamed = (cursor: Cursor, read: ValueReader, field: Field): unknown => 
 const readCarefully = (cursor: Cursor, field: Field): unknown => {
   const { depth, position } = cursor
   try {
-    return readNamed(cursor, field.read, field)
+    return field.read(cursor)
   } catch (error) {
     if (!(error instanceof Undecodable)) throw error
     cursor.depth = depth
@@ -128,7 +132,8 @@ const fail = (error: unknown): never => {
 
 const complete = (values: Array<unknown>, fields: ReadonlyArray<Field>, position: number): void => {
   for (let i = 0; i < fields.length; i++) {
-    if (values[i] instanceof Undecodable) throw values[i]
+    const failure = values[i]
+    if (failure instanceof Undecodable) throw failure.within(fields[i]!.name)
     if (values[i] !== absent) continue
     const value = fields[i]!.missing()
     if (value instanceof Undecodable) throw new Undecodable(value.reason, position, [fields[i]!.name])
@@ -144,24 +149,29 @@ const startsWith = (bytes: Uint8Array, position: number, name: Uint8Array): bool
 /** Columns that are set one by one; each line below is a place where the engine learns one name. */
 const unrolled = 12
 
-const makeRowMaker = (
-  columns: ReadonlyArray<string>,
-  prototype: object
-): ((values: ReadonlyArray<unknown>) => object) => {
+interface RowMaker {
+  /** Of all columns. */
+  readonly full: (values: ReadonlyArray<unknown>) => object
+  /** Of some columns: the others are `absent` or `leftOut`. */
+  readonly partial: (values: ReadonlyArray<unknown>) => object
+}
+
+const makeRowMaker = (columns: ReadonlyArray<string>, prototype: object): RowMaker => {
   // An object of a constructor of its own costs what a literal costs; an own prototype makes it an instance.
   function Row() {}
   Row.prototype = prototype
   const Made = Row as unknown as new () => Record<string, unknown>
   const count = columns.length
+  const hasPlainNames = !columns.includes("__proto__")
   const [a, b, c, d, e, f, g, h, i, j, k, l] = columns as ReadonlyArray<string> & { readonly [index: number]: string }
-  const slowly = (values: ReadonlyArray<unknown>): object => {
+  const partial = (values: ReadonlyArray<unknown>): object => {
     const row = new Made()
-    for (let n = 0; n < count; n++) if (values[n] !== absent) putField(row, columns[n]!, values[n])
+    for (let n = 0; n < count; n++) {
+      if (values[n] !== absent && values[n] !== leftOut) putField(row, columns[n]!, values[n])
+    }
     return row
   }
-  if (columns.includes("__proto__")) return slowly
-  return (values) => {
-    for (let n = 0; n < count; n++) if (values[n] === absent) return slowly(values)
+  const full = (values: ReadonlyArray<unknown>): object => {
     const row = new Made()
     if (count === 0) return row
     row[a!] = values[0]
@@ -190,4 +200,5 @@ const makeRowMaker = (
     for (let n = unrolled; n < count; n++) row[columns[n]!] = values[n]
     return row
   }
+  return { full: hasPlainNames ? full : partial, partial }
 }
