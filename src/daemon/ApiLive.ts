@@ -25,7 +25,7 @@ import * as ApiBody from "./ApiBody.ts"
 import { answering } from "./ApiErrors.ts"
 import * as ApiEvents from "./ApiEvents.ts"
 import { layerAnswers, layerAuthorization, type Token } from "./ApiGuard.ts"
-import { RunOptions } from "./ApiSchemas.ts"
+import { QueryAnswer, RunOptions } from "./ApiSchemas.ts"
 import * as ApiTopics from "./ApiTopics.ts"
 import { Daemon } from "./Daemon.ts"
 import * as DocsPage from "./DocsPage.ts"
@@ -113,6 +113,7 @@ const layerJobs = HttpApiBuilder.group(Api, "jobs", (handlers) =>
 )
 
 const resetBody = Schema.Struct({ tables: Schema.optional(Schema.Boolean) })
+const answerOfQuery = HttpServerResponse.schemaJson(QueryAnswer)
 const queryBody = Schema.Struct({ sql: Schema.NonEmptyString })
 
 const layerTopics = HttpApiBuilder.group(Api, "topics", (handlers) =>
@@ -164,6 +165,8 @@ const layerTables = HttpApiBuilder.group(Api, "tables", (handlers) =>
           Effect.flatMap(({ sql }) =>
             tables.ask(sql, { rowsMax: Limits.queryRowsMax, millisMax: Limits.queryMillisMax })
           ),
+          // An answer that the contract of `Tables` does not allow is no fault of the caller's: it dies.
+          Effect.flatMap((answer) => Effect.orDie(answerOfQuery(answer))),
           answering
         )
       )

@@ -345,6 +345,16 @@ describe("Api: errors", () => {
     })
   )
 
+  it.scopedLive("do not blame the caller when a database answers what its contract does not allow", () =>
+    Effect.gen(function* () {
+      const rows = [[1_795_245_420_000]]
+      const ask = () => Effect.succeed({ columns: ["at"], rows: rows as never, truncated: false })
+      const { url } = yield* ApiServer.start({ tables: { ask } as never })
+      const answer = yield* post(`${url}/api/query`, `{"sql":"select now()"}`)
+      expect([answer.status, error(answer).tag]).toEqual([500, "Defect"])
+    })
+  )
+
   it.scopedLive("name the parameter that is wrong", () =>
     Effect.gen(function* () {
       const { url } = yield* ApiServer.start()

@@ -5,7 +5,7 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Clock, Context, Effect, Layer, Logger, Option, Redacted } from "effect"
 import * as ApiLive from "../../src/daemon/ApiLive.ts"
 import { Daemon } from "../../src/daemon/Daemon.ts"
-import { Tables } from "../../src/flow/Tables.ts"
+import { Tables, type TablesService } from "../../src/flow/Tables.ts"
 import { Topics, type TopicsService } from "../../src/flow/Topics.ts"
 import * as FakeWorld from "./FakeWorld.ts"
 
@@ -14,7 +14,9 @@ export const pageFolder = new URL("../../src/daemon/page", import.meta.url).path
 export const processFacts = Effect.succeed({ residentBytes: 120_000_000, heapBytes: 40_000_000, uptimeMillis: 90_000 })
 
 /** Serves until the scope ends; answers the address, and what moves the fake daemon. */
-export const start = (options: { readonly token?: string; readonly topics?: TopicsService } = {}) =>
+export const start = (
+  options: { readonly token?: string; readonly topics?: TopicsService; readonly tables?: TablesService } = {}
+) =>
   Effect.gen(function* () {
     const world = yield* FakeWorld.makeDaemon
     const topics = options.topics ?? FakeWorld.makeTopics()
@@ -30,7 +32,7 @@ export const start = (options: { readonly token?: string; readonly topics?: Topi
         Layer.mergeAll(
           Layer.succeed(Daemon, world.service),
           Layer.succeed(Topics, topics),
-          Layer.succeed(Tables, FakeWorld.makeTables(Clock.currentTimeMillis))
+          Layer.succeed(Tables, options.tables ?? FakeWorld.makeTables(Clock.currentTimeMillis))
         )
       )
     )

@@ -11,19 +11,15 @@ const query = (sql) => call("/api/query", { method: "POST", body: { sql } })
 /** Names go into SQL as they are, so only those that need no quotes. */
 const isPlain = (name) => /^[a-z_][a-z0-9_]*$/.test(name)
 const isInstant = (column) => /^(timestamp|datetime)/.test(column.type)
-const isNumber = (column) => /^(numeric|decimal|double|real|float|bigint|int|integer|smallint)/.test(column.type)
+const isNumber = (column) => /^(numeric|decimal|double|real|float|bigint|int|integer|smallint)\b/.test(column.type)
 
-/** The tables among the job's sinks, with their columns. */
+/** The tables among the job's sinks, with their columns: such a sink is called as its table. */
 export const ofJob = async (nodes) => {
   const names = (await call("/api/tables")).filter(isPlain)
-  const written = nodes
-    .filter((node) => node.sink !== null)
-    .flatMap((node) =>
-      names
-        .filter((name) => node.id === name || node.label.split(/[^a-zA-Z0-9_]+/).includes(name))
-        .map((name) => ({ name, replaces: node.sink.replaces }))
-    )
-  return Promise.all(written.map(async ({ name, replaces }) => ({ ...(await call(`/api/tables/${name}`)), replaces })))
+  const written = nodes.filter((node) => node.sink !== null && names.includes(node.id))
+  return Promise.all(
+    written.map(async ({ id, sink }) => ({ ...(await call(`/api/tables/${id}`)), replaces: sink.replaces }))
+  )
 }
 
 /** The newest rows, by the last instant of the row. */
@@ -59,17 +55,20 @@ export const overTime = async ({ name, column }) => {
     .reverse()
 }
 
+/** Columns that say where a row came from, not what it is, are left out. */
 export const draw = ({ columns, rows }, { columns: described, table: name }) => {
-  const known = columns.map((column) => described.find((of) => of.name === column))
-  const cell = (value, i) =>
+  const shown = columns
+    .map((column, i) => ({ i, name: column, known: described.find((of) => of.name === column) }))
+    .filter((column) => !column.name.startsWith("weir_"))
+  const cell = (value, known) =>
     value === null
       ? element("span", { class: "empty" }, "null")
-      : known[i] !== undefined && isInstant(known[i])
+      : known !== undefined && isInstant(known)
         ? instant(value)
         : value
   return table(
-    columns.map((name, i) => ({ name, number: known[i] !== undefined && isNumber(known[i]) })),
-    rows.map((row) => row.map(cell)),
+    shown.map((column) => ({ name: column.name, number: column.known !== undefined && isNumber(column.known) })),
+    rows.map((row) => shown.map(({ i, known }) => cell(row[i], known))),
     `Newest rows of ${name}`
   )
 }

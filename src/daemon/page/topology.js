@@ -171,7 +171,7 @@ const nodeOf = ({ node, side, x, y, width, height: boxHeight }, { lag, now }) =>
     element(
       "text",
       { x: x + 10, y: y + 52 },
-      `${rate(node.rowsPerSecond)}/s`,
+      counts(node) ? `${rate(node.rowsPerSecond)}/s` : "",
       node.waiting > 0
         ? element("tspan", { class: node.waiting > 8 ? "warn" : "muted" }, ` · ${compact(node.waiting)} waiting`)
         : null
@@ -179,6 +179,9 @@ const nodeOf = ({ node, side, x, y, width, height: boxHeight }, { lag, now }) =>
     element("text", { class: "muted", x: x + 10, y: y + 67 }, clipped(third.join(" · "), room(6.6)))
   )
 }
+
+/** Steps that another one carries out have no figures of their own. */
+const counts = (node) => node.kind === "source" || node.kind === "sink" || node.rowsIn + node.rowsOut > 0
 
 const clipped = (text, characters) =>
   text.length <= characters ? text : `${text.slice(0, Math.max(1, characters - 1))}…`
