@@ -7,7 +7,7 @@
  * give the state at the barrier at which the fold ends: an entry that changed after it was written is in a delta too.
  *
  * Work per epoch: `creditShare` times the bytes of its deltas, and `1 / paceEpochs` of the whole state, so that no
- * key group comes to `Limits.stateDeltasMax` deltas. Stored bytes stay within about three times those of the state.
+ * key group comes to `Limits.stateDeltasMax` deltas. Stored bytes stay within about four times those of the state.
  */
 import * as Limits from "../model/Limits.ts"
 import { Writer } from "./Encoding.ts"
@@ -142,11 +142,11 @@ export class Folding<E> {
 }
 
 /** Bytes folded for each byte of deltas, while key groups are due by weight. */
-const creditShare = 1.5
+const creditShare = 1
 /** Epochs in which the whole state could be folded beside that. With `pacedDeltasMin`, within the most deltas allowed. */
-const paceEpochs = 160
+const paceEpochs = 180
 /** Deltas from which a key group is folded even if they weigh little. */
-const pacedDeltasMin = 64
+const pacedDeltasMin = 48
 /** Bytes folded in any epoch: small states are not worth spreading. */
 const paceBytesMin = 4096
 
