@@ -24,6 +24,7 @@ export interface HasEventTime {
 export interface IsKeyed<out Key = unknown> {
   readonly isKeyed: Key
 }
+/** Its events fall into windows: an aggregate is due. */
 export interface IsWindowed {
   readonly isWindowed: true
 }
