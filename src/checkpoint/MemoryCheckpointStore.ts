@@ -5,7 +5,7 @@
 import { Effect, Layer } from "effect"
 import { Defect, type Fenced, type RowsUnexpected } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
-import type { StatePart } from "../operator/Operator.ts"
+import type { StatePart } from "../state/StatePart.ts"
 import type { Manifest } from "./Checkpoint.ts"
 import {
   CheckpointStore,

@@ -6,6 +6,9 @@ import type { FileSystem } from "@effect/platform"
 import { Deferred, Effect } from "effect"
 import type { TablesService } from "../../src/flow/Tables.ts"
 
+// A process that was killed does not wait for what it had made uninterruptible.
+const gone = Effect.interruptible(Effect.never)
+
 export interface CrashPoints {
   /** Completed at the crash. */
   readonly crashed: Deferred.Deferred<string>
@@ -23,11 +26,11 @@ export const make = (at: number): Effect.Effect<CrashPoints> =>
     let isDown = false
     const point = (name: string): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (isDown) return Effect.never
+        if (isDown) return gone
         reached.push(name)
         if (reached.length !== at) return Effect.void
         isDown = true
-        return Effect.zipRight(Deferred.succeed(crashed, name), Effect.never)
+        return Effect.zipRight(Deferred.succeed(crashed, name), gone)
       })
     const around = <A, E, R>(name: string, step: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
       Effect.zipRight(point(`before ${name}`), Effect.zipLeft(step, point(`after ${name}`)))
