@@ -54,7 +54,7 @@ export const buildWeir = async () => {
   }
   rmSync(building, { recursive: true })
   for (const name of readdirSync(out))
-    if (name.startsWith("chunk-") && Date.now() - statSync(join(out, name)).mtimeMs > keptMillis)
+    if (/-[A-Z0-9]{8}\.js(\.map)?$/.test(name) && Date.now() - statSync(join(out, name)).mtimeMs > keptMillis)
       rmSync(join(out, name))
   writeFileSync(join(out, "built"), "")
 }

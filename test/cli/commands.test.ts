@@ -1,0 +1,175 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, it } from "vitest"
+import { written } from "../../src/cli/Output.ts"
+import { lineOf } from "../../src/cli/ProgressLine.ts"
+import { nearest } from "../../src/cli/Suggestion.ts"
+import { inProcess } from "./in-process.ts"
+
+const home = mkdtempSync(join(tmpdir(), "weir-commands-"))
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+let folders = 0
+const fresh = () => ({ WEIR_DATA: join(home, `data-${++folders}`) })
+const orders = [
+  { id: 1, region: "AMER", price: 1.5 },
+  { id: 2, region: "EMEA", price: 2 },
+  { id: 3, region: "AMER", price: 2.0 }
+]
+const input = orders.map((order) => JSON.stringify(order)).join("\n")
+
+describe("produce and tail", () => {
+  it("put records by key where Kafka would, and show them with it", async () => {
+    const environment = fresh()
+    expect(await inProcess(["produce", "t", "--key", "region"], { environment, input })).toMatchObject({
+      code: 0,
+      out: "3 records produced to t\n"
+    })
+    const { out } = await inProcess(["tail", "t", "--format", "json"], { environment })
+    const records: ReadonlyArray<{ partition: number; key: string; value: string }> = JSON.parse(out)
+    expect(records.map(({ key }) => key).sort()).toEqual(["AMER", "AMER", "EMEA"])
+    expect(new Set(records.filter(({ key }) => key === "AMER").map(({ partition }) => partition)).size).toBe(1)
+  })
+
+  it("take a file, any number of pieces, and a last line without its end", async () => {
+    const environment = fresh()
+    const file = join(home, "many.jsonl")
+    const many = Array.from({ length: 30_000 }, (_, i) => JSON.stringify({ i, text: "x".repeat(100) })).join("\n")
+    writeFileSync(file, many)
+    const { out } = await inProcess(["produce", "t", file, "--partition", "2"], { environment })
+    expect(out).toBe("30000 records produced to t\n")
+    const tailed = await inProcess(["tail", "t", "--partition", "2"], { environment })
+    const values = tailed.out
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split("\t")[4])
+    expect(values.join("\n") === many).toBe(true)
+  })
+
+  it.each([
+    [["--offset", "-1"], [3]],
+    [
+      ["--offset", "1"],
+      [2, 3]
+    ],
+    [
+      ["--count", "2"],
+      [1, 2]
+    ],
+    [["--count", "0"], []],
+    [
+      ["--where", "region=AMER"],
+      [1, 3]
+    ],
+    [
+      ["--where", "price=2"],
+      [2, 3]
+    ],
+    [["--where", "price=2", "--where", "region=AMER"], [3]],
+    [["--where", "nothing=1"], []]
+  ] as const)("tail %j shows records %j", async (flags, ids) => {
+    const environment = fresh()
+    await inProcess(["produce", "t", "--partition", "0"], { environment, input })
+    const { out } = await inProcess(["tail", "t", "--partition", "0", ...flags], { environment })
+    const shown = out.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line.split("\t")[4]!).id]))
+    expect(shown).toEqual(ids)
+  })
+})
+
+describe("generate", () => {
+  it("gives the same bytes for the same seed, and others for another", async () => {
+    const bytesOf = async (seed: string) => {
+      const environment = fresh()
+      const words = ["generate", "orders", "--count", "500", "--rate", "max", "--seed", seed]
+      expect((await inProcess(words, { environment })).out).toBe("500 records produced to orders\n")
+      const { out } = await inProcess(["tail", "orders", "--partition", "1"], { environment })
+      return out
+        .split("\n")
+        .map((line) => line.split("\t")[4])
+        .join("\n")
+    }
+    const [one, again, other] = [await bytesOf("7"), await bytesOf("7"), await bytesOf("8")]
+    expect(one.split("\n").length).toBe(126)
+    expect(again).toBe(one)
+    expect(other).not.toBe(one)
+  })
+})
+
+describe("explain", () => {
+  it("draws every node after what feeds it, with parameters in force and guarantees", async () => {
+    const { code, out } = await inProcess(["explain", "orders", "--set", "window=5s"])
+    expect(code).toBe(0)
+    const at = [
+      "source orders",
+      "decode",
+      "eventTime",
+      "keyBy",
+      "window  tumbling 5s",
+      "aggregate income",
+      "sink shop_item_income"
+    ].map((text) => out.indexOf(text))
+    expect(at).toEqual([...at].sort((a, b) => a - b))
+    expect(at).not.toContain(-1)
+    expect(out).toMatch(/window +duration +5s +1m/)
+    expect(out).toMatch(/shop_item_income +exactly once +replaces by key/)
+  })
+})
+
+describe("init", () => {
+  it("writes a project and never over something", async () => {
+    const folder = join(home, "My Shop")
+    expect((await inProcess(["init", folder])).code).toBe(0)
+    expect(JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).name).toBe("my-shop")
+    const again = await inProcess(["init", folder])
+    expect([again.code, again.err]).toEqual([2, expect.stringContaining("not empty")])
+  })
+})
+
+describe("Words", () => {
+  it.each([
+    ["tial", "tail"],
+    ["quer", "query"],
+    ["dead-leters", "dead-letters"],
+    ["xyzzy", null]
+  ])("'%s' may have meant %s", (word, meant) => {
+    expect(nearest(word, ["start", "run", "tail", "query", "dead-letters"])).toBe(meant)
+  })
+})
+
+describe("Results", () => {
+  const listing = {
+    columns: ["a", "b"],
+    rows: [
+      [1, 'x "y", z'],
+      [20, null],
+      [3, ""]
+    ]
+  } as const
+  it("are a table for a person", () => {
+    expect(written("table", listing)).toBe(' a  b\n 1  x "y", z\n20  -\n 3\n')
+  })
+  it("are one array as JSON", () => {
+    expect(JSON.parse(written("json", listing))).toEqual([
+      { a: 1, b: 'x "y", z' },
+      { a: 20, b: null },
+      { a: 3, b: "" }
+    ])
+    expect(JSON.parse(written("json", { columns: ["a"], rows: [] }))).toEqual([])
+  })
+  it("have a header as CSV, and tell a missing value from an empty one", () => {
+    expect(written("csv", listing)).toBe('a,b\n1,"x ""y"", z"\n20,\n3,""\n')
+  })
+  it("drive no terminal", () => {
+    expect(written("table", { columns: ["a"], rows: [["\u001b[2Jx\ny"]] })).toBe("a\n\\x1b[2Jx\\ny\n")
+  })
+})
+
+describe("Progress", () => {
+  it("says rate, percentage and time left where the end is known", () => {
+    const line = lineOf({ what: "orders", done: 25_000, unit: "rows", total: 100_000 }, 5_000, true)
+    expect(line).toBe("orders: [######                  ] 25 %, 25,000 rows, 5,000 rows/s, 15 s left")
+  })
+  it("says no percentage where there is no end", () => {
+    expect(lineOf({ what: "orders", done: 5, unit: "rows", total: null }, 0, true)).toBe("orders: 5 rows, 0 rows/s")
+  })
+})
