@@ -11,6 +11,7 @@
  */
 import * as Limits from "../model/Limits.ts"
 import { Writer } from "./Encoding.ts"
+import type { StatePart } from "./StatePart.ts"
 
 /** What folding sees of a key group. */
 export interface Foldable<E> {
@@ -22,12 +23,6 @@ export interface Foldable<E> {
   storedBytes: number
   /** Deltas since its base. */
   deltas: number
-}
-
-interface Part {
-  readonly keyGroup: number
-  readonly kind: "base" | "delta"
-  readonly bytes: Uint8Array
 }
 
 interface Fold<E> {
@@ -55,9 +50,9 @@ export class Folding<E> {
   }
 
   /** The parts of an epoch, after its share of folding: a key group whose fold ended has a base in place of its delta. */
-  run(deltas: ReadonlyArray<Part>): ReadonlyArray<Part> {
+  run(deltas: ReadonlyArray<StatePart>): ReadonlyArray<StatePart> {
     if (deltas.length === 0) return deltas
-    const bases = new Map<number, Part>()
+    const bases = new Map<number, StatePart>()
     let deltaBytes = 0
     for (const part of deltas) {
       deltaBytes += part.bytes.length
@@ -69,7 +64,7 @@ export class Folding<E> {
     return [...deltas.filter((part) => !bases.has(part.keyGroup)), ...bases.values()]
   }
 
-  #spend(credit: number, bases: Map<number, Part>): void {
+  #spend(credit: number, bases: Map<number, StatePart>): void {
     let liveBytes = 0
     for (const group of this.#groups) liveBytes += group.liveBytes
     let weightBytes = credit
@@ -94,7 +89,7 @@ export class Folding<E> {
   }
 
   /** The last resort: a key group with as many deltas as there may be is folded whole. */
-  #foldFull(bases: Map<number, Part>): void {
+  #foldFull(bases: Map<number, StatePart>): void {
     for (const group of this.#groups) {
       if (group.deltas < Limits.stateDeltasMax) continue
       const fold = this.#fold?.group === group ? this.#fold : this.#begin(group, true, new Writer())
@@ -105,7 +100,7 @@ export class Folding<E> {
   }
 
   /** The heaviest key group that is due; if none is, the one with the most deltas, if they are many. */
-  #next(bases: ReadonlyMap<number, Part>): Fold<E> | null {
+  #next(bases: ReadonlyMap<number, StatePart>): Fold<E> | null {
     let heaviest: Foldable<E> | null = null
     let longest: Foldable<E> | null = null
     for (const group of this.#groups) {
@@ -132,7 +127,7 @@ export class Folding<E> {
     return fold.writer.length - start
   }
 
-  #finish(fold: Fold<E>, bases: Map<number, Part>): void {
+  #finish(fold: Fold<E>, bases: Map<number, StatePart>): void {
     for (const delta of fold.behind) fold.writer.raw(delta)
     const bytes = fold.writer.copy()
     fold.group.storedBytes = bytes.length

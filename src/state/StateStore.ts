@@ -9,6 +9,7 @@
 import * as Limits from "../model/Limits.ts"
 import { Reader, unreadable, Writer } from "./Encoding.ts"
 import * as Folding from "./Folding.ts"
+import type { Snapshot, StatePart } from "./StatePart.ts"
 
 /** What the store keeps with each entry. A step's entries extend it. */
 export class Entry {
@@ -37,13 +38,6 @@ export interface EntryCodec<E extends Entry> {
   /** Values of the step itself, such as its watermark; they are kept with key group 0. */
   readonly writeHeader: (writer: Writer) => void
   readonly readHeader: (reader: Reader) => void
-}
-
-/** One key group's part of a snapshot; the same shape as an operator's `StatePart`. */
-export interface Part {
-  readonly keyGroup: number
-  readonly kind: "base" | "delta"
-  readonly bytes: Uint8Array
 }
 
 export class StateStore<E extends Entry> {
@@ -106,8 +100,8 @@ export class StateStore<E extends Entry> {
   }
 
   /** What changed since the last snapshot. Its work is bounded by what changed, plus a share of the whole (`Folding`). */
-  snapshot(): { readonly parts: ReadonlyArray<Part>; readonly rows: number; readonly bytes: number } {
-    const parts: Array<Part> = []
+  snapshot(): Snapshot {
+    const parts: Array<StatePart> = []
     for (const group of this.#groups) {
       const bytes = this.#writeDelta(group)
       if (bytes === null) continue
@@ -125,7 +119,7 @@ export class StateStore<E extends Entry> {
    * Takes up what snapshots handed over: for each key group its base, then its deltas in order. Called once, while
    * the store is empty. Throws `StateUnreadable` for bytes that no snapshot wrote.
    */
-  restore(parts: ReadonlyArray<Part>): void {
+  restore(parts: ReadonlyArray<StatePart>): void {
     for (const part of parts) {
       const group = this.#groups[part.keyGroup]
       if (group === undefined) throw unreadable(`there is no key group ${part.keyGroup}`, 0)

@@ -3,7 +3,8 @@ import { describe, expect, test, vi } from "vitest"
 import { StateUnreadable } from "../../src/model/Errors.ts"
 import * as Key from "../../src/model/Key.ts"
 import * as Limits from "../../src/model/Limits.ts"
-import { Entry, type Part, StateStore } from "../../src/state/StateStore.ts"
+import type { StatePart } from "../../src/state/StatePart.ts"
+import { Entry, StateStore } from "../../src/state/StateStore.ts"
 
 // Many runs on a machine that is busy with other tests.
 vi.setConfig({ testTimeout: 60_000 })
@@ -73,9 +74,9 @@ class Counters {
 
 /** What a checkpoint store keeps: for each key group its base and the deltas since. */
 class Kept {
-  readonly groups = new Map<number, Array<Part>>()
+  readonly groups = new Map<number, Array<StatePart>>()
   bytes = 0
-  take(parts: ReadonlyArray<Part>): void {
+  take(parts: ReadonlyArray<StatePart>): void {
     for (const part of parts) {
       const before = this.groups.get(part.keyGroup)
       if (part.kind === "base" || before === undefined) {
@@ -84,7 +85,7 @@ class Kept {
       } else before.push(part)
     }
   }
-  parts(): ReadonlyArray<Part> {
+  parts(): ReadonlyArray<StatePart> {
     return [...this.groups.values()].flat()
   }
   storedBytes(): number {
