@@ -1,7 +1,16 @@
 /** What a running job says of itself: its status, and a report of every epoch. */
 import type { Millis } from "../model/Time.ts"
 
-export type JobState = "starting" | "recovering" | "running" | "backing off" | "paused" | "stopping" | "stopped" | "finished" | "failed"
+export type JobState =
+  | "starting"
+  | "recovering"
+  | "running"
+  | "backing off"
+  | "paused"
+  | "stopping"
+  | "stopped"
+  | "finished"
+  | "failed"
 
 /** One line of `weir jobs`. */
 export interface JobStatus {

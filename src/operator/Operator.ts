@@ -25,7 +25,8 @@ export interface Operator {
   readonly onBatch: (batch: Batch | Records, out: Collector) => void
   /**
    * Called once at the end of each epoch, after its batches. May emit. Returns the barrier as it goes on: the step
-   * that assigns event time puts the watermark on it, all others return it as it came.
+   * that assigns event time puts the watermark on it, one that holds rows back lowers it by how long, all others return
+   * it as it came.
    */
   readonly onBarrier: (barrier: Barrier, out: Collector) => Barrier
   /** Absent: the operator keeps nothing between batches. */

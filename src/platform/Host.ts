@@ -7,7 +7,7 @@ import type { FileSystem, Path, Terminal } from "@effect/platform"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
-import { Cause, Effect, Exit, Layer, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, Scheduler, Stream } from "effect"
 import { Process, type ProjectModules } from "../cli/Process.ts"
 import type { Network } from "../daemon/Network.ts"
 import { drainMillisMax } from "../model/Limits.ts"
@@ -66,6 +66,12 @@ const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
   })
 
 /**
+ * Gives timers and sockets a turn between any two turns of the fibers. Effect's own goes on in microtasks for as long
+ * as fibers wake each other, and a job under load always does: no timer would fire, no request be answered.
+ */
+const scheduler = Scheduler.makeBatched((run) => setImmediate(run))
+
+/**
  * Runs a program to its exit code. The first SIGINT or SIGTERM interrupts it, so that it drains; a second one, or
  * `drainMillisMax`, ends the process at once: 130 in each case. When whoever reads standard output goes away the
  * program is interrupted and the code is 0.
@@ -73,7 +79,7 @@ const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
 export const runMain =
   (runtime: Runtime) =>
   (modules: ProjectModules, program: Effect.Effect<number, never, Host>): void => {
-    const fiber = Effect.runFork(Effect.provide(program, layer(runtime, modules)))
+    const fiber = Effect.runFork(Effect.provide(program, layer(runtime, modules)), { scheduler })
     const keepAlive = setInterval(() => {}, 2 ** 30)
     let interruptedWith: number | null = null
     const interrupt = (code: number) => {

@@ -97,14 +97,16 @@ export const make = (planned: PlannedChain): Chain => {
     },
     onBarrier: (incoming) => {
       let barrier = incoming
+      let assigned: number | null = null
       for (const [index, operator] of operators.entries()) {
         barrier = operator.onBarrier(barrier, collectors[index]!)
+        if (planned.operators[index]!.assignsTime) assigned = barrier.watermark
         figures[index]!.watermark = Number.isFinite(barrier.watermark) ? barrier.watermark : null
       }
       const acknowledgement: Acknowledgement = {
         ...keep(operators, barrier.epoch),
         marks,
-        watermark: planned.operators.some((operator) => operator.assignsTime) ? barrier.watermark : null,
+        watermark: assigned,
         late: aside.late,
         deadLetters: aside.deadLetters
       }

@@ -16,7 +16,7 @@ import * as Fence from "../checkpoint/Fence.ts"
 import type { Configured, Job } from "../flow/Job.ts"
 import type { SinkOpening, SinkWriter } from "../flow/Sink.ts"
 import type { SourceReader } from "../flow/Source.ts"
-import { type Explained, StateMismatch } from "../model/Errors.ts"
+import { CheckpointCorrupted, type Explained, StateMismatch } from "../model/Errors.ts"
 import type { Invalid, Offset } from "../model/Event.ts"
 import type { Millis } from "../model/Time.ts"
 import * as Chain from "./Chain.ts"
@@ -236,7 +236,19 @@ const restore = (job: string, claim: Claim, chains: ReadonlyArray<Chain.Chain>) 
         marks.find((mark) => mark.step === kept.step)
       )
     const state = yield* (yield* CheckpointStore).readState(manifest)
-    for (const chain of chains) chain.restore(state)
+    for (const chain of chains) yield* restored(job, manifest, () => chain.restore(state))
+  })
+
+const restored = (job: string, { epoch }: Manifest, restore: () => void): Effect.Effect<void, CheckpointCorrupted> =>
+  Effect.try({
+    try: restore,
+    catch: (error) =>
+      new CheckpointCorrupted({
+        job,
+        epoch,
+        message: `Job ${job}: the state of epoch ${epoch} cannot be read back: ${error instanceof Error ? error.message : String(error)}`,
+        hint: `Restore the checkpoints from a copy, or begin a new lineage with \`weir reset ${job}\`.`
+      })
   })
 
 const checkStep = (job: string, kept: StepMark, now: StepMark | undefined): Effect.Effect<void, StateMismatch> => {

@@ -399,6 +399,23 @@ const questions: ReadonlyArray<Case> = [
     )
   },
   {
+    name: "a question answers values of every type as text",
+    run: onPair("suite_text", (tables) =>
+      Effect.gen(function* () {
+        const sql =
+          "select 1::integer, 2.50::numeric, 0.5::double precision, true, timestamptz '2018-09-21 07:20:00+02', array[1, 2]"
+        const { rows } = yield* tables.ask(sql, bounds)
+        const [[integer, numeric, double, boolean, instant, array] = []] = rows
+        yield* expectEqual(
+          "values",
+          [integer, numeric, double, instant, array],
+          ["1", "2.50", "0.5", "2018-09-21 05:20:00+00", "{1,2}"]
+        )
+        yield* expectEqual("a boolean", boolean === "t" || boolean === "true", true)
+      })
+    )
+  },
+  {
     name: "a question cannot write, in one statement or in several",
     run: onPair("suite_safe", (tables) =>
       Effect.gen(function* () {

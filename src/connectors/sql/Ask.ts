@@ -62,7 +62,14 @@ const refused = (sql: string): StatementRefused =>
     hint: "Tables are written by jobs. To change one by hand, stop the daemon and open the database with a client of its own."
   })
 
-const asText = { rowMode: "array", parsers: new Proxy({}, { get: () => (text: string) => text }) } as const
+/** Object ids of the types that the server brings along, arrays among them, are below this; all others come as text. */
+const ownTypesMax = 8_000
+const text = (value: string): string => value
+const asText = {
+  rowMode: "array",
+  // The driver copies it over its own, so every type has to be there.
+  parsers: Object.fromEntries(Array.from({ length: ownTypesMax }, (_, type) => [type, text]))
+} as const
 
 type Rows = ReadonlyArray<ReadonlyArray<string | null>>
 
