@@ -6,7 +6,7 @@
  * first request on.
  */
 import { type FileSystem, HttpServer, type Path } from "@effect/platform"
-import { Context, Effect, Layer, Option, type Scope } from "effect"
+import { Context, Effect, Layer, Option, Scope } from "effect"
 import type { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { Daemon, type DaemonService } from "../daemon/Daemon.ts"
 import * as DataFolder from "../daemon/DataFolder.ts"
@@ -76,6 +76,8 @@ export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<En
     yield* folder.server.demanded.pipe(
       Effect.zipRight(folder.server.http),
       Effect.flatMap((server) => serveOn(server, null)),
+      // What is asked when this process ends is answered before the parts close.
+      Effect.zipRight(Scope.addFinalizer(scope, folder.server.drain)),
       Effect.catchAll((error) => Effect.logError(`The local socket cannot be served: ${error.message}`)),
       Effect.forkScoped
     )

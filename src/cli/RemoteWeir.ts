@@ -3,7 +3,7 @@ import { Path } from "@effect/platform"
 import { Effect, Encoding, Schema } from "effect"
 import * as ApiSchemas from "../daemon/ApiSchemas.ts"
 import { type Owner, socketOf } from "../daemon/DataFolder.ts"
-import { type LocalRequest, Network } from "../daemon/Network.ts"
+import { type LocalAnswer, type LocalRequest, Network } from "../daemon/Network.ts"
 import type { ProducedRecord, StoredRecord } from "../flow/Topics.ts"
 import { Refused, SourceUnavailable } from "../model/Errors.ts"
 import type { JobStatus } from "../observe/Progress.ts"
@@ -20,6 +20,7 @@ export const make = (folder: string, owner: Owner): Effect.Effect<WeirService, n
     const socket = socketOf((yield* Path.Path).resolve(folder), owner)
     const call = <A, I>(schema: Schema.Schema<A, I>, request: LocalRequest): Effect.Effect<A, Failure> =>
       Effect.flatMap(network.ask(socket, request), (answer) => {
+        if (answer._tag === "Absent" || isPassing(answer)) return Effect.fail(ended(owner))
         if (answer._tag !== "Answer") return Effect.fail(gone(owner))
         if (answer.status >= 400) return Effect.fail(refusal(answer.status, answer.body))
         return Effect.mapError(Schema.decode(Schema.parseJson(schema))(answer.body), () => strange(owner))
@@ -103,12 +104,12 @@ const service = (call: Call): WeirService => {
         call(Schema.Struct({ remains: Schema.Array(Schema.String) }), post(`${job(name)}/reset`, options)),
         ({ remains }) => remains
       ),
-    ended: (name) => ended(statuses, name)
+    ended: (name) => jobEnded(statuses, name)
   }
 }
 
 /** Looks until the job no longer runs. */
-const ended = (
+const jobEnded = (
   statuses: Effect.Effect<ReadonlyArray<JobStatus>, Failure>,
   name: string
 ): Effect.Effect<void, Failure> =>
@@ -181,6 +182,21 @@ const refusal = (status: number, body: string): Failure => {
         hint: "Its log says more."
       })
 }
+
+/** Does it refuse because it starts or ends just now? Nothing was done then. */
+const isPassing = (answer: LocalAnswer): boolean =>
+  answer._tag === "Answer" && answer.status === 503 && /"tag":"(Starting|Ending)"/.test(answer.body)
+
+/** The tag of the error that says: the owner ended, and nothing of the request was done. */
+export const ownerEnded = "OwnerEnded"
+
+const ended = (owner: Owner): Failure =>
+  new Refused({
+    status: 503,
+    tag: ownerEnded,
+    message: `Process ${owner.pid}, which had the data folder, is ending`,
+    hint: "Run the command again."
+  })
 
 const gone = (owner: Owner): Failure =>
   new SourceUnavailable({

@@ -10,6 +10,7 @@ import type { Network } from "../daemon/Network.ts"
 import type { Job } from "../flow/Job.ts"
 import type { Answer, FoundTable } from "../flow/Tables.ts"
 import type { ProducedRecord, StoredRecord, TopicDescription } from "../flow/Topics.ts"
+import { Refused } from "../model/Errors.ts"
 import type { EpochProgress, JobStatus } from "../observe/Progress.ts"
 import type { RunOptions } from "../runtime/Runner.ts"
 import type { Configuration } from "./Configuration.ts"
@@ -72,12 +73,29 @@ export type Needs = Process | Network | FileSystem.FileSystem | Path.Path
 
 /** How often a command that loses a race for the folder looks again. */
 const attemptsMax = 5
+/** How often it looks whether an ending owner is gone: longer than a drain may take. */
+const looksMax = 60
+
+/** Milliseconds between two looks at a folder whose owner is ending. */
+const lookMillis = 200
 
 /**
  * The service for a command that does not run jobs itself: whoever has the folder is asked, else it is opened. `jobs`
  * are loaded only if the folder is opened and something asks for them.
+ *
+ * An owner that ends meanwhile is no failure: what it did not do is asked of the next one, or done here.
  */
 export const open = (
+  configuration: Configuration,
+  jobs: Effect.Effect<ReadonlyArray<Job>, Failure, Process | FileSystem.FileSystem>
+): Effect.Effect<WeirService, Failure, Needs | Scope.Scope> =>
+  Effect.gen(function* () {
+    const needs = yield* Effect.context<Needs | Scope.Scope>()
+    const opened = Effect.provide(openOnce(configuration, jobs), needs)
+    return lasting(yield* opened, opened)
+  })
+
+const openOnce = (
   configuration: Configuration,
   jobs: Effect.Effect<ReadonlyArray<Job>, Failure, Process | FileSystem.FileSystem>
 ): Effect.Effect<WeirService, Failure, Needs | Scope.Scope> =>
@@ -94,3 +112,41 @@ export const open = (
       if (opened.left._tag !== "FolderOwned" || attempt === attemptsMax) return yield* Effect.fail(opened.left)
     }
   })
+
+/** The service that goes on with whoever has the folder next. */
+const lasting = (first: WeirService, opened: Effect.Effect<WeirService, Failure>): WeirService => {
+  let current = first
+  const ask = <A>(question: (weir: WeirService) => Effect.Effect<A, Failure>, attempt = 1): Effect.Effect<A, Failure> =>
+    Effect.suspend(() => question(current)).pipe(
+      Effect.catchIf(
+        (error) => error instanceof Refused && error.tag === "OwnerEnded" && attempt < looksMax,
+        () =>
+          Effect.sleep(lookMillis).pipe(
+            Effect.zipRight(opened),
+            Effect.flatMap((weir) => {
+              current = weir
+              return ask(question, attempt + 1)
+            })
+          )
+      )
+    )
+  return {
+    topics: ask((weir) => weir.topics),
+    describe: (topic) => ask((weir) => weir.describe(topic)),
+    create: (topic, options) => ask((weir) => weir.create(topic, options)),
+    produce: (topic, lines, options) => ask((weir) => weir.produce(topic, lines, options)),
+    append: (topic, partition, records) => ask((weir) => weir.append(topic, partition, records)),
+    fetch: (topic, partition, offset, count) => ask((weir) => weir.fetch(topic, partition, offset, count)),
+    changed: (topic) => Effect.suspend(() => current.changed(topic)),
+    ask: (sql) => ask((weir) => weir.ask(sql)),
+    tables: ask((weir) => weir.tables),
+    table: (name) => ask((weir) => weir.table(name)),
+    statuses: ask((weir) => weir.statuses),
+    progress: (job, last) => ask((weir) => weir.progress(job, last)),
+    deadLetters: (job, last) => ask((weir) => weir.deadLetters(job, last)),
+    start: (job, options) => ask((weir) => weir.start(job, options)),
+    stop: (job) => ask((weir) => weir.stop(job)),
+    reset: (job, options) => ask((weir) => weir.reset(job, options)),
+    ended: (job) => ask((weir) => weir.ended(job))
+  }
+}

@@ -8,7 +8,7 @@ import type { PortInUse, StorageFailed } from "../model/Errors.ts"
 
 /** A request to whoever listens on a local socket. */
 export interface LocalRequest {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "PUT"
   /** With its query, encoded: `/api/topics/orders?count=10`. */
   readonly path: string
   /** Bytes of a body, and what they are. */
@@ -37,6 +37,11 @@ export interface LocalServer {
   readonly demanded: Effect.Effect<void>
   /** To serve an app on the socket. */
   readonly http: Effect.Effect<HttpServer.HttpServer>
+  /**
+   * Refuses new requests with 503 and the tag `Ending`, and waits up to a second for those under way. The owner is
+   * still told: the folder is not free before the socket is closed.
+   */
+  readonly drain: Effect.Effect<void>
 }
 
 export interface NetworkService {

@@ -1,4 +1,5 @@
 /** Sockets by `node:http`, which Node, Bun and Deno share: a TCP server, a local server, a question to one. */
+import { rmSync } from "node:fs"
 import * as http from "node:http"
 import { hostname, tmpdir } from "node:os"
 import { HttpServer } from "@effect/platform"
@@ -10,6 +11,8 @@ import { PortInUse, StorageFailed } from "../model/Errors.ts"
 const waitingMax = 64
 /** Milliseconds that requests under way have when the server closes. */
 const closingMillis = 1_000
+/** Milliseconds in which connections that were made before the path went are accepted and refused. */
+const acceptedMillis = 20
 
 type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
@@ -18,42 +21,66 @@ const nodeHttpServer = Effect.promise(() => import("@effect/platform-node/NodeHt
 
 const codeOf = (error: unknown): string => (error as { readonly code?: string } | null)?.code ?? ""
 
-const refuse = (response: http.ServerResponse): void => {
-  response.writeHead(503, { "content-type": "application/json", connection: "close" })
-  response.end(
-    JSON.stringify({ error: { tag: "Starting", message: "The daemon is starting", hint: "Try again in a second." } })
-  )
-}
+const refuse =
+  (tag: "Starting" | "Ending") =>
+  (request: http.IncomingMessage, response: http.ServerResponse): void => {
+    const message = `The process that has the data folder is ${tag.toLowerCase()}`
+    // Whoever still sends a body would see a broken connection, not the answer.
+    request.resume().once("end", () => {
+      response.writeHead(503, { "content-type": "application/json", connection: "close" })
+      response.end(JSON.stringify({ error: { tag, message, hint: "Try again in a second." } }))
+    })
+  }
 
 const listenLocally = (path: string, owner: string) =>
   Effect.gen(function* () {
     const demanded = yield* Deferred.make<void>()
     const waiting: Array<Parameters<Handler>> = []
     let current: Handler | null = null
+    let underWay = 0
+    const handle = (handler: Handler, request: http.IncomingMessage, response: http.ServerResponse) => {
+      underWay++
+      response.once("close", () => {
+        underWay--
+      })
+      handler(request, response)
+    }
     const server = http.createServer((request, response) => {
       if (request.url === ownerPath) {
         response.writeHead(200, { "content-type": "text/plain", connection: "close" })
         response.end(owner)
-      } else if (current !== null) current(request, response)
-      else if (waiting.length >= waitingMax) refuse(response)
+      } else if (current !== null) handle(current, request, response)
+      else if (waiting.length >= waitingMax) refuse("Starting")(request, response)
       else {
         waiting.push([request, response])
         Deferred.unsafeDone(demanded, Effect.void)
       }
     })
+    const serve = (handler: Handler) => {
+      current = handler
+      for (const [request, response] of waiting.splice(0)) handle(handler, request, response)
+    }
     yield* Effect.acquireRelease(
       Effect.async<void, StorageFailed>((resume) => {
         server.once("error", (error) => resume(Effect.fail(notListening(path, error))))
         server.listen({ path }, () => resume(Effect.void))
       }),
-      () => closing(server)
+      () =>
+        Effect.zipRight(
+          Effect.sync(() => serve(refuse("Ending"))),
+          closing(path, server)
+        )
     )
-    const serve = (handler: Handler) => {
-      current = handler
-      for (const [request, response] of waiting.splice(0)) handler(request, response)
-    }
     return {
       demanded: Deferred.await(demanded),
+      drain: Effect.suspend(() => {
+        current = refuse("Ending")
+        return Effect.sleep(10).pipe(
+          Effect.repeat({ until: () => underWay === 0 }),
+          Effect.timeoutOption(closingMillis),
+          Effect.asVoid
+        )
+      }),
       http: Effect.map(nodeHttpServer, (node) =>
         HttpServer.make({
           address: { _tag: "UnixAddress", path },
@@ -63,7 +90,7 @@ const listenLocally = (path: string, owner: string) =>
               Effect.zipRight(
                 Effect.addFinalizer(() =>
                   Effect.sync(() => {
-                    current = (_, response) => refuse(response)
+                    current = refuse("Ending")
                   })
                 )
               )
@@ -73,10 +100,14 @@ const listenLocally = (path: string, owner: string) =>
     }
   })
 
-const closing = (server: http.Server) =>
+// The path goes first: who comes now finds nobody. Who came before is still answered.
+const closing = (path: string, server: http.Server) =>
   Effect.async<void>((resume) => {
-    server.close(() => resume(Effect.void))
-    server.closeIdleConnections?.()
+    rmSync(path, { force: true })
+    setTimeout(() => {
+      server.close(() => resume(Effect.void))
+      server.closeIdleConnections?.()
+    }, acceptedMillis)
     const timer = setTimeout(() => {
       server.closeAllConnections?.()
       resume(Effect.void)

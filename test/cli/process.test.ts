@@ -71,6 +71,19 @@ describe("The program", { timeout: 60_000 }, () => {
     expect((await owner.ended).code).toBe(130)
   })
 
+  it("loses and doubles no line of four that produce at once", async () => {
+    const shared = newFolder()
+    const all = await Promise.all(
+      [0, 1, 2, 3].map(() =>
+        weir(["produce", "t", "--partition", "0"], { environment: { WEIR_DATA: shared }, input: lines })
+      )
+    )
+    expect(all.map(({ code, err }) => [code, err])).toEqual([0, 1, 2, 3].map(() => [0, ""]))
+    const { out } = await weir(["topics", "--format", "json"], { environment: { WEIR_DATA: shared } })
+    expect(JSON.parse(out)[0].partitions[0]).toEqual({ partition: 0, oldest: 0, latest: 20_000 })
+    rmSync(shared, { recursive: true, force: true })
+  })
+
   it.each([
     ["bun", [join(root, "node_modules/.bin/bun"), "bin/weir.mjs"]],
     ["deno", [join(root, "node_modules/.bin/deno"), "run", "-A", "bin/weir.mjs"]]
