@@ -1,0 +1,54 @@
+/** What the benches run in: a folder with a log, an embedded database and checkpoints in it, and orders in the log. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { NodeContext } from "@effect/platform-node"
+import { Effect, Layer, Logger } from "effect"
+import type { GeneratedRecord } from "../fixtures/Generator.ts"
+import * as SqlCheckpointStore from "../src/checkpoint/SqlCheckpointStore.ts"
+import * as Log from "../src/connectors/log/index.ts"
+import { layerPGlite } from "../src/connectors/sql/index.ts"
+import { type ProducedRecord, Topics } from "../src/flow/Topics.ts"
+
+/** Files, with logs of the engine left out. */
+export const machineLayer = Layer.merge(NodeContext.layer, Logger.remove(Logger.defaultLogger))
+
+export const logLayer = (folder: string) => Log.layer({ folder: join(folder, "log") })
+export const tablesLayer = (folder: string) => layerPGlite({ folder: join(folder, "postgres") })
+export const storeLayer = (folder: string) => Layer.provideMerge(SqlCheckpointStore.layer, tablesLayer(folder))
+
+/** Where benches put their folders: `WEIR_BENCH_FOLDER`, or the folder for temporary files. */
+export const home = (): string => {
+  const folder = join(process.env.WEIR_BENCH_FOLDER ?? tmpdir(), "weir-bench")
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
+
+/** Runs with a new folder, and removes it. */
+export const withFolder = async <A>(use: (folder: string) => Promise<A>): Promise<A> => {
+  const folder = mkdtempSync(join(home(), "run-"))
+  try {
+    return await use(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Writes records into a topic, each into the partition that it names. */
+export const produce = (
+  topic: string,
+  partitions: number,
+  blocks: Iterable<{ readonly records: ReadonlyArray<Pick<GeneratedRecord, "partition" | "value">> }>
+) =>
+  Effect.gen(function* () {
+    const topics = yield* Topics
+    yield* topics.create(topic, { partitions })
+    for (const { records } of blocks) {
+      const byPartition: Array<Array<ProducedRecord>> = Array.from({ length: partitions }, () => [])
+      for (const { partition, value } of records) byPartition[partition]!.push({ key: null, value, headers: [] })
+      yield* Effect.forEach(byPartition, (all, partition) => topics.produce(topic, partition, all), { discard: true })
+    }
+  })
+
+export const run = <A, E>(effect: Effect.Effect<A, E, Layer.Layer.Success<typeof machineLayer>>): Promise<A> =>
+  Effect.runPromise(Effect.provide(effect, machineLayer))

@@ -1,0 +1,193 @@
+/**
+ * The job `orders` over a log that is there (`--available-now`, a trigger of one second, exactly once), against the
+ * same work by hand (`ByHand.ts`): the ratio of their speeds, with the rows written into the embedded Postgres, and
+ * with the rows dropped.
+ *
+ * Each run is a process of its own with a new database; the two sides take turns. What is timed begins when the log
+ * and the database are open, and ends when the last row is written: neither side makes the other's database look
+ * cheap. The time of whole processes is printed beside it.
+ */
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { PGlite } from "@electric-sql/pglite"
+import { Effect, Layer } from "effect"
+import ordersJob from "../actors/orders.ts"
+import { orders } from "../fixtures/orders.ts"
+import { CheckpointStore } from "../src/checkpoint/CheckpointStore.ts"
+import { Tables } from "../src/flow/Tables.ts"
+import { Topics } from "../src/flow/Topics.ts"
+import type { EpochProgress } from "../src/observe/Progress.ts"
+import * as Runner from "../src/runtime/Runner.ts"
+import * as ByHand from "./ByHand.ts"
+import { dropping } from "./DroppingOrders.ts"
+import * as Figures from "./Figures.ts"
+import * as Processes from "./Processes.ts"
+import * as World from "./World.ts"
+
+const options = Figures.options({
+  /** Orders in all, over `partitions`. */
+  orders: 2_000_000,
+  partitions: 4,
+  /** Orders of a second of event time, and items: together they make the number of distinct keys. */
+  rate: 3_334,
+  items: 5_550,
+  /** Pairs of runs. */
+  runs: 5,
+  // What the processes of one run are told:
+  side: "both",
+  rows: "written",
+  log: "",
+  folder: ""
+})
+
+/** What is in the table, in whole cents; of rows that were dropped, only how many keys they had. */
+interface Sums {
+  readonly rows: number
+  readonly cents?: string
+  readonly items?: string
+  readonly orders?: string
+}
+
+interface Run {
+  readonly millis: number
+  readonly sums: Sums
+  readonly epochs: ReadonlyArray<EpochProgress>
+}
+
+// By hand
+
+const keysOf = (windows: ByHand.Windows): number => [...windows.values()].reduce((sum, { size }) => sum + size, 0)
+
+const byHand = Effect.gen(function* () {
+  const session =
+    options.rows === "written" ? yield* Effect.promise(() => PGlite.create(join(options.folder, "postgres"))) : null
+  yield* Topics
+  const began = performance.now()
+  const windows = yield* ByHand.sumOrders("orders")
+  if (session !== null) yield* Effect.promise(() => ByHand.writeRows(session, windows))
+  const millis = performance.now() - began
+  const sums =
+    session === null ? { rows: keysOf(windows) } : yield* Effect.promise(() => tableSums((sql) => session.query(sql)))
+  if (session !== null) yield* Effect.promise(() => session.close())
+  Processes.tell({ millis, sums, epochs: [] } satisfies Run)
+}).pipe(Effect.provide(World.logLayer(options.log)))
+
+// Weir
+
+const byWeir = Effect.gen(function* () {
+  const epochs: Array<EpochProgress> = []
+  yield* Topics
+  yield* CheckpointStore
+  const tables = yield* Tables
+  const dropped = dropping()
+  const job = options.rows === "written" ? ordersJob : dropped.job
+  const began = performance.now()
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      const running = yield* Runner.start(job, { availableNow: true }, (event) =>
+        Effect.sync(() => {
+          if (event._tag === "Progress") epochs.push(event.progress)
+        })
+      )
+      yield* running.ended
+    })
+  )
+  const millis = performance.now() - began
+  const sums =
+    options.rows === "written"
+      ? yield* Effect.promise(() =>
+          tableSums(async (sql) => ({ rows: [...(await Effect.runPromise(tables.query({ sql, parameters: [] })))] }))
+        )
+      : { rows: dropped.keys() }
+  Processes.tell({ millis, sums, epochs } satisfies Run)
+}).pipe(Effect.provide(Layer.merge(World.logLayer(options.log), World.storeLayer(options.folder))))
+
+const tableSums = async (query: (sql: string) => Promise<{ readonly rows: ReadonlyArray<unknown> }>): Promise<Sums> => {
+  const { rows } = await query(`select count(*)::text as rows, (sum(gross_income) * 100)::bigint::text as cents,
+    sum(total_items)::text as items, sum(total_orders)::text as orders from shop_item_income`)
+  const sums = rows[0] as Record<keyof Sums, string>
+  return { ...sums, rows: Number(sums.rows) }
+}
+
+// Both
+
+/** The log, made once for the options that it depends on. Each run reads a copy of its own: a job writes into its log. */
+const logFolder = async (): Promise<string> => {
+  const { items, orders: count, partitions, rate } = options
+  const folder = join(World.home(), `orders-${count}-${partitions}-${rate}-${items}`)
+  if (existsSync(folder)) return folder
+  const making = `${folder}-making`
+  rmSync(making, { recursive: true, force: true })
+  mkdirSync(making, { recursive: true })
+  const made = World.produce("orders", partitions, orders({ count, partitions, rate, items }, 16_384))
+  await World.run(Effect.provide(made, World.logLayer(making)))
+  renameSync(making, folder)
+  return folder
+}
+
+const measure = (side: "weir" | "hand", rows: "written" | "dropped", log: string) =>
+  World.withFolder(async (folder) => {
+    cpSync(join(log, "log"), join(folder, "log"), { recursive: true })
+    const { answer, processMillis } = await Processes.run<Run>({ side, rows, log: folder, folder })
+    return { ...answer, processMillis }
+  })
+
+type Measured = Awaited<ReturnType<typeof measure>>
+
+const printEpochs = ({ epochs }: Run): void => {
+  const written = epochs.filter((epoch) => epoch.inputRows > 0)
+  console.log(
+    Figures.table([
+      ["epoch", "orders", "rows", "state bytes written", "state bytes", "process ms", "prepare", "intent", "manifest"],
+      ...written.map(({ epoch, inputRows, phases, sinks, stateBytes, stateBytesWritten }) => [
+        String(epoch),
+        Figures.grouped(inputRows),
+        Figures.grouped(sinks.find(({ sink }) => sink === "shop_item_income")!.rows),
+        Figures.grouped(stateBytesWritten),
+        Figures.grouped(stateBytes),
+        ...[phases.process, phases.prepare, phases.intent, phases.manifest].map((millis) => millis.toFixed(0))
+      ])
+    ])
+  )
+}
+
+const perSecond = (runs: ReadonlyArray<Measured>): Figures.Spread =>
+  Figures.spreadOf(runs.map(({ millis }) => options.orders / millis))
+const seconds = (runs: ReadonlyArray<Measured>): Figures.Spread =>
+  Figures.spreadOf(runs.map(({ processMillis }) => processMillis / 1000))
+
+const compare = async (rows: "written" | "dropped", log: string): Promise<void> => {
+  const hand: Array<Measured> = []
+  const weir: Array<Measured> = []
+  const total = String(options.orders)
+  for (let run = 0; run < options.runs; run++) {
+    hand.push(await measure("hand", rows, log))
+    weir.push(await measure("weir", rows, log))
+    for (const { sums } of [hand[run]!, weir[run]!])
+      if (JSON.stringify(sums) !== JSON.stringify(hand[0]!.sums) || (sums.orders ?? total) !== total)
+        throw new Error(`the sides disagree: ${JSON.stringify([hand[0]!.sums, sums])}`)
+    const ratio = hand[run]!.millis / weir[run]!.millis
+    console.log(
+      `rows ${rows}, run ${run + 1}: by hand ${(hand[run]!.millis / 1000).toFixed(2)} s, Weir ${(weir[run]!.millis / 1000).toFixed(2)} s, ratio ${ratio.toFixed(2)}`
+    )
+  }
+  console.log(`\nThe epochs of the last run of Weir, rows ${rows}:`)
+  printEpochs(weir.at(-1)!)
+  const ratios = Figures.spreadOf(hand.map(({ millis }, run) => millis / weir[run]!.millis))
+  const epochs = Figures.spreadOf(weir.map((run) => run.epochs.filter((epoch) => epoch.inputRows > 0).length))
+  console.log(`
+rows ${rows}: median (least to most) of ${options.runs} runs, ${Figures.grouped(weir[0]!.sums.rows)} keys
+  by hand  ${Figures.show(perSecond(hand), 0)} k orders/s, whole process ${Figures.show(seconds(hand), 2)} s
+  Weir     ${Figures.show(perSecond(weir), 0)} k orders/s, whole process ${Figures.show(seconds(weir), 2)} s, ${Figures.show(epochs, 0)} epochs
+  ratio    ${Figures.show(ratios, 2)}
+`)
+}
+
+if (options.side === "hand") await World.run(byHand)
+else if (options.side === "weir") await World.run(byWeir)
+else {
+  console.log(`${Processes.machine()}\n${Figures.grouped(options.orders)} orders in ${options.partitions} partitions\n`)
+  const log = await logFolder()
+  await compare("written", log)
+  await compare("dropped", log)
+}
