@@ -1,11 +1,15 @@
 /** The commands' questions, answered by the engine in this process: it owns the data folder meanwhile. */
 import { Effect, Ref, type Scope } from "effect"
 import * as ApiTopics from "../daemon/ApiTopics.ts"
-import * as Limits from "../model/Limits.ts"
 import type { Configuration } from "./Configuration.ts"
 import * as Engine from "./Engine.ts"
 import type { Failure } from "./Usage.ts"
 import type { Needs, WeirService } from "./Weir.ts"
+
+/** Rows that a query answers with in a process of its own: what a person's memory holds, not a daemon's. */
+const rowsMaxHere = 1_000_000
+/** Milliseconds that such a query may take: nobody else waits for it. */
+const millisMaxHere = 600_000
 
 /** Owns the folder until the scope closes. Fails with `FolderOwned` if another process has it. */
 export const make = (
@@ -34,9 +38,7 @@ export const fromEngine = (engine: Engine.Engine): Effect.Effect<WeirService> =>
         Effect.ignore
       ),
     ask: (sql) =>
-      Effect.flatMap(engine.tables, (tables) =>
-        tables.ask(sql, { rowsMax: Limits.queryRowsMax, millisMax: Limits.queryMillisMax })
-      ),
+      Effect.flatMap(engine.tables, (tables) => tables.ask(sql, { rowsMax: rowsMaxHere, millisMax: millisMaxHere })),
     tables: Effect.flatMap(engine.tables, (tables) => tables.list),
     table: (name) => Effect.flatMap(engine.tables, (tables) => tables.describe(name)),
     statuses: Effect.flatMap(engine.daemon, (daemon) => daemon.statuses),
