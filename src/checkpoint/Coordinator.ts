@@ -49,8 +49,11 @@ export interface SourceStatus {
 export interface SourceHandle {
   readonly id: string
   readonly status: (now: Millis) => SourceStatus
-  /** Opens the next epoch for reading; called again while nothing was read to say a later time. */
-  readonly opened: (openedAt: Millis) => Effect.Effect<void>
+  /**
+   * Opens the next epoch for reading; called again, while nothing was read, to say a later time. After a cut that is no
+   * replay the next epoch is open already, at the time when the last one was closed.
+   */
+  readonly opened: (openedAt: Millis) => void
   /** Ends the epoch: answers the cuts after `Barrier` was sent downstream. */
   readonly cut: (cut: Cut) => Effect.Effect<ReadonlyArray<PartitionCut>, SourceError | MailboxClosed>
   /** How to recognise it after this cut. */
@@ -216,7 +219,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
 
     const replay: Effect.Effect<void, CoordinatorError> = Effect.gen(function* () {
       for (const intent of claim.intents) {
-        yield* Effect.forEach(sources, (source) => source.opened(intent.openedAt), { discard: true })
+        for (const source of sources) source.opened(intent.openedAt)
         yield* cutEpoch(intent, intent)
       }
       if (claim.intents.length > 0) {
@@ -231,11 +234,11 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       yield* replay
       const lastIntent = claim.intents.at(-1)
       let epoch = (lastIntent?.epoch ?? claim.manifest.epoch) + 1
-      let closedBefore = lastIntent?.closedAt ?? claim.manifest.closedAt
+      const closedBefore = lastIntent?.closedAt ?? claim.manifest.closedAt
       // A run that was asked for a final emission owes one, even if nothing came since the last checkpoint.
       let finalOwed = options.final && !(lastIntent?.final ?? claim.manifest.final)
       let openedAt = Math.max(yield* Clock.currentTimeMillis, closedBefore)
-      yield* Effect.forEach(sources, (source) => source.opened(openedAt), { discard: true })
+      for (const source of sources) source.opened(openedAt)
       let due = openedAt + options.intervalMillis
       while (true) {
         yield* waitUntil(due, options, sources)
@@ -250,13 +253,16 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
           yield* cutEpoch({ epoch, openedAt, closedAt, final, partitions: null }, null)
           if (final) finalOwed = false
           epoch += 1
-          closedBefore = closedAt
+          openedAt = closedAt
         } else if (!ending) {
           yield* options.onEmpty(now)
         }
         if (ending) return yield* Queue.offer(toCommit, "end")
-        openedAt = Math.max(yield* Clock.currentTimeMillis, closedBefore)
-        yield* Effect.forEach(sources, (source) => source.opened(openedAt), { discard: true })
+        // An epoch is as old as its first record may be. Looked at and said in one step: no record comes between.
+        if (sources.every((source) => source.status(now).records === 0)) {
+          openedAt = Math.max(now, openedAt)
+          for (const source of sources) source.opened(openedAt)
+        }
       }
     })
 

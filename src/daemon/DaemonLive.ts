@@ -47,7 +47,9 @@ export const layer = (jobs: ReadonlyArray<Job>): Layer.Layer<Daemon, never, Chec
           if (earlier !== undefined) yield* close(earlier)
           const configured = yield* configure(job, options.set ?? {})
           const scope = yield* Scope.make()
-          const running = yield* Runner.start(job as Job<Failure, Tables | Topics>, options, (event) => PubSub.publish(events, event)).pipe(
+          const running = yield* Runner.start(job as Job<Failure, Tables | Topics>, options, (event) =>
+            PubSub.publish(events, event)
+          ).pipe(
             Effect.provide(context),
             Scope.extend(scope),
             Effect.onError(() => Scope.close(scope, Exit.void))

@@ -265,11 +265,10 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
           latest,
           state: stateAtCut
         })),
-      opened: (at) =>
-        Effect.suspend(() => {
-          if (openedAt === null || records === 0) openedAt = at
-          return wake.open
-        }),
+      opened: (at) => {
+        openedAt = at
+        wake.unsafeOpen()
+      },
       cut: (cut) =>
         Effect.gen(function* () {
           const reply = yield* Deferred.make<ReadonlyArray<PartitionCut>, SourceFailure>()

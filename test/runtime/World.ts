@@ -18,6 +18,7 @@ import { Topics } from "../../src/flow/Topics.ts"
 import type { EpochProgress } from "../../src/observe/Progress.ts"
 import * as Runner from "../../src/runtime/Runner.ts"
 import * as CrashPoints from "./CrashPoints.ts"
+import * as Expectation from "./Expectation.ts"
 
 export type Checkpoints = "in the tables" | "in files"
 
@@ -95,28 +96,10 @@ export const live = (world: World, crashAt = 0, set: Readonly<Record<string, str
     return { crashedAt, reached: points.reached, reports } satisfies Life
   })
 
-/** What the job wrote: the table, the late orders and the dead letters, in the oracle's terms. */
-export const written = (world: World) =>
-  Effect.gen(function* () {
-    const tables = yield* Tables
-    const rows = yield* tables.query({
-      sql: "select region, shopid, itemid, window_start, window_end, gross_income, total_items, total_orders from shop_item_income",
-      parameters: []
-    })
-    const { invalid, late } = yield* Effect.gen(function* () {
-      const topics = yield* Topics
-      return { late: yield* all(topics, "orders.late"), invalid: yield* all(topics, "orders.invalid") }
-    }).pipe(Effect.provide(logLayer(world.folder)))
-    return { rows, late, invalid }
-  })
-
-const all = (topics: Topics["Type"], topic: string) =>
-  Effect.gen(function* () {
-    const { partitions } = yield* topics.describe(topic)
-    const found = yield* Effect.forEach(partitions, ({ latest, oldest, partition }) =>
-      topics.fetch(topic, partition, oldest, latest - oldest)
-    )
-    return found.flat()
-  })
+/** Holds what the job wrote against the oracle. */
+export const check = (world: World) =>
+  Effect.flatMap(Effect.all([Tables, Topics]), ([tables, topics]) =>
+    Expectation.check(world.expected, tables, topics)
+  ).pipe(Effect.provide(logLayer(world.folder)))
 
 export const context = NodeContext.layer

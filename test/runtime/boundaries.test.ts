@@ -10,7 +10,6 @@ import { layerMemory } from "../../src/connectors/sql/index.ts"
 import type { Tables } from "../../src/flow/Tables.ts"
 import * as World from "./World.ts"
 
-const text = new TextDecoder()
 const small = {
   count: 420,
   partitions: 2,
@@ -41,37 +40,6 @@ const run = <A, E>(
   effect: Effect.Effect<A, E, Layer.Layer.Success<typeof World.context> | Tables | Scope.Scope>
 ): Promise<A> => Effect.runPromise(effect.pipe(Effect.scoped, Effect.provide(World.context), Effect.provide(tables)))
 
-/** The written equals the expected: each row to the cent, each record in one place, nothing twice. */
-const check = (world: World.World) =>
-  Effect.gen(function* () {
-    const { invalid, late, rows } = yield* World.written(world)
-    const { expected } = world
-    const found = new Map(rows.map((row) => [`${row.region}|${row.shopid}|${row.itemid}|${row.window_start}`, row]))
-    expect(found.size).toBe(rows.length)
-    expect([...found.keys()].sort()).toEqual([...expected.rows.keys()].sort())
-    for (const [key, row] of expected.rows) {
-      const { gross_income, total_items, total_orders, window_end } = found.get(key)!
-      expect([key, gross_income, total_items, total_orders, window_end]).toEqual([
-        key,
-        row.grossIncome,
-        String(row.totalItems),
-        String(row.totalOrders),
-        row.windowEnd
-      ])
-    }
-    const place = (partition: unknown, offset: unknown) => `${partition}/${offset}`
-    const headers = invalid.map((record) =>
-      Object.fromEntries(record.headers.map(({ name, value }) => [name, text.decode(value)]))
-    )
-    expect(headers.map((about) => place(about["weir.partition"], about["weir.offset"])).sort()).toEqual(
-      expected.deadLetters.map(({ offset, partition }) => place(partition, offset)).sort()
-    )
-    expect(late.length).toBe(expected.late.length)
-    expect(rows.reduce((sum, row) => sum + Number(row.total_orders), 0) + late.length + invalid.length).toBe(
-      small.count
-    )
-  })
-
 describe.each(fates)("with checkpoints $checkpoints", ({ checkpoints, stride }) => {
   it(
     "writes what the oracle computes, in several epochs, without a crash",
@@ -81,12 +49,12 @@ describe.each(fates)("with checkpoints $checkpoints", ({ checkpoints, stride }) 
           const world = yield* World.make(small, checkpoints)
           const life = yield* World.live(world)
           expect(life.reports.filter((report) => report.inputRows > 0).length).toBeGreaterThan(3)
-          yield* check(world)
+          yield* World.check(world)
           expect(world.expected.late.length).toBeGreaterThan(0)
           expect(world.expected.deadLetters.length).toBeGreaterThan(0)
           const again = yield* World.live(world)
           expect(again.reports.filter((report) => report.sinks.some((sink) => sink.rows > 0))).toEqual([])
-          yield* check(world)
+          yield* World.check(world)
         })
       ),
     60_000
@@ -109,7 +77,7 @@ describe.each(fates)("with checkpoints $checkpoints", ({ checkpoints, stride }) 
             seen.alreadyThere += reports
               .flatMap((report) => report.sinks)
               .filter((sink) => sink.outcome === "already there").length
-            yield* check(world)
+            yield* World.check(world)
           }
           expect(seen.crashes).toBeGreaterThan(30)
           expect(seen.replayed).toBeGreaterThan(0)
@@ -143,7 +111,7 @@ describe.each(fates)("with checkpoints $checkpoints", ({ checkpoints, stride }) 
               if (crashedAt !== null) whileRecovering += 1
             }
             yield* World.live(world)
-            yield* check(world)
+            yield* World.check(world)
           }
           expect(whileRecovering).toBeGreaterThan(10)
         })
