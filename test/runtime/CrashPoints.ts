@@ -6,7 +6,6 @@ import type { FileSystem } from "@effect/platform"
 import { Deferred, Effect } from "effect"
 import type { TablesService } from "../../src/flow/Tables.ts"
 
-// A process that was killed does not wait for what it had made uninterruptible.
 const gone = Effect.interruptible(Effect.never)
 
 export interface CrashPoints {

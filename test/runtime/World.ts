@@ -5,7 +5,7 @@
  */
 import { FileSystem, type Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
-import { Deferred, Effect, Layer, Logger, LogLevel } from "effect"
+import { Deferred, Effect, Fiber, Layer, Logger, LogLevel } from "effect"
 import orders from "../../actors/orders.ts"
 import { orders as generate, type OrdersValues } from "../../fixtures/orders.ts"
 import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
@@ -92,7 +92,10 @@ export const live = (world: World, crashAt = 0, set: Readonly<Record<string, str
       )
       yield* job.ended
     }).pipe(Effect.scoped, Effect.provide(layers), Logger.withMinimumLogLevel(LogLevel.Error))
-    const crashedAt = yield* Effect.raceFirst(Effect.as(life, null), Deferred.await(points.crashed))
+    // A killed process is not waited for: it neither cleans up nor finishes what it has begun.
+    const fiber = yield* Effect.forkDaemon(life)
+    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.join(fiber), null), Deferred.await(points.crashed))
+    yield* Fiber.interruptFork(fiber)
     return { crashedAt, reached: points.reached, reports } satisfies Life
   })
 
