@@ -8,8 +8,8 @@
  */
 import type { FileSystem } from "@effect/platform"
 import { Effect, Random } from "effect"
+import { crc32 } from "../model/Crc32.ts"
 import { StorageFailed } from "../model/Errors.ts"
-import { checksum } from "./Checksum.ts"
 
 /** Before the body: these four letters, the body's length and its checksum, 32 bits each, big-endian. */
 const headBytes = 12
@@ -110,7 +110,7 @@ const seal = (body: Uint8Array): Uint8Array => {
   const view = new DataView(bytes.buffer)
   bytes.set(letters)
   view.setUint32(4, body.length)
-  view.setUint32(8, checksum(body))
+  view.setUint32(8, crc32(body))
   bytes.set(body, headBytes)
   return bytes
 }
@@ -119,7 +119,7 @@ const unseal = (bytes: Uint8Array): Uint8Array | null => {
   if (bytes.length < headBytes || letters.some((letter, i) => bytes[i] !== letter)) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (view.getUint32(4) !== bytes.length - headBytes) return null
-  if (view.getUint32(8) !== checksum(bytes, headBytes)) return null
+  if (view.getUint32(8) !== crc32(bytes, headBytes)) return null
   // A plain array: some platforms read into a subclass whose `slice` does not copy.
   return new Uint8Array(bytes.buffer, bytes.byteOffset + headBytes, bytes.length - headBytes)
 }

@@ -2,10 +2,11 @@
  * How manifests and intents are written down, how a change of what was written is found, and which parts of the state
  * no kept manifest names any more. All stores share it.
  */
+
+import { crc32 } from "../model/Crc32.ts"
 import { CheckpointCorrupted, Defect, Fenced, RowsUnexpected } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
 import type { Intent, Manifest, StateHandle } from "./Checkpoint.ts"
-import { checksum } from "./Checksum.ts"
 
 /** JSON text, and by what it is recognised. */
 export interface Sealed {
@@ -25,7 +26,7 @@ const encoder = new TextEncoder()
 /** JSON has no minus infinity: the watermark before every event is `null` in it, and after it. */
 export const seal = (value: Manifest | Intent): Sealed => {
   const body = JSON.stringify(value)
-  return { body, checksum: checksum(encoder.encode(body)) }
+  return { body, checksum: crc32(encoder.encode(body)) }
 }
 
 /** The manifest as it was written; `null` if it is not. */
@@ -38,7 +39,7 @@ export const unsealManifest = (sealed: Sealed): Manifest | null => {
 export const unsealIntent = (sealed: Sealed): Intent | null => unseal(sealed) as Intent | null
 
 const unseal = ({ body, checksum: written }: Sealed): unknown => {
-  if (checksum(encoder.encode(body)) !== written) return null
+  if (crc32(encoder.encode(body)) !== written) return null
   try {
     return JSON.parse(body)
   } catch {

@@ -6,54 +6,25 @@
  * owner that was paused in the middle waits for its successor, and then changes no row and fails.
  */
 import { Effect, Layer } from "effect"
-import { type Column, type Statement, Tables, type TablesError, type TablesService } from "../flow/Tables.ts"
-import { type Defect, type Fenced, FolderNewer, RowsUnexpected, TablesUnavailable } from "../model/Errors.ts"
-import type { Offset } from "../model/Event.ts"
+import { type Statement, Tables, type TablesError } from "../flow/Tables.ts"
+import { crc32 } from "../model/Crc32.ts"
+import { type Defect, type Fenced, type FolderNewer, RowsUnexpected, TablesUnavailable } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
-import type { StatePart } from "../state/StatePart.ts"
 import type { Intent, Manifest } from "./Checkpoint.ts"
 import {
   CheckpointStore,
   type CheckpointStoreService,
   type Claim,
   type EpochCommit,
-  type JobRecord,
-  type StepState,
   type StoreError
 } from "./CheckpointStore.ts"
-import { checksum } from "./Checksum.ts"
-import {
-  collectable,
-  corrupted,
-  doesNotFollow,
-  epochsOf,
-  lowestOffsets,
-  outOfTurn,
-  overtaken,
-  type PartPlace,
-  partNamed,
-  seal,
-  unsealIntent,
-  unsealManifest
-} from "./Encoding.ts"
-import { one, type Say, saying } from "./SqlText.ts"
+import { collectable, doesNotFollow, outOfTurn, overtaken, type PartPlace, seal, unsealManifest } from "./Encoding.ts"
+import * as Queries from "./SqlCheckpointQueries.ts"
+import { prepare, stateColumns, stateKey } from "./SqlCheckpointTables.ts"
+import { one, saying } from "./SqlText.ts"
 
-/** Version of these tables. */
-const version = 1
 /** Owners that claim a job at the same moment: each round one of them wins. */
 const roundsMax = 8
-
-type Row = Readonly<Record<string, unknown>>
-
-/** A job's row. `intended` and `committed` are its highest epochs of an intent and of a manifest. */
-interface JobRow {
-  readonly jobId: string
-  readonly lineage: number
-  readonly generation: number
-  readonly floor: number
-  readonly intended: number
-  readonly committed: number
-}
 
 /** The kept manifests as this owner knows them, oldest first: spares a query at every commit. */
 interface Kept {
@@ -61,55 +32,11 @@ interface Kept {
   readonly manifests: ReadonlyArray<Manifest>
 }
 
-interface Place {
-  readonly tables: TablesService
-  readonly say: Say
+interface Place extends Queries.Place {
   readonly kept: Map<string, Kept>
 }
 
-const text = (name: string): Column => ({ name, type: { kind: "text" }, nullable: false })
-const integer = (name: string): Column => ({ name, type: { kind: "int64" }, nullable: false })
-
-const stateColumns: ReadonlyArray<Column> = [
-  text("job"),
-  integer("lineage"),
-  text("step"),
-  integer("key_group"),
-  integer("epoch"),
-  text("kind"),
-  { name: "bytes", type: { kind: "bytes" }, nullable: false },
-  integer("checksum")
-]
-const stateKey = stateColumns.slice(0, 5)
-
-const creations = ({ dialect }: TablesService): ReadonlyArray<Statement> => [
-  dialect.createTable(
-    "weir_job",
-    [text("job"), text("job_id"), ...["lineage", "generation", "epoch_floor", "intended", "committed"].map(integer)],
-    ["job"]
-  ),
-  dialect.createTable(
-    "weir_intent",
-    [text("job"), integer("lineage"), integer("epoch"), text("body"), integer("checksum")],
-    ["job", "lineage", "epoch"]
-  ),
-  dialect.createTable(
-    "weir_manifest",
-    [text("job"), integer("lineage"), integer("epoch"), text("body"), integer("checksum")],
-    ["job", "lineage", "epoch"]
-  ),
-  dialect.createTable(
-    "weir_state",
-    stateColumns,
-    stateKey.map((column) => column.name)
-  ),
-  dialect.createTable("weir_progress", [text("job"), integer("epoch"), text("body")], ["job", "epoch"])
-]
-
-/**
- * Creates what is missing of the tables. Fails with `FolderNewer` where a newer version of Weir has written: nothing is
- * changed then.
- */
+/** Creates what is missing of the tables; `FolderNewer` where a newer version of Weir has written. */
 export const make: Effect.Effect<CheckpointStoreService, TablesError | RowsUnexpected | FolderNewer, Tables> =
   Effect.gen(function* () {
     const tables = yield* Tables
@@ -121,11 +48,11 @@ export const make: Effect.Effect<CheckpointStoreService, TablesError | RowsUnexp
       claim: (job, jobId) => claim(place, job, jobId, roundsMax),
       writeIntent: (owner, intent) => writeIntent(place, owner, intent),
       commit: (owner, epoch) => commit(place, owner, epoch),
-      readState: (manifest) => readState(place, manifest),
-      lookUp: (job) => lookUp(place, job),
-      list: list(place),
-      progress: (job, last) => progress(place, job, last),
-      neededOffsets: neededOffsets(place),
+      readState: (manifest) => Queries.readState(place, manifest),
+      lookUp: (job) => Queries.lookUp(place, job),
+      list: Queries.list(place),
+      progress: (job, last) => Queries.progress(place, job, last),
+      neededOffsets: Queries.neededOffsets(place),
       reset: (job, epochsSeen) => reset(place, job, epochsSeen, roundsMax)
     }
   })
@@ -135,32 +62,12 @@ export const layer: Layer.Layer<CheckpointStore, TablesError | RowsUnexpected | 
   make
 )
 
-const prepare = (tables: TablesService): Effect.Effect<void, TablesError | RowsUnexpected | FolderNewer> =>
-  Effect.gen(function* () {
-    const { dialect } = tables
-    const columns = [text("part"), integer("version")]
-    yield* tables.transaction([dialect.createTable("weir_version", columns, ["part"])])
-    const [found] = yield* tables.query(saying(dialect)`select version from weir_version where part = ${"checkpoint"}`)
-    if (found !== undefined && Number(found.version) > version) return yield* Effect.fail(newer(tables, found))
-    yield* tables.transaction([
-      ...creations(tables),
-      dialect.upsert("weir_version", columns, ["part"], [["checkpoint"], [version]])
-    ])
-  })
-
-const newer = (tables: TablesService, found: Row): FolderNewer =>
-  new FolderNewer({
-    folder: tables.identity,
-    message: `the checkpoints in ${tables.identity} are of version ${found.version}; this Weir knows ${version}`,
-    hint: "run the newer version of Weir, or use another database"
-  })
-
 // Owners
 
 const claim = (place: Place, job: string, jobId: string, rounds: number): Effect.Effect<Claim, StoreError> =>
   Effect.gen(function* () {
     const { say, tables } = place
-    const found = yield* jobRow(place, job)
+    const found = yield* Queries.jobRow(place, job)
     const generation = (found?.generation ?? 0) + 1
     const owner = { jobId: found?.jobId || jobId, lineage: found?.lineage ?? 1, floor: found?.floor ?? 0 }
     const taking =
@@ -179,7 +86,7 @@ const claim = (place: Place, job: string, jobId: string, rounds: number): Effect
     if (!taken) return yield* claim(place, job, jobId, rounds - 1)
     place.kept.delete(job)
     // Read after the generation is taken: from here on nobody else can add to it.
-    const past = yield* readPast(place, job, owner.lineage)
+    const past = yield* Queries.readPast(place, job, owner.lineage)
     return { job, jobId: owner.jobId, lineage: owner.lineage, generation, ...past, epochFloor: owner.floor }
   })
 
@@ -217,8 +124,8 @@ const explainIntent = (
     yield* Effect.fail(outOfTurn(intent, there !== undefined))
   })
 
-const checkOwner = (place: Place, owner: Claim): Effect.Effect<JobRow, StoreError | Fenced> =>
-  Effect.flatMap(jobRow(place, owner.job), (found) =>
+const checkOwner = (place: Place, owner: Claim): Effect.Effect<Queries.JobRow, StoreError | Fenced> =>
+  Effect.flatMap(Queries.jobRow(place, owner.job), (found) =>
     found !== null && found.lineage === owner.lineage && found.generation === owner.generation
       ? Effect.succeed(found)
       : Effect.fail(overtaken(owner, found))
@@ -310,7 +217,7 @@ const stateInserts = (place: Place, owner: Claim, commit: EpochCommit): Readonly
           some.map(() => commit.manifest.epoch),
           some.map(({ part }) => part.kind),
           some.map(({ part }) => part.bytes),
-          some.map(({ part }) => checksum(part.bytes))
+          some.map(({ part }) => crc32(part.bytes))
         ]
       )
     )
@@ -364,147 +271,10 @@ const stateDeletes = (place: Place, owner: Claim, dead: ReadonlyArray<PartPlace>
 const keptManifests = (place: Place, owner: Claim): Effect.Effect<ReadonlyArray<Manifest>, StoreError> => {
   const known = place.kept.get(owner.job)
   if (known !== undefined && known.generation === owner.generation) return Effect.succeed(known.manifests)
-  return Effect.map(manifestRows(place, owner.job, owner.lineage), (rows) =>
+  return Effect.map(Queries.manifestRows(place, owner.job, owner.lineage), (rows) =>
     rows.map(unsealManifest).filter((manifest) => manifest !== null)
   )
 }
-
-// What is there
-
-const readPast = (
-  place: Place,
-  job: string,
-  lineage: number
-): Effect.Effect<{ readonly manifest: Manifest | null; readonly intents: ReadonlyArray<Intent> }, StoreError> =>
-  Effect.gen(function* () {
-    const rows = yield* manifestRows(place, job, lineage)
-    const last = rows.at(-1)
-    const manifest = last === undefined ? null : unsealManifest(last)
-    if (last !== undefined && manifest === null) {
-      return yield* Effect.fail(unreadable(job, last.epoch, "the manifest", rows.length - 1))
-    }
-    const found = yield* place.tables.query(
-      place.say`select epoch, body, checksum from weir_intent where job = ${job} and lineage = ${lineage}
-        and epoch > ${manifest?.epoch ?? 0} order by epoch`
-    )
-    const intents: Array<Intent> = []
-    for (const row of found.map(sealedRow)) {
-      const intent = unsealIntent(row)
-      if (intent === null) return yield* Effect.fail(unreadable(job, row.epoch, "the intent", rows.length))
-      intents.push(intent)
-    }
-    return { manifest, intents }
-  })
-
-const manifestRows = (place: Place, job: string, lineage: number) =>
-  place.tables
-    .query(
-      place.say`select epoch, body, checksum from weir_manifest where job = ${job} and lineage = ${lineage}
-        order by epoch`
-    )
-    .pipe(Effect.map((rows) => rows.map(sealedRow)))
-
-const sealedRow = (row: Row) => ({ epoch: Number(row.epoch), body: String(row.body), checksum: Number(row.checksum) })
-
-const readState = (place: Place, manifest: Manifest): Effect.Effect<ReadonlyArray<StepState>, StoreError> =>
-  Effect.gen(function* () {
-    const steps = new Map<string, Array<StatePart>>()
-    for (const handle of manifest.state) {
-      const rows = yield* place.tables.query(
-        place.say`select epoch, kind, bytes, checksum from weir_state where job = ${manifest.job}
-          and lineage = ${manifest.lineage} and step = ${handle.step} and key_group = ${handle.keyGroup}
-          and epoch >= ${handle.baseEpoch} and epoch <= ${manifest.epoch}`
-      )
-      const found = new Map(rows.map((row) => [Number(row.epoch), row]))
-      const parts = steps.get(handle.step) ?? []
-      steps.set(handle.step, parts)
-      for (const epoch of epochsOf(handle)) {
-        const part = partOf(found.get(epoch), handle.keyGroup, epoch === handle.baseEpoch)
-        if (typeof part === "string") {
-          return yield* Effect.fail(
-            corrupted(manifest.job, epoch, {
-              what: partNamed(handle),
-              how: part,
-              older: yield* olderThan(place, manifest)
-            })
-          )
-        }
-        parts.push(part)
-      }
-    }
-    return [...steps].map(([step, parts]) => ({ step, parts }))
-  })
-
-/** The part, or how it differs from what was written. */
-const partOf = (row: Row | undefined, keyGroup: number, isBase: boolean): StatePart | string => {
-  if (row === undefined) return "is missing"
-  const bytes = row.bytes as Uint8Array
-  if (checksum(bytes) !== Number(row.checksum)) return "is not what was written"
-  if ((row.kind === "base") !== isBase) return "is of the wrong kind"
-  return { keyGroup, kind: isBase ? "base" : "delta", bytes }
-}
-
-const olderThan = (place: Place, manifest: Manifest): Effect.Effect<number, StoreError> =>
-  Effect.map(
-    manifestRows(place, manifest.job, manifest.lineage),
-    (rows) => rows.filter((row) => row.epoch !== manifest.epoch).length
-  )
-
-const jobRow = (place: Place, job: string): Effect.Effect<JobRow | null, TablesError> =>
-  place.tables
-    .query(
-      place.say`select job_id, lineage, generation, epoch_floor, intended, committed from weir_job
-        where job = ${job}`
-    )
-    .pipe(
-      Effect.map(([row]) =>
-        row === undefined
-          ? null
-          : {
-              jobId: String(row.job_id),
-              lineage: Number(row.lineage),
-              generation: Number(row.generation),
-              floor: Number(row.epoch_floor),
-              intended: Number(row.intended),
-              committed: Number(row.committed)
-            }
-      )
-    )
-
-const lookUp = (place: Place, job: string): Effect.Effect<JobRecord | null, StoreError> =>
-  Effect.gen(function* () {
-    const found = yield* jobRow(place, job)
-    if (found === null || found.jobId === "") return null
-    const past = yield* readPast(place, job, found.lineage)
-    return { job, jobId: found.jobId, lineage: found.lineage, generation: found.generation, ...past }
-  })
-
-const list = (place: Place): Effect.Effect<ReadonlyArray<JobRecord>, StoreError> =>
-  Effect.gen(function* () {
-    const rows = yield* place.tables.query(place.say`select job from weir_job order by job`)
-    const records = yield* Effect.forEach(rows, (row) => lookUp(place, String(row.job)))
-    return records.filter((record) => record !== null)
-  })
-
-const progress = (place: Place, job: string, last: number): Effect.Effect<ReadonlyArray<string>, StoreError> =>
-  place.tables
-    .query(place.say`select body from weir_progress where job = ${job} order by epoch`)
-    .pipe(Effect.map((rows) => (last < 1 ? [] : rows.slice(-last).map((row) => String(row.body)))))
-
-const neededOffsets = (
-  place: Place
-): Effect.Effect<ReadonlyArray<{ identity: string; partition: number; offset: Offset }>, StoreError> =>
-  Effect.gen(function* () {
-    const rows = yield* place.tables.query(place.say`select job, epoch, body, checksum from weir_manifest`)
-    const manifests: Array<Manifest> = []
-    for (const row of rows) {
-      const sealed = sealedRow(row)
-      const manifest = unsealManifest(sealed)
-      if (manifest === null) return yield* Effect.fail(unreadable(String(row.job), sealed.epoch, "the manifest", 0))
-      manifests.push(manifest)
-    }
-    return lowestOffsets(manifests)
-  })
 
 const reset = (
   place: Place,
@@ -514,7 +284,7 @@ const reset = (
 ): Effect.Effect<{ readonly lineage: number; readonly epochFloor: number }, StoreError> =>
   Effect.gen(function* () {
     const { say, tables } = place
-    const found = yield* jobRow(place, job)
+    const found = yield* Queries.jobRow(place, job)
     const lineage = (found?.lineage ?? 1) + 1
     const floor = Math.max(epochsSeen, found?.floor ?? 0, found?.intended ?? 0, found?.committed ?? 0)
     const renewing =
@@ -540,14 +310,9 @@ const reset = (
     return done ? { lineage, epochFloor: floor } : yield* reset(place, job, epochsSeen, rounds - 1)
   })
 
-// Errors
-
 const contended = (job: string): TablesUnavailable =>
   new TablesUnavailable({
     code: "contention",
     message: `too many owners want job ${job} at once`,
     hint: "start the job in one process only"
   })
-
-const unreadable = (job: string, epoch: number, what: string, older: number) =>
-  corrupted(job, epoch, { what, how: "is not what was written", older })

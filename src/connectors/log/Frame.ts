@@ -13,9 +13,9 @@
  */
 import type { EpochFence } from "../../flow/EpochFence.ts"
 import type { ProducedRecord } from "../../flow/Topics.ts"
+import { crc32OfWords } from "../../model/Crc32.ts"
 import type { Header, Offset } from "../../model/Event.ts"
 import * as Limits from "../../model/Limits.ts"
-import { crc32 } from "./Crc32.ts"
 
 const magic = 0x72696557
 export const headerBytes = 40
@@ -75,7 +75,7 @@ export const lengthAt = (chunk: Chunk, at: number): number => {
 /** The frame at `at`, which is inside the chunk as a whole; `null` if its checksum is not that of its bytes. */
 export const frameAt = (chunk: Chunk, at: number, length: number, seed: number): Frame | null => {
   const { view, words } = chunk
-  if (crc32(words, (at >> 2) + 3, (at + length) >> 2, seed) !== words[(at >> 2) + 2]) return null
+  if (crc32OfWords(words, (at >> 2) + 3, (at + length) >> 2, seed) !== words[(at >> 2) + 2]) return null
   const flags = words[(at >> 2) + 3]!
   const notesLength = flags & hasNotes ? view.getInt32(at + headerBytes, true) : -1
   return {
@@ -217,7 +217,7 @@ const writeFrame = (
     at += 4 + frame.notes.length
   }
   for (let i = frame.from; i < frame.to; i++) at = writeRecord(chunk, at, frame.records[i]!)
-  words[(start >> 2) + 2] = crc32(words, (start >> 2) + 3, (start + frame.length) >> 2, seed)
+  words[(start >> 2) + 2] = crc32OfWords(words, (start >> 2) + 3, (start + frame.length) >> 2, seed)
 }
 
 const writeRecord = ({ bytes, view }: Chunk, start: number, { key, value, headers }: ProducedRecord): number => {
