@@ -16,7 +16,7 @@ import { FileSystem } from "@effect/platform"
 import { Effect, Layer } from "effect"
 import { Defect, type Fenced, FolderNewer, type RowsUnexpected, StorageFailed } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
-import type { StatePart } from "../operator/Operator.ts"
+import type { StatePart } from "../state/StatePart.ts"
 import type { Intent, Manifest } from "./Checkpoint.ts"
 import * as CheckpointFolder from "./CheckpointFolder.ts"
 import {

@@ -3,7 +3,7 @@
  *
  *     length of the index: 32 bits, big-endian │ index: JSON │ bytes of the parts, one after the other
  */
-import type { StatePart } from "../operator/Operator.ts"
+import type { StatePart } from "../state/StatePart.ts"
 import type { StepState } from "./CheckpointStore.ts"
 
 /** Finds a part; `undefined` if the epoch wrote none there. */

@@ -19,7 +19,8 @@ import { type Invalid, type RawEvent, rawEventAt } from "../model/Event.ts"
 import type { Barrier, Batch, Records } from "../model/Message.ts"
 import * as Time from "../model/Time.ts"
 import { Reader, Writer } from "../state/Encoding.ts"
-import type { Collector, Operator, Snapshot, StatePart } from "./Operator.ts"
+import type { Snapshot, StatePart } from "../state/StatePart.ts"
+import type { Collector, Operator } from "./Operator.ts"
 import * as Selection from "./Selection.ts"
 
 export interface Options {

@@ -7,8 +7,6 @@
 import type { Barrier, Batch, Records } from "../model/Message.ts"
 import type { Snapshot, StatePart } from "../state/StatePart.ts"
 
-export type { Snapshot, StatePart }
-
 /** Where an operator puts what it makes. The port `out` goes on; `late` and `invalid` are side outputs. */
 export interface Collector {
   readonly emit: (port: Port, batch: Batch) => void

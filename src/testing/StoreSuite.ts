@@ -7,7 +7,7 @@ import type { Intent, Manifest, StateHandle } from "../checkpoint/Checkpoint.ts"
 import type { CheckpointStoreService, Claim, EpochCommit, StepState } from "../checkpoint/CheckpointStore.ts"
 import type { Statement } from "../flow/Tables.ts"
 import * as Limits from "../model/Limits.ts"
-import type { StatePart } from "../operator/Operator.ts"
+import type { StatePart } from "../state/StatePart.ts"
 
 /** Where a store keeps what it keeps. */
 export interface Place {

@@ -4,7 +4,8 @@ import type { Invalid } from "../../src/model/Event.ts"
 import type { Barrier, Batch, PartitionCut, PartitionState } from "../../src/model/Message.ts"
 import * as Time from "../../src/model/Time.ts"
 import * as AssignTime from "../../src/operator/AssignTime.ts"
-import type { Operator, Port, StatePart } from "../../src/operator/Operator.ts"
+import type { Operator, Port } from "../../src/operator/Operator.ts"
+import type { StatePart } from "../../src/state/StatePart.ts"
 
 const openedAt = 1_000_000
 const make = (): Operator =>

@@ -5,8 +5,9 @@ import * as Window from "../../src/flow/Window.ts"
 import { StateLimitExceeded, StepFailed } from "../../src/model/Errors.ts"
 import type { Change } from "../../src/model/Event.ts"
 import type { Barrier, Batch } from "../../src/model/Message.ts"
-import type { Collector, Operator, StatePart } from "../../src/operator/Operator.ts"
+import type { Collector, Operator } from "../../src/operator/Operator.ts"
 import * as WindowAggregate from "../../src/operator/WindowAggregate.ts"
+import type { StatePart } from "../../src/state/StatePart.ts"
 
 // Many runs on a machine that is busy with other tests.
 vi.setConfig({ testTimeout: 60_000 })
