@@ -67,111 +67,111 @@ const literal = (element: number, values: ReadonlyArray<SqlValue>): string =>
 /** Bytes before the first element: dimensions, a flag for nulls, the element's type, length, lower bound. */
 const headBytes = 20
 
-interface Buffer {
+interface Target {
   bytes: Uint8Array
   view: DataView
   length: number
 }
 
 /** Writes an element behind its length, or answers false if it is not of its type. */
-type Write = (buffer: Buffer, value: SqlValue) => boolean
+type Write = (target: Target, value: SqlValue) => boolean
 
 const binaryArray = (element: number, values: ReadonlyArray<SqlValue>): Uint8Array | null => {
   const write = writers[element]
   if (write === undefined) return null
   const bytes = new Uint8Array(headBytes + values.length * 16)
-  const buffer: Buffer = { bytes, view: new DataView(bytes.buffer), length: headBytes }
+  const target: Target = { bytes, view: new DataView(bytes.buffer), length: headBytes }
   let nulls = 0
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!
-    reserve(buffer, 32)
+    reserve(target, 32)
     if (value === null) {
       nulls = 1
-      buffer.view.setInt32(buffer.length, -1)
-      buffer.length += 4
-    } else if (!write(buffer, value)) return null
+      target.view.setInt32(target.length, -1)
+      target.length += 4
+    } else if (!write(target, value)) return null
   }
   const head = [values.length === 0 ? 0 : 1, nulls, element, values.length, 1]
-  for (let i = 0; i < head.length; i++) buffer.view.setInt32(i * 4, head[i]!)
-  return buffer.bytes.subarray(0, values.length === 0 ? 12 : buffer.length)
+  for (let i = 0; i < head.length; i++) target.view.setInt32(i * 4, head[i]!)
+  return target.bytes.subarray(0, values.length === 0 ? 12 : target.length)
 }
 
-const reserve = (buffer: Buffer, more: number): void => {
-  if (buffer.length + more <= buffer.bytes.length) return
-  const bytes = new Uint8Array((buffer.length + more) * 2)
-  bytes.set(buffer.bytes.subarray(0, buffer.length))
-  buffer.bytes = bytes
-  buffer.view = new DataView(bytes.buffer)
+const reserve = (target: Target, more: number): void => {
+  if (target.length + more <= target.bytes.length) return
+  const bytes = new Uint8Array((target.length + more) * 2)
+  bytes.set(target.bytes.subarray(0, target.length))
+  target.bytes = bytes
+  target.view = new DataView(bytes.buffer)
 }
 
 const int64Min = -(2n ** 63n)
 const int64Max = 2n ** 63n - 1n
 
-const writeInt64: Write = (buffer, value) => {
+const writeInt64: Write = (target, value) => {
   if (typeof value === "number") {
     if (!Number.isSafeInteger(value)) return false
-    putSafeInteger(buffer, value)
+    putSafeInteger(target, value)
     return true
   }
   if (typeof value !== "bigint" || value < int64Min || value > int64Max) return false
-  buffer.view.setInt32(buffer.length, 8)
-  buffer.view.setBigInt64(buffer.length + 4, value)
-  buffer.length += 12
+  target.view.setInt32(target.length, 8)
+  target.view.setBigInt64(target.length + 4, value)
+  target.length += 12
   return true
 }
 
-const putSafeInteger = (buffer: Buffer, value: number): void => {
+const putSafeInteger = (target: Target, value: number): void => {
   const high = Math.floor(value / 4_294_967_296)
-  buffer.view.setInt32(buffer.length, 8)
-  buffer.view.setInt32(buffer.length + 4, high)
-  buffer.view.setUint32(buffer.length + 8, value - high * 4_294_967_296)
-  buffer.length += 12
+  target.view.setInt32(target.length, 8)
+  target.view.setInt32(target.length + 4, high)
+  target.view.setUint32(target.length + 8, value - high * 4_294_967_296)
+  target.length += 12
 }
 
-const writeInteger: Write = (buffer, value) => {
+const writeInteger: Write = (target, value) => {
   if (typeof value !== "number" || (value | 0) !== value) return false
-  buffer.view.setInt32(buffer.length, 4)
-  buffer.view.setInt32(buffer.length + 4, value)
-  buffer.length += 8
+  target.view.setInt32(target.length, 4)
+  target.view.setInt32(target.length + 4, value)
+  target.length += 8
   return true
 }
 
-const writeDouble: Write = (buffer, value) => {
+const writeDouble: Write = (target, value) => {
   if (typeof value !== "number") return false
-  buffer.view.setInt32(buffer.length, 8)
-  buffer.view.setFloat64(buffer.length + 4, value)
-  buffer.length += 12
+  target.view.setInt32(target.length, 8)
+  target.view.setFloat64(target.length + 4, value)
+  target.length += 12
   return true
 }
 
-const writeBoolean: Write = (buffer, value) => {
+const writeBoolean: Write = (target, value) => {
   if (typeof value !== "boolean") return false
-  buffer.view.setInt32(buffer.length, 1)
-  buffer.bytes[buffer.length + 4] = value ? 1 : 0
-  buffer.length += 5
+  target.view.setInt32(target.length, 1)
+  target.bytes[target.length + 4] = value ? 1 : 0
+  target.length += 5
   return true
 }
 
 /** Postgres counts microseconds from the year 2000. */
 const postgresEpochMillis = 946_684_800_000
 
-const writeInstant: Write = (buffer, value) => {
+const writeInstant: Write = (target, value) => {
   const at = typeof value === "string" ? Date.parse(value) : value
   if (typeof at !== "number" || !Number.isInteger(at)) return false
   const micros = (at - postgresEpochMillis) * 1000
-  if (Number.isSafeInteger(micros)) putSafeInteger(buffer, micros)
-  else writeInt64(buffer, BigInt(at - postgresEpochMillis) * 1000n)
+  if (Number.isSafeInteger(micros)) putSafeInteger(target, micros)
+  else writeInt64(target, BigInt(at - postgresEpochMillis) * 1000n)
   return true
 }
 
 const encoder = new TextEncoder()
 
-const writeText: Write = (buffer, value) => {
+const writeText: Write = (target, value) => {
   if (typeof value !== "string") return false
   const length = value.length
-  reserve(buffer, 4 + length * 3)
-  const { bytes, view } = buffer
-  const start = buffer.length + 4
+  reserve(target, 4 + length * 3)
+  const { bytes, view } = target
+  const start = target.length + 4
   let written = 0
   for (; written < length; written++) {
     const code = value.charCodeAt(written)
@@ -179,35 +179,35 @@ const writeText: Write = (buffer, value) => {
     bytes[start + written] = code
   }
   if (written < length) written += encoder.encodeInto(value.slice(written), bytes.subarray(start + written)).written
-  view.setInt32(buffer.length, written)
-  buffer.length = start + written
+  view.setInt32(target.length, written)
+  target.length = start + written
   return true
 }
 
 /** The version byte of jsonb, then its text. */
-const writeJson: Write = (buffer, value) => {
+const writeJson: Write = (target, value) => {
   if (typeof value !== "string") return false
-  const start = buffer.length
-  reserve(buffer, 8 + value.length * 3)
-  buffer.length += 1
-  writeText(buffer, value)
-  const length = buffer.length - start - 4
-  buffer.view.setInt32(start, length)
-  buffer.bytes[start + 4] = 1
+  const start = target.length
+  reserve(target, 8 + value.length * 3)
+  target.length += 1
+  writeText(target, value)
+  const length = target.length - start - 4
+  target.view.setInt32(start, length)
+  target.bytes[start + 4] = 1
   return true
 }
 
-const writeBytes: Write = (buffer, value) => {
+const writeBytes: Write = (target, value) => {
   if (!(value instanceof Uint8Array)) return false
-  reserve(buffer, 4 + value.length)
-  buffer.view.setInt32(buffer.length, value.length)
-  buffer.bytes.set(value, buffer.length + 4)
-  buffer.length += 4 + value.length
+  reserve(target, 4 + value.length)
+  target.view.setInt32(target.length, value.length)
+  target.bytes.set(value, target.length + 4)
+  target.length += 4 + value.length
   return true
 }
 
 /** Digits in groups of four, counted from the point. */
-const writeNumeric: Write = (buffer, value) => {
+const writeNumeric: Write = (target, value) => {
   const text = typeof value === "bigint" ? String(value) : value
   if (typeof text !== "string" || !/^-?\d+(\.\d+)?$/.test(text)) return false
   const first = text.charCodeAt(0) === 45 ? 1 : 0
@@ -217,9 +217,9 @@ const writeNumeric: Write = (buffer, value) => {
   const wholeGroups = Math.ceil(whole / 4)
   const groups = wholeGroups + Math.ceil(scale / 4)
   if (scale > 0x3fff || wholeGroups > 0x7fff) return false
-  reserve(buffer, 16 + groups * 2)
-  const { view } = buffer
-  let at = buffer.length
+  reserve(target, 16 + groups * 2)
+  const { view } = target
+  let at = target.length
   view.setInt32(at, 8 + groups * 2)
   view.setInt16(at + 4, groups)
   view.setInt16(at + 6, wholeGroups - 1)
@@ -245,7 +245,7 @@ const writeNumeric: Write = (buffer, value) => {
       group = 0
     }
   }
-  buffer.length = at
+  target.length = at
   return true
 }
 
