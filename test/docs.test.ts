@@ -186,10 +186,12 @@ describe("the first job", { timeout: 120_000 }, () => {
     expect(run).toMatchObject({ code: 0 })
     const { late, rows } = byHand(orders({ count: 600, seed: 1, late: 0.02, malformed: 0.01 }))
     expect(late.length).toBeGreaterThan(0)
-    for (const table of ["region_prices", "region_prices_closed"]) {
-      const { out } = await inProject(["query", columnsOf(table), "--format", "csv"])
-      expect(out.trimEnd().split("\n").slice(1)).toEqual(rows)
-    }
+    const { out } = await inProject(["query", rowsOf(["region_prices", "region_prices_closed"]), "--format", "csv"])
+    const lines = out.trimEnd().split("\n").slice(1)
+    expect(lines).toEqual([
+      ...rows.map((row) => `region_prices,${row}`),
+      ...rows.map((row) => `region_prices_closed,${row}`)
+    ])
     const tail = await inProject(["tail", "region-prices.late", "--format", "json"])
     const found = (JSON.parse(tail.out) as ReadonlyArray<{ value: string }>).map(
       ({ value }) => JSON.parse(value).orderid
@@ -205,9 +207,15 @@ const typeErrors = (folder: string): Promise<string> =>
     )
   )
 
-const columnsOf = (table: string): string =>
-  `select region, extract(epoch from window_start)::bigint, orders, min_price, max_price, avg_price
-   from ${table} order by window_start, region`
+/** The rows of each table, in the order of tables, windows and regions. */
+const rowsOf = (tables: ReadonlyArray<string>): string =>
+  tables
+    .map(
+      (table) => `select '${table}' as of, region, extract(epoch from window_start)::bigint as start, orders,
+        min_price, max_price, avg_price from ${table}`
+    )
+    .join(" union all ")
+    .concat(" order by of, start, region")
 
 interface Prices {
   readonly cents: Array<bigint>
