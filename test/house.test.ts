@@ -1,5 +1,5 @@
 /** Holds the house to its drawing: who may import whom, what may be said where. */
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
 import { describe, expect, it } from "vitest"
 
@@ -16,11 +16,14 @@ const filesBelow = (folder: string): ReadonlyArray<string> =>
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
 
 const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
-/** The text without its comments: what is said about a name is not a use of it. */
+/** The text without its comments and texts of several lines: what is said about a name is not a use of it. */
 const codeOf = (file: string): string =>
   textOf(file)
+    .replaceAll(/(?<=(?:=|=>|\()\s?)`(?:[^`\\]|\\[\s\S])*\n(?:[^`\\]|\\[\s\S])*`/g, insertionsOf)
     .replaceAll(/\/\*[\s\S]*?\*\//g, "")
     .replaceAll(/(^|\s)\/\/.*$/gm, "")
+const insertionsOf = (template: string): string =>
+  [...template.matchAll(/\$\{([^}]*)\}/g)].map(([, code]) => code).join(";")
 
 const importsOf = (file: string): ReadonlyArray<Import> =>
   [
@@ -192,11 +195,11 @@ describe("the house", () => {
     const npm = JSON.parse(textOf("package.json"))
     const deno = JSON.parse(textOf("deno.json"))
     expect({ name: deno.name, version: deno.version }).toEqual({ name: npm.name, version: npm.version })
-    expect(Object.keys(deno.exports ?? {}).sort()).toEqual(
-      Object.keys(npm.exports ?? {})
-        .filter((name) => name !== "./package.json")
-        .sort()
+    const doors = Object.fromEntries(
+      Object.entries<Readonly<Record<string, string>>>(npm.exports).map(([name, door]) => [name, door.types])
     )
+    expect(deno.exports).toEqual(doors)
+    expect(Object.values<string>(deno.exports).filter((file) => !existsSync(join(root, file)))).toEqual([])
   })
 
   it("pins every dependency exactly and uses each", () => {
@@ -204,9 +207,12 @@ describe("the house", () => {
     const pinned = Object.entries<string>({ ...npm.dependencies, ...npm.devDependencies })
     expect(pinned.filter(([, version]) => !/^\d/.test(version))).toEqual([])
     const all = ["src", "actors", "fixtures", "test", "bench"].flatMap(filesBelow)
-    const text = [...all.map(codeOf), textOf("weir.mjs"), JSON.stringify(npm.scripts), textOf("tsconfig.json")].join(
-      "\n"
-    )
+    const text = [
+      ...all.map(codeOf),
+      textOf("bin/weir.mjs"),
+      JSON.stringify(npm.scripts),
+      textOf("tsconfig.json")
+    ].join("\n")
     const peers = ["@effect/printer", "@effect/printer-ansi", "@types/node", "typescript", "@biomejs/biome"]
     expect(Object.keys(npm.dependencies).filter((name) => !text.includes(name) && !peers.includes(name))).toEqual([])
     const described = textOf("docs/dependencies.md")

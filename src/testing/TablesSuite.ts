@@ -2,97 +2,26 @@
  * What every database of tables must do, as cases that any test runner can run. A case needs `Tables`, and makes
  * tables of its own: many may share a database. It fails with an `Error` that says what was expected.
  */
-import { Effect, FastCheck, type Scope } from "effect"
-import { type Column, type SqlType, type SqlValue, type Statement, Tables, type TablesService } from "../flow/Tables.ts"
-import { formatDecimal } from "../model/Columns.ts"
-import { eventTimeMax, eventTimeMin } from "../model/Time.ts"
-
-export interface Case {
-  readonly name: string
-  readonly run: Effect.Effect<void, unknown, Tables | Scope.Scope>
-}
+import { Effect } from "effect"
+import { type Statement, Tables, type TablesService } from "../flow/Tables.ts"
+import {
+  type Case,
+  columnOf,
+  expect,
+  expectEqual,
+  expectFailure,
+  insertPair,
+  int64,
+  onPair,
+  pair,
+  readAll,
+  remade,
+  text
+} from "./TablesCase.ts"
+import { everyType, values } from "./TablesValuesSuite.ts"
 
 /** `select` in a transaction that may not write is all that a stranger gets. */
 export const cases = (): ReadonlyArray<Case> => [...transactions, ...values, ...rows, ...questions, ...upkeep]
-
-// Saying what was expected
-
-/** Fails with both sides unless they are equal in every bit: NaN equals NaN, 0 is not -0. */
-export const expectEqual = (what: string, actual: unknown, expected: unknown): Effect.Effect<void, Error> =>
-  isEqual(actual, expected)
-    ? Effect.void
-    : Effect.fail(new Error(`${what}: expected ${show(expected)}, found ${show(actual)}`))
-
-export const expect = (what: string, condition: boolean): Effect.Effect<void, Error> =>
-  condition ? Effect.void : Effect.fail(new Error(what))
-
-/** The error of an effect that must fail with this tag. */
-export const expectFailure = <A, R>(
-  what: string,
-  tag: string,
-  effect: Effect.Effect<A, unknown, R>
-): Effect.Effect<any, Error, R> =>
-  Effect.flatMap(Effect.either(effect), (result) => {
-    if (result._tag === "Right") return Effect.fail(new Error(`${what}: expected ${tag}, but it succeeded`))
-    const error = result.left as { readonly _tag?: string; readonly message?: string }
-    return error._tag === tag
-      ? Effect.succeed(error)
-      : Effect.fail(new Error(`${what}: expected ${tag}, found ${error._tag ?? ""} ${error.message ?? String(error)}`))
-  })
-
-const isEqual = (left: unknown, right: unknown): boolean => {
-  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) {
-    return Object.is(left, right)
-  }
-  const names = Object.keys(left)
-  return (
-    Array.isArray(left) === Array.isArray(right) &&
-    left instanceof Uint8Array === right instanceof Uint8Array &&
-    names.length === Object.keys(right).length &&
-    names.every((name) => isEqual((left as Record<string, unknown>)[name], (right as Record<string, unknown>)[name]))
-  )
-}
-
-const show = (value: unknown): string =>
-  JSON.stringify(value, (_, part: unknown) => {
-    if (typeof part === "bigint") return `${part}n`
-    return typeof part === "number" && (!Number.isFinite(part) || Object.is(part, -0))
-      ? `number ${Object.is(part, -0) ? "-0" : part}`
-      : part
-  })
-
-// Tables of a case
-
-const int64: SqlType = { kind: "int64" }
-const text: SqlType = { kind: "text" }
-const columnOf = (name: string, type: SqlType, nullable = false): Column => ({ name, type, nullable })
-
-const pair = [columnOf("id", int64), columnOf("name", text, true)]
-
-const remade = (tables: TablesService, table: string, columns: ReadonlyArray<Column>, key: ReadonlyArray<string>) =>
-  tables.transaction([
-    { sql: `drop table if exists ${tables.dialect.quote(table)}`, parameters: [] },
-    tables.dialect.createTable(table, columns, key)
-  ])
-
-const readAll = (tables: TablesService, table: string, order: string) =>
-  tables.query({
-    sql: `select * from ${tables.dialect.quote(table)} order by ${tables.dialect.quote(order)}`,
-    parameters: []
-  })
-
-const insertPair = (tables: TablesService, table: string, id: bigint, name: string): Statement => ({
-  sql: `insert into ${tables.dialect.quote(table)} values (${tables.dialect.parameter(1)}, ${tables.dialect.parameter(2)})`,
-  parameters: [id, name]
-})
-
-const onPair = (
-  table: string,
-  body: (tables: TablesService) => Effect.Effect<void, unknown, Scope.Scope>
-): Effect.Effect<void, unknown, Tables | Scope.Scope> =>
-  Effect.flatMap(Tables, (tables) => Effect.zipRight(remade(tables, table, pair, ["id"]), body(tables)))
-
-// Cases
 
 const transactions: ReadonlyArray<Case> = [
   {
@@ -167,147 +96,6 @@ const transactions: ReadonlyArray<Case> = [
 ]
 
 const broken: Statement = { sql: "select * from no_such_table_of_the_suite", parameters: [] }
-
-// Values
-
-const everyType: ReadonlyArray<Column> = [
-  columnOf("id", { kind: "integer" }),
-  columnOf("a_int64", int64, true),
-  columnOf("a_decimal", { kind: "decimal", precision: 38, scale: 9 }, true),
-  columnOf("a_instant", { kind: "instant", unit: "millis" }, true),
-  columnOf("a_text", text, true),
-  columnOf("a_boolean", { kind: "boolean" }, true),
-  columnOf("a_double", { kind: "double" }, true),
-  columnOf("a_bytes", { kind: "bytes" }, true),
-  columnOf("a_json", { kind: "json" }, true)
-]
-
-const awkwardTexts = [
-  "",
-  "null",
-  "NULL",
-  "a'b",
-  'a"b',
-  "a\\b",
-  "{a,b}",
-  "{}",
-  ",",
-  "\\N",
-  "é",
-  "日本",
-  "🦊",
-  "a\nb\tc\r",
-  " x ",
-  "\\x41",
-  "$1",
-  "\u0001\u007f"
-]
-
-const nullOr = <A>(arbitrary: FastCheck.Arbitrary<A>): FastCheck.Arbitrary<A | null> =>
-  FastCheck.option(arbitrary, { freq: 6 })
-const decimalMax = 10n ** 38n - 1n
-
-/** Values as a statement takes them; the edges come often. */
-const rowOfEveryType: FastCheck.Arbitrary<ReadonlyArray<SqlValue>> = FastCheck.tuple(
-  nullOr(FastCheck.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
-  nullOr(FastCheck.bigInt({ min: -decimalMax, max: decimalMax }).map((value) => formatDecimal(value, 9))),
-  nullOr(FastCheck.integer({ min: eventTimeMin, max: eventTimeMax })),
-  nullOr(
-    FastCheck.oneof(
-      FastCheck.constantFrom(...awkwardTexts),
-      FastCheck.string({ unit: "grapheme" }).map((value) => value.replaceAll("\u0000", "")),
-      FastCheck.string({ unit: FastCheck.constantFrom("\\", '"', "{", "}", ",", "'", "é", "🦊"), maxLength: 8 })
-    )
-  ),
-  nullOr(FastCheck.boolean()),
-  nullOr(FastCheck.double()),
-  nullOr(FastCheck.uint8Array({ maxLength: 12 })),
-  nullOr(FastCheck.constantFrom('{"a": [1, "x\\"y", null]}', "[]", '"{,}"', "0.5", "false"))
-)
-
-/** The same values as `query` gives them back. */
-const answered = (id: number, row: ReadonlyArray<SqlValue>): Readonly<Record<string, unknown>> => ({
-  id,
-  a_int64: row[0] === null ? null : String(row[0]),
-  a_decimal: row[1],
-  a_instant: row[2],
-  a_text: row[3],
-  a_boolean: row[4],
-  a_double: row[5],
-  a_bytes: row[6],
-  a_json: row[7] === null ? null : JSON.parse(row[7] as string)
-})
-
-const roundTrip = (tables: TablesService, written: ReadonlyArray<ReadonlyArray<SqlValue>>) =>
-  Effect.gen(function* () {
-    const table = "suite_values"
-    const withIds = written.map((row, i): ReadonlyArray<SqlValue> => [i, ...row])
-    const columns = everyType.map((_, c) => withIds.map((row) => row[c]!))
-    yield* tables.transaction([
-      tables.dialect.remove(table, [], []),
-      tables.dialect.upsert(table, everyType, ["id"], columns)
-    ])
-    const found = yield* readAll(tables, table, "id")
-    yield* expectEqual(
-      "rows",
-      found,
-      written.map((row, i) => answered(i, row))
-    )
-  })
-
-const edges: ReadonlyArray<ReadonlyArray<SqlValue>> = [
-  [-(2n ** 63n), formatDecimal(-decimalMax, 9), eventTimeMin, "", false, Number.NaN, new Uint8Array(), "null"],
-  [2n ** 63n - 1n, formatDecimal(decimalMax, 9), eventTimeMax, "null", true, -0, Uint8Array.of(0, 255), "{}"],
-  [0n, "0.000000000", -1, "NULL", true, Number.POSITIVE_INFINITY, Uint8Array.of(92, 120), "1"],
-  [9_007_199_254_740_993n, "-0.000000001", 0, "{a}", null, Number.NEGATIVE_INFINITY, null, null],
-  [1n, "1.000000000", eventTimeMin + 1, "a", true, 1, null, null],
-  [1n, "1.000000000", eventTimeMax - 2, "a", true, 1, null, null],
-  [null, "10000.000100000", null, null, null, 5e-324, null, null],
-  ...awkwardTexts.map((awkward): ReadonlyArray<SqlValue> => [1n, "1.500000000", 1, awkward, true, 1.5, null, null])
-]
-
-const values: ReadonlyArray<Case> = [
-  {
-    name: "values at the edges of their types come back as they were written",
-    run: Effect.gen(function* () {
-      const tables = yield* Tables
-      yield* remade(tables, "suite_values", everyType, ["id"])
-      yield* roundTrip(tables, edges)
-    })
-  },
-  {
-    name: "random rows of every type come back as they were written",
-    run: Effect.gen(function* () {
-      const tables = yield* Tables
-      yield* remade(tables, "suite_values", everyType, ["id"])
-      const holds = FastCheck.asyncProperty(
-        FastCheck.array(rowOfEveryType, { minLength: 1, maxLength: 40 }),
-        (written) => Effect.runPromise(roundTrip(tables, written))
-      )
-      yield* Effect.tryPromise({ try: () => FastCheck.assert(holds, { numRuns: 40 }), catch: (cause) => cause })
-    })
-  },
-  {
-    name: "a single parameter is as exact as an array of them",
-    run: Effect.gen(function* () {
-      const tables = yield* Tables
-      yield* remade(tables, "suite_single", everyType, ["id"])
-      const places = everyType.map((_, i) => tables.dialect.parameter(i + 1)).join(", ")
-      const sql = `insert into ${tables.dialect.quote("suite_single")} values (${places})`
-      yield* tables.transaction(edges.map((row, i) => ({ sql, parameters: [i, ...row.map(isoAt)] })))
-      const found = yield* readAll(tables, "suite_single", "id")
-      yield* expectEqual(
-        "rows",
-        found,
-        edges.map((row, i) => answered(i, row))
-      )
-    })
-  }
-]
-
-/** The third value is the instant: the other spelling that it may travel in. */
-const isoAt = (value: SqlValue, i: number): SqlValue =>
-  i === 2 && typeof value === "number" ? new Date(value).toISOString() : value
 
 // Rows by key
 

@@ -1,0 +1,9 @@
+/**
+ * The door for who writes a system of topics, a database of tables or a checkpoint store: the cases that each must
+ * pass, and topics in memory for tests that need no disk.
+ */
+export * as SinkSuite from "./SinkSuite.ts"
+export * as StoreSuite from "./StoreSuite.ts"
+export * as TablesSuite from "./TablesSuite.ts"
+export * as TopicsMemory from "./TopicsMemory.ts"
+export * as TopicsSuite from "./TopicsSuite.ts"
