@@ -112,7 +112,7 @@ const header = (record: StoredRecord, name: string): string =>
 const lettersOf = ({ offset, partition }: Placed): ReadonlyArray<StoredRecord> =>
   found.invalid.filter(
     (record) =>
-      header(record, "weir.source") !== "" &&
+      header(record, "weir.source") === "orders" &&
       header(record, "weir.partition") === String(partition) &&
       header(record, "weir.offset") === String(offset)
   )
