@@ -1,7 +1,7 @@
 /**
  * The daemon: jobs by name, each started, watched and stopped by itself. A failing job never takes another one down.
  */
-import { Effect, Either, Exit, Layer, PubSub, Scope, Stream } from "effect"
+import { Effect, Either, Exit, Layer, PubSub, Schedule, Scope, Stream } from "effect"
 import { CheckpointStore, type CheckpointStoreService, type JobRecord } from "../checkpoint/CheckpointStore.ts"
 import * as Fence from "../checkpoint/Fence.ts"
 import type { Configured, Job } from "../flow/Job.ts"
@@ -15,6 +15,9 @@ import * as Runner from "../runtime/Runner.ts"
 import { Daemon, type DaemonService, type DeadLetter } from "./Daemon.ts"
 
 type Failure = Explained & Error
+
+/** How often the tables are asked to do what they want done from time to time. */
+const maintainEvery = "1 minute"
 
 /** A job that was started, and what stops it. */
 interface Started {
@@ -36,6 +39,14 @@ export const layer = (jobs: ReadonlyArray<Job>): Layer.Layer<Daemon, never, Chec
       const started = new Map<string, Started>()
       yield* Effect.addFinalizer(() =>
         Effect.forEach(started.values(), close, { concurrency: "unbounded", discard: true })
+      )
+
+      // The embedded database never cleans up by itself.
+      yield* Effect.forkScoped(
+        Effect.repeat(
+          Effect.zipRight(Effect.sleep(maintainEvery), Effect.ignoreLogged(tables.maintain)),
+          Schedule.forever
+        )
       )
 
       const start = (name: string, options: Runner.RunOptions): Effect.Effect<JobStatus, Failure> =>

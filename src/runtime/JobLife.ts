@@ -72,7 +72,7 @@ export const actors = <R>(
       configured.trigger.kind === "every" ? configured.trigger.intervalMillis : boundedIntervalMillis
     const plan = Plan.make(configured.topology, { job: job.name, triggerMillis: intervalMillis })
     const found = yield* store.claim(job.name, options.jobId)
-    yield* Effect.logInfo("claimed").pipe(
+    yield* Effect.logDebug("claimed").pipe(
       Effect.annotateLogs({
         job: job.name,
         generation: found.generation,
