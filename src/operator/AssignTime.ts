@@ -14,7 +14,7 @@
  * is active it stays, and once all are finished nothing can come any more: it goes to the end of time.
  */
 import type { SpecOf } from "../flow/Topology.ts"
-import { isExplained, StepFailed } from "../model/Errors.ts"
+import { Defect } from "../model/Errors.ts"
 import { type Invalid, type RawEvent, rawEventAt } from "../model/Event.ts"
 import type { Barrier, Batch, Records } from "../model/Message.ts"
 import * as Time from "../model/Time.ts"
@@ -22,6 +22,7 @@ import { Reader, Writer } from "../state/Encoding.ts"
 import type { Snapshot, StatePart } from "../state/StatePart.ts"
 import type { Collector, Operator } from "./Operator.ts"
 import * as Selection from "./Selection.ts"
+import { stepFailed } from "./StepFailure.ts"
 
 export interface Options {
   /** How long an epoch may be open; for a trigger without interval, 0. */
@@ -39,7 +40,7 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"eventTi
   let deadLetters = 0
 
   const onBatch = (batch: Batch | Records, out: Collector): void => {
-    if (batch._tag === "Records") throw failed(id, "received records that are not decoded")
+    if (batch._tag === "Records") throw undecoded(id)
     const count = batch.values.length
     const eventTimes = new Float64Array(count)
     const ownWatermarks = new Float64Array(count)
@@ -48,15 +49,20 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"eventTi
     const before = partitions.get(batch.partition) ?? Time.beginning
     let high = before
     let refused: Array<number> | null = null
-    for (let i = 0; i < count; i++) {
-      const eventTime = at(batch.values[i])
-      // -0 becomes 0: a window would show it.
-      eventTimes[i] = eventTime + 0
-      ownWatermarks[i] = high - spec.maxOutOfOrdernessMillis
-      if (!Time.isEventTime(eventTime) || eventTime > latest) {
-        refused ??= []
-        refused.push(i)
-      } else if (eventTime > high) high = eventTime
+    let i = 0
+    try {
+      for (; i < count; i++) {
+        const eventTime = at(batch.values[i])
+        // -0 becomes 0: a window would show it.
+        eventTimes[i] = eventTime + 0
+        ownWatermarks[i] = high - spec.maxOutOfOrdernessMillis
+        if (!Time.isEventTime(eventTime) || eventTime > latest) {
+          refused ??= []
+          refused.push(i)
+        } else if (eventTime > high) high = eventTime
+      }
+    } catch (error) {
+      throw stepFailed(id, batch, batch.offsets[i]!, error)
     }
     if (high > before) {
       partitions.set(batch.partition, high)
@@ -109,14 +115,7 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"eventTi
 
   return {
     id,
-    onBatch: (batch, out) => {
-      try {
-        onBatch(batch, out)
-      } catch (error) {
-        if (isExplained(error)) throw error
-        throw failed(id, `failed: ${error instanceof Error ? error.message : String(error)}`)
-      }
-    },
+    onBatch,
     onBarrier,
     state: { fingerprint: "event time 1", snapshot, restore },
     counts: () => ({ deadLetters })
@@ -191,9 +190,8 @@ const rawOf = (batch: Batch, i: number, value: unknown): RawEvent => {
 
 const spell = (at: number): string => (Time.isEventTime(at) ? Time.formatInstant(at) : String(at))
 
-const failed = (step: string, what: string): StepFailed =>
-  new StepFailed({
-    step,
-    message: `Step '${step}' ${what}`,
-    hint: "The function that reads an event's time must accept every event that decodes."
+const undecoded = (step: string): Defect =>
+  new Defect({
+    message: `Step '${step}' received records that are not decoded`,
+    hint: "This is a defect of Weir."
   })

@@ -1,4 +1,4 @@
-/** What a function of the job threw, as an error that names the step and the record. */
+/** What a function of the job threw, as an error that names the step and the record or the epoch. */
 import { isExplained, StepFailed } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
 
@@ -11,10 +11,16 @@ interface Place {
 /** `StepFailed` with the record's address; an error that explains itself goes through as it is. */
 export const stepFailed = (step: string, place: Place, offset: Offset, error: unknown): Error => {
   if (isExplained(error)) return error
-  const what = error instanceof Error ? error.message : String(error)
-  return new StepFailed({
+  return failed(step, `at ${place.origin}, partition ${place.partition}, offset ${offset}`, error)
+}
+
+/** `StepFailed` where a function threw on what is kept, not on an event; an error that explains itself goes through. */
+export const stepFailedAtBarrier = (step: string, epoch: number, error: unknown): Error =>
+  isExplained(error) ? error : failed(step, `at the end of epoch ${epoch}`, error)
+
+const failed = (step: string, where: string, error: unknown): StepFailed =>
+  new StepFailed({
     step,
-    message: `Step '${step}' failed at ${place.origin}, partition ${place.partition}, offset ${offset}: ${what}`,
+    message: `Step '${step}' failed ${where}: ${error instanceof Error ? error.message : String(error)}`,
     hint: "A function of this step threw: make it accept every event that decodes."
   })
-}

@@ -22,7 +22,7 @@
 import type { Mode } from "../flow/Flow.ts"
 import type { SpecOf } from "../flow/Topology.ts"
 import type * as Windows from "../flow/Window.ts"
-import { isExplained, StepFailed } from "../model/Errors.ts"
+import { StepFailed } from "../model/Errors.ts"
 import type { Change } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
@@ -31,6 +31,7 @@ import { KeyReader } from "./KeyTable.ts"
 import type { Collector, Operator } from "./Operator.ts"
 import * as Selection from "./Selection.ts"
 import * as SessionWindows from "./SessionWindows.ts"
+import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
 import type { Row, WindowEntry } from "./WindowEntry.ts"
 import { batchOf, inOrder } from "./WindowRows.ts"
 import { type WindowIndex, WindowState } from "./WindowState.ts"
@@ -145,11 +146,29 @@ export const make = (options: Options): Operator => {
 
   return {
     id,
-    onBatch: guarded(id, (batch, out) => onBatch(batch as Batch, out)),
-    onBarrier: guarded(id, onBarrier),
+    onBatch: (batch, out) => {
+      try {
+        onBatch(batch as Batch, out)
+      } catch (error) {
+        throw stepFailed(id, batch as Batch, state.place.offset, error)
+      }
+    },
+    onBarrier: (barrier, out) => {
+      try {
+        return onBarrier(barrier, out)
+      } catch (error) {
+        throw stepFailedAtBarrier(id, barrier.epoch, error)
+      }
+    },
     state: {
       fingerprint: fingerprintOf(options),
-      snapshot: guarded(id, () => state.store.snapshot()),
+      snapshot: (epoch) => {
+        try {
+          return state.store.snapshot()
+        } catch (error) {
+          throw stepFailedAtBarrier(id, epoch, error)
+        }
+      },
       restore: (parts) => state.store.restore(parts)
     },
     counts: () => ({ late, lateByOthers, windowsOpen: index.open(), keys: state.store.size })
@@ -197,19 +216,3 @@ const untimed = (step: string): StepFailed =>
     message: `Step '${step}' received events without event time`,
     hint: "Put Flow.eventTime before Flow.window."
   })
-
-/** What the job's own functions throw becomes `StepFailed`. */
-const guarded =
-  <A extends ReadonlyArray<any>, B>(step: string, run: (...args: A) => B) =>
-  (...args: A): B => {
-    try {
-      return run(...args)
-    } catch (error) {
-      if (isExplained(error)) throw error
-      throw new StepFailed({
-        step,
-        message: `Step '${step}' failed: ${error instanceof Error ? error.message : String(error)}`,
-        hint: "A key column or an aggregate of this step threw: make it accept every event that decodes."
-      })
-    }
-  }

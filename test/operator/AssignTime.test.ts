@@ -112,9 +112,10 @@ describe("an event", () => {
     }
   )
 
-  test("whose time cannot be read fails the step by name", () => {
-    const broken = { ...batch(0, [1]), values: [null] }
+  test("whose time cannot be read fails the step, and says where it stands", () => {
+    const broken = { ...batch(3, [1]), values: [null], offsets: Float64Array.of(41) }
     expect(() => give(make(), broken)).toThrow(StepFailed)
+    expect(() => give(make(), broken)).toThrow(/^Step 'time' failed at \w+, partition 3, offset 41: /)
   })
 })
 

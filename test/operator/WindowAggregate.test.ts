@@ -556,7 +556,9 @@ test("state above its bound stops the step by name", () => {
   expect(() => ran.give(one(25))).toThrow(StateLimitExceeded)
 })
 
-test("an aggregate that throws fails the step by name", () => {
+test("an aggregate that throws fails the step, and says at which event", () => {
   const ran = new Run(() => make(Window.tumbling("10 millis")))
-  expect(() => ran.give([{ ...one(5)[0]!, sale: sale(0.5) }])).toThrow(StepFailed)
+  const broken = () => ran.give([{ ...one(5)[0]!, sale: sale(0.5) }])
+  expect(broken).toThrow(StepFailed)
+  expect(broken).toThrow(/^Step '\w+' failed at \w+, partition 0, offset \d+: /)
 })
