@@ -26,6 +26,8 @@ export interface Acknowledgement {
   readonly watermark: Millis | null
   readonly late: number
   readonly deadLetters: number
+  /** Milliseconds that the chain spent on the epoch's batches and its barrier. */
+  readonly busyMillis: number
 }
 
 /** What happened to one epoch: the facts of its report. */
@@ -34,6 +36,8 @@ export interface EpochFacts {
   readonly cutAt: Millis
   readonly recordsIn: number
   readonly replayed: boolean
+  /** Of the busiest chain. */
+  readonly processMillis: number
   readonly prepareMillis: number
   readonly intentMillis: number
   readonly sinksMillis: number
@@ -106,6 +110,7 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
       cutAt: epoch.cutAt,
       recordsIn,
       replayed: epoch.replayed,
+      processMillis: Math.max(0, ...acknowledgements.map((acknowledgement) => acknowledgement.busyMillis)),
       prepareMillis: Math.max(0, epoch.preparedAt - epoch.cutAt - epoch.intentMillis),
       intentMillis: epoch.intentMillis,
       sinksMillis: epoch.sinksAt - epoch.preparedAt,

@@ -43,7 +43,7 @@ export interface PartitionProgress {
 
 /** Milliseconds that each phase of an epoch took. Epochs overlap: they do not add up to the interval. */
 export interface EpochPhases {
-  /** From opened to cut: reading and processing. */
+  /** The busiest chain of operators, on the epoch's batches and its barrier. */
   readonly process: number
   /** Sinks compact, sort and encode. */
   readonly prepare: number

@@ -27,6 +27,9 @@ export interface OperatorFigures {
   watermark: number | null
 }
 
+/** What a chain hands over at a barrier; how long it took is its actor's to say. */
+export type Kept = Omit<Acknowledgement, "busyMillis">
+
 export interface Chain {
   /** What the batch becomes, for other actors, in order. */
   readonly onBatch: (batch: Batch | Records) => ReadonlyArray<Outgoing>
@@ -34,7 +37,7 @@ export interface Chain {
   readonly onBarrier: (barrier: Barrier) => {
     readonly outgoing: ReadonlyArray<Outgoing>
     readonly barrier: Barrier
-    readonly acknowledgement: Acknowledgement
+    readonly acknowledgement: Kept
   }
   readonly restore: (state: ReadonlyArray<StepState>) => void
   /** What its stateful steps keep. */
@@ -103,7 +106,7 @@ export const make = (planned: PlannedChain): Chain => {
         if (planned.operators[index]!.assignsTime) assigned = barrier.watermark
         figures[index]!.watermark = Number.isFinite(barrier.watermark) ? barrier.watermark : null
       }
-      const acknowledgement: Acknowledgement = {
+      const acknowledgement: Kept = {
         ...keep(operators, barrier.epoch),
         marks,
         watermark: assigned,

@@ -26,22 +26,32 @@ export const run = (options: OperatorOptions): Effect.Effect<void, Explained & E
     const { chain } = options
     const forward = (message: Message) =>
       Effect.forEach(options.actors, (actor) => options.send(actor, message), { discard: true })
+    const clock = yield* Effect.clock
+    let busyMillis = 0
+    const busy = <A>(decide: () => A): Effect.Effect<A, Explained & Error> =>
+      attempt(options.id, () => {
+        const begun = clock.unsafeCurrentTimeMillis()
+        const decided = decide()
+        busyMillis += clock.unsafeCurrentTimeMillis() - begun
+        return decided
+      })
     while (true) {
       const message = yield* options.take
       switch (message._tag) {
         case "End":
           return yield* forward(message)
         case "Barrier": {
-          const { acknowledgement, barrier, outgoing } = yield* attempt(options.id, () => chain.onBarrier(message))
+          const { acknowledgement, barrier, outgoing } = yield* busy(() => chain.onBarrier(message))
           for (const { actor, batch } of outgoing) yield* options.send(actor, batch)
           yield* forward(barrier)
-          yield* options.acknowledge(barrier.epoch, acknowledgement)
+          yield* options.acknowledge(barrier.epoch, { ...acknowledgement, busyMillis })
+          busyMillis = 0
           break
         }
         default: {
-          const outgoing = yield* attempt(options.id, () => chain.onBatch(message))
+          const outgoing = yield* busy(() => chain.onBatch(message))
           for (const { actor, batch } of outgoing) yield* options.send(actor, batch)
-          // A long row of full mailboxes must not keep timers and other actors waiting.
+          // Other actors get their turn, and between two turns of the scheduler timers and sockets get theirs.
           yield* Effect.yieldNow()
         }
       }

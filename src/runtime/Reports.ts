@@ -13,9 +13,11 @@ export interface Run {
 
 export const progressOf = (facts: EpochFacts, run: Run): EpochProgress => {
   const { manifest } = facts
-  const processMillis = Math.max(0, facts.cutAt - Math.max(manifest.openedAt, run.triggeredBefore))
   const sinceBefore = Math.max(1, facts.cutAt - run.triggeredBefore)
-  const busyMillis = Math.max(1, processMillis + facts.prepareMillis + facts.sinksMillis + (facts.manifestMillis ?? 0))
+  const busyMillis = Math.max(
+    1,
+    facts.processMillis + facts.prepareMillis + facts.sinksMillis + (facts.manifestMillis ?? 0)
+  )
   return {
     jobId: manifest.jobId,
     runId: run.runId,
@@ -26,7 +28,7 @@ export const progressOf = (facts: EpochFacts, run: Run): EpochProgress => {
     inputRowsPerSecond: perSecond(facts.recordsIn, sinceBefore),
     processedRowsPerSecond: perSecond(facts.recordsIn, busyMillis),
     phases: {
-      process: processMillis,
+      process: facts.processMillis,
       prepare: facts.prepareMillis,
       intent: facts.intentMillis,
       sinks: facts.sinksMillis,
