@@ -90,9 +90,10 @@ export const decode =
   <E, R, B>(self: Flow<RawEvent, E, R, B>): Flow<A, E | E2, R | R2, B> =>
     step(self, { kind: "decode", schema, invalid: options?.invalid ?? null })
 
+/** A key's columns are of the event before: after it, `keyBy` is due again. */
 export const map =
   <A, A2>(f: (event: A) => A2) =>
-  <E, R, B>(self: Flow<A, E, R, B>): Flow<A2, E, R, B> =>
+  <E, R, B>(self: Flow<A, E, R, B>): Flow<A2, E, R, Without<B, "isKeyed">> =>
     step(self, { kind: "map", f })
 
 /** Over changes: a row that no longer passes is taken back downstream. */
@@ -101,6 +102,7 @@ export const filter: {
   <A>(predicate: (event: A) => boolean): <E, R, B>(self: Flow<A, E, R, B>) => Flow<A, E, R, B>
 } = (predicate: (event: never) => boolean) => (self: any) => step(self, { kind: "filter", predicate })
 
+/** A key's columns are of the event before: after it, `keyBy` is due again. */
 export const flatMap =
   <A, A2>(f: (event: A) => Iterable<A2>) =>
   <
@@ -112,7 +114,7 @@ export const flatMap =
     >
   >(
     self: Flow<A, E, R, B>
-  ): Flow<A2, E, R, B> =>
+  ): Flow<A2, E, R, Without<B, "isKeyed">> =>
     step(self, { kind: "flatMap", f })
 
 // Combinators: time and key
@@ -135,7 +137,7 @@ export const eventTime =
       readonly maxFutureSkew?: Window.DurationInput
     }
   ) =>
-  <E, R, B extends Refuses<"changes", "event time belongs before the aggregate">>(
+  <E, R, B extends Refuses<"changes" | "isWindowResult", "event time belongs before the aggregate">>(
     self: Flow<A, E, R, B>
   ): Flow<A, E, R, With<B, HasEventTime>> =>
     step(self, {
@@ -227,7 +229,7 @@ export const aggregate =
     Simplify<KeyOf<B> & Window.WindowBounds & Results<Aggs>>,
     E,
     R,
-    With<Without<B, "isWindowed">, Changes & IsWindowResult>,
+    With<Without<B, "isWindowed" | "isKeyed">, Changes & IsWindowResult>,
     Flow<A, E, R, Without<B, "isWindowed">>
   > => {
     const result = step(self, { kind: "aggregate", id, aggregates })

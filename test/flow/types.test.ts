@@ -189,6 +189,20 @@ describe("types", () => {
     expect(again.node.spec.kind).toBe("aggregate")
   })
 
+  test("keep a key through a filter, and ask for one again after a map", () => {
+    const kept = keyed.pipe(
+      Flow.filter((order) => order.shopid > 0),
+      Flow.window(minute)
+    )
+    holds<Same<Flow.Flow<Order, SourceError | RecordUnusable, Topics, (typeof windowed)["brands"]>, typeof kept>>()
+    const again = keyed.pipe(
+      Flow.map((order) => ({ shop: order.shopid })),
+      Flow.keyBy("shop"),
+      Flow.window(minute)
+    )
+    expect([kept.node.spec.kind, again.node.spec.kind]).toEqual(["window", "window"])
+  })
+
   test("refuse the rest when the project is compiled", () => {
     expect(refused).toBeTypeOf("function")
   })
@@ -200,6 +214,16 @@ const refused = () => {
   decoded.pipe(Flow.keyBy("region"), Flow.window(minute))
   // @ts-expect-error Property 'isKeyed' is missing … but required in type 'IsKeyed<unknown>'
   timed.pipe(Flow.window(minute))
+  const mapped = keyed.pipe(Flow.map((order) => ({ region: order.region })))
+  // @ts-expect-error Property 'isKeyed' is missing: the key's columns are of the event before the map
+  mapped.pipe(Flow.window(minute))
+  const doubled = keyed.pipe(Flow.flatMap((order) => [order, order]))
+  // @ts-expect-error Property 'isKeyed' is missing
+  doubled.pipe(Flow.window(minute))
+  // @ts-expect-error Property 'isKeyed' is missing: the key's columns are of the event before the aggregate
+  closed.pipe(Flow.window(minute))
+  // @ts-expect-error 'isWindowResult': … "event time belongs before the aggregate"
+  closed.pipe(Flow.eventTime((row) => row.windowStart, { maxOutOfOrderness: "5 seconds" }))
   // @ts-expect-error Property 'isKeyed' is missing
   decoded.pipe(Flow.aggregate("totals", { income: Aggregate.sum((order) => order.price) }))
   // @ts-expect-error Property 'isWindowed' is missing
