@@ -6,7 +6,7 @@ import { WrongUsage } from "../model/Errors.ts"
 /** `name=value` words as a record; a value may hold further `=`. */
 export const settingsOf = (words: ReadonlyArray<string>): Effect.Effect<Readonly<Record<string, string>>, WrongUsage> =>
   Effect.gen(function* () {
-    const settings: Record<string, string> = {}
+    const settings: Array<readonly [string, string]> = []
     for (const word of words) {
       const at = word.indexOf("=")
       if (at < 1)
@@ -14,9 +14,9 @@ export const settingsOf = (words: ReadonlyArray<string>): Effect.Effect<Readonly
           message: `--set '${word}' sets nothing`,
           hint: "Write the name of a parameter and its value, such as --set window='30 seconds'."
         })
-      settings[word.slice(0, at)] = word.slice(at + 1)
+      settings.push([word.slice(0, at), word.slice(at + 1)])
     }
-    return settings
+    return Object.fromEntries(settings)
   })
 
 /** A length of time above 0. */

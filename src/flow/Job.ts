@@ -104,7 +104,7 @@ const configure = (
   Either.gen(function* () {
     const known: Parameter.Parameters = { ...common, ...options.parameters }
     for (const name of Object.keys(texts))
-      if (!(name in known)) yield* Either.left(unknown(job, name, Object.keys(known)))
+      if (!Object.hasOwn(known, name)) yield* Either.left(unknown(job, name, Object.keys(known)))
     const values: Record<string, unknown> = {}
     for (const [name, parameter] of Object.entries(known)) {
       const text = texts[name]
@@ -120,7 +120,7 @@ const configure = (
     const maxPerEpoch = values.maxPerEpoch as number
     if (maxPerEpoch < 0) yield* Either.left(invalid(job, "maxPerEpoch", "it must not be negative"))
     const own = Object.fromEntries(Object.keys(options.parameters).map((name) => [name, values[name]]))
-    const outputs = options.outputs(own as never)
+    const outputs = yield* outputsOf(job, own, texts, () => options.outputs(own as never))
     const topology = Topology.make(job, listOf(outputs), {
       ...(texts.maxOutOfOrderness === undefined
         ? {}
@@ -149,6 +149,29 @@ const configure = (
       }))
     }
   })
+
+/** A job's text that refuses a value that a person has set, such as a window of 0, blames the value. */
+const outputsOf = (
+  job: string,
+  own: Readonly<Record<string, unknown>>,
+  texts: Readonly<Record<string, string>>,
+  outputs: () => Outputs
+): Either.Either<Outputs, InvalidParameter> => {
+  const set = Object.entries(texts).filter(([name]) => Object.hasOwn(own, name))
+  try {
+    return Either.right(outputs())
+  } catch (error) {
+    if (!(error instanceof RangeError) || set.length === 0) throw error
+    const said = set.map(([name, text]) => `${name}=${text}`).join(", ")
+    return Either.left(
+      new InvalidParameter({
+        parameter: set.map(([name]) => name).join(", "),
+        message: `Job ${job} cannot be made with ${said}: ${error.message}`,
+        hint: `\`weir explain ${job}\` lists all parameters with their types and defaults.`
+      })
+    )
+  }
+}
 
 const listOf = (outputs: Outputs): ReadonlyArray<Output<unknown, unknown>> =>
   "hasSink" in outputs ? [outputs] : outputs

@@ -99,9 +99,14 @@ const units: Readonly<Record<string, Duration.Unit>> = {
   days: "days"
 }
 
-/** `null` if the text is no length of time above or equal to 0. */
+/** `null` if the text is no length of time from 0 to 2^53 milliseconds. */
 export const parseDuration = (text: string): Duration.Duration | null => {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text)
-  const unit = match === null ? undefined : units[match[2]!.toLowerCase()]
-  return match === null || unit === undefined ? null : Duration.decode(`${Number(match[1])} ${unit}`)
+  const name = match?.[2]?.toLowerCase() ?? ""
+  if (match === null || !Object.hasOwn(units, name)) return null
+  const count = Number(match[1])
+  // Above this the number would be written with an exponent, which a duration's text does not know.
+  if (count > Number.MAX_SAFE_INTEGER || (count !== 0 && count < 1e-6)) return null
+  const duration = Duration.decode(`${count} ${units[name]!}`)
+  return Duration.toMillis(duration) <= Number.MAX_SAFE_INTEGER ? duration : null
 }

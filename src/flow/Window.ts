@@ -53,5 +53,6 @@ const millis = (name: string, duration: DurationInput): number => {
     throw new RangeError(
       `Window: ${name} must be a whole number of milliseconds above 0, not ${Duration.format(duration)}`
     )
+  if (count > Limits.windowMillisMax) throw new RangeError(`Window: ${name} must not exceed 36525 days`)
   return count
 }

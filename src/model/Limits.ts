@@ -40,6 +40,8 @@ export const stateDeltasMax = 256
 export const stateDepthMax = 64
 /** Windows that one event of a sliding window may fall into. */
 export const windowsPerEventMax = 1_024
+/** Milliseconds of one window, and of the gap of a session: 36,525 days. The end of a longer one is no instant of a table. */
+export const windowMillisMax = 3_155_760_000_000
 
 /** Manifests of a job that are kept, newest first. */
 export const manifestsKept = 3
