@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync
 } from "node:fs"
@@ -123,9 +124,10 @@ describe("the pages", () => {
 /** Are the words in the file, or in a file of the folder? */
 const isSaid = (path: string, words: string): boolean => {
   if (!existsSync(join(root, path))) return false
-  return path.endsWith("/")
-    ? readdirSync(join(root, path)).some((name) => name.endsWith(".ts") && textOf(path + name).includes(words))
-    : textOf(path).includes(words)
+  const files = statSync(join(root, path)).isDirectory()
+    ? readdirSync(join(root, path)).flatMap((name) => (name.endsWith(".ts") ? [join(path, name)] : []))
+    : [path]
+  return words === "" || files.some((file) => textOf(file).includes(words))
 }
 
 const drawingOf = (job: Job): string => {
