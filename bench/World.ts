@@ -34,19 +34,23 @@ export const withFolder = async <A>(use: (folder: string) => Promise<A>): Promis
   }
 }
 
-/** Writes records into a topic, each into the partition that it names. */
-export const produce = (
-  topic: string,
-  partitions: number,
-  blocks: Iterable<{ readonly records: ReadonlyArray<Pick<GeneratedRecord, "partition" | "value">> }>
-) =>
+type Records = ReadonlyArray<Pick<GeneratedRecord, "partition" | "value">>
+
+/** Appends records to a topic, each to the partition that it names; an unknown topic gets four partitions. */
+export const fill = (topic: string, blocks: Iterable<{ readonly records: Records }>) =>
   Effect.gen(function* () {
     const topics = yield* Topics
-    yield* topics.create(topic, { partitions })
+    if (!(yield* topics.list).some((one) => one.topic === topic)) yield* topics.create(topic, { partitions: 4 })
     for (const { records } of blocks) {
-      const byPartition: Array<Array<ProducedRecord>> = Array.from({ length: partitions }, () => [])
-      for (const { partition, value } of records) byPartition[partition]!.push({ key: null, value, headers: [] })
-      yield* Effect.forEach(byPartition, (all, partition) => topics.produce(topic, partition, all), { discard: true })
+      const byPartition = new Map<number, Array<ProducedRecord>>()
+      for (const { partition, value } of records) {
+        const all = byPartition.get(partition)
+        if (all === undefined) byPartition.set(partition, [{ key: null, value, headers: [] }])
+        else all.push({ key: null, value, headers: [] })
+      }
+      yield* Effect.forEach(byPartition, ([partition, all]) => topics.produce(topic, partition, all), {
+        discard: true
+      })
     }
   })
 

@@ -25,9 +25,8 @@ import * as Processes from "./Processes.ts"
 import * as World from "./World.ts"
 
 const options = Figures.options({
-  /** Orders in all, over `partitions`. */
+  /** Orders in all, over four partitions. */
   orders: 2_000_000,
-  partitions: 4,
   /** Orders of a second of event time, and items: together they make the number of distinct keys. */
   rate: 3_334,
   items: 5_550,
@@ -113,13 +112,13 @@ const tableSums = async (query: (sql: string) => Promise<{ readonly rows: Readon
 
 /** The log, made once for the options that it depends on. Each run reads a copy of its own: a job writes into its log. */
 const logFolder = async (): Promise<string> => {
-  const { items, orders: count, partitions, rate } = options
-  const folder = join(World.home(), `orders-${count}-${partitions}-${rate}-${items}`)
+  const { items, orders: count, rate } = options
+  const folder = join(World.home(), `orders-${count}-${rate}-${items}`)
   if (existsSync(folder)) return folder
   const making = `${folder}-making`
   rmSync(making, { recursive: true, force: true })
   mkdirSync(making, { recursive: true })
-  const made = World.produce("orders", partitions, orders({ count, partitions, rate, items }, 16_384))
+  const made = World.fill("orders", orders({ count, rate, items }, 16_384))
   await World.run(Effect.provide(made, World.logLayer(making)))
   renameSync(making, folder)
   return folder
@@ -186,7 +185,7 @@ rows ${rows}: median (least to most) of ${options.runs} runs, ${Figures.grouped(
 if (options.side === "hand") await World.run(byHand)
 else if (options.side === "weir") await World.run(byWeir)
 else {
-  console.log(`${Processes.machine()}\n${Figures.grouped(options.orders)} orders in ${options.partitions} partitions\n`)
+  console.log(`${Processes.machine()}\n${Figures.grouped(options.orders)} orders in 4 partitions\n`)
   const log = await logFolder()
   await compare("written", log)
   await compare("dropped", log)
