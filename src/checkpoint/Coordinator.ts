@@ -117,7 +117,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
   Effect.gen(function* () {
     const { claim, sinks, sources, store } = options
     const epochs = new Map<number, OpenEpoch>()
-    const last: { manifest: Manifest } = { manifest: claim.manifest }
+    const last: { manifest: Manifest; durableAt: Millis } = { manifest: claim.manifest, durableAt: 0 }
     // A cut epoch holds its place until its manifest is durable: this bounds the epochs in flight.
     const places = yield* Effect.makeSemaphore(Limits.epochsInFlight)
     const toCommit = yield* Queue.bounded<CutEpoch | "end">(Limits.epochsInFlight + 1)
@@ -176,6 +176,8 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         yield* commitManifest(prepared, { manifest: facts.manifest, state, progress: options.report(facts) })
         const manifestAt = yield* Clock.currentTimeMillis
         last.manifest = facts.manifest
+        last.durableAt = manifestAt
+        yield* options.attention.open
         const alreadyThere = facts.sinks.filter((sink) => sink.outcome === "already there").length
         yield* Effect.logDebug("epoch is durable").pipe(
           Effect.annotateLogs({ epoch: cut.intent.epoch, replayed: cut.replayed, alreadyThere })
@@ -241,12 +243,17 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       for (const source of sources) source.opened(openedAt)
       let due = openedAt + options.intervalMillis
       while (true) {
-        yield* waitUntil(due, options, sources)
+        const isCommitting = () => last.manifest.epoch < epoch - 1
+        yield* waitUntil(
+          () =>
+            isCommitting() ? Number.POSITIVE_INFINITY : Math.max(due, last.durableAt + options.intervalMillis / 2),
+          options,
+          sources
+        )
         const now = yield* Clock.currentTimeMillis
         const statuses = sources.map((source) => source.status(now))
         const ending = options.stopping() || (options.bounded && statuses.every((status) => status.ended))
         const something = statuses.some((status) => status.records > 0 || status.turned)
-        due = Math.min(Math.max(due + options.intervalMillis, now), now + options.intervalMillis)
         if (something || (ending && finalOwed && !options.stopping())) {
           const closedAt = Math.max(now, openedAt)
           const final = ending && options.final && !options.stopping()
@@ -258,6 +265,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
           yield* options.onEmpty(now)
         }
         if (ending) return yield* Queue.offer(toCommit, "end")
+        due = nextTrigger(due, yield* Clock.currentTimeMillis, options.intervalMillis)
         // An epoch is as old as its first record may be. Looked at and said in one step: no record comes between.
         if (sources.every((source) => source.status(now).records === 0)) {
           openedAt = Math.max(now, openedAt)
@@ -282,18 +290,33 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
     }
   })
 
+/**
+ * Triggers keep their rhythm while commits keep up with them. Where they do not, an epoch stays open for half an
+ * interval after the one before it became durable: it grows, and a row that changes often is written less often.
+ */
+const nextTrigger = (due: Millis, now: Millis, intervalMillis: number): Millis =>
+  due + intervalMillis > now ? Math.min(due, now) + intervalMillis : now + intervalMillis
+
 /** Waits for the trigger, or for a source that is full, or for the end of the run. */
-const waitUntil = (due: Millis, options: Options, sources: ReadonlyArray<SourceHandle>): Effect.Effect<void> =>
+const waitUntil = (
+  trigger: () => Millis,
+  options: Options,
+  sources: ReadonlyArray<SourceHandle>
+): Effect.Effect<void> =>
   Effect.gen(function* () {
     while (true) {
+      // Closed before anything is looked at: what opens it from now on is not missed.
+      yield* options.attention.close
       const now = yield* Clock.currentTimeMillis
+      const due = trigger()
       const statuses = sources.map((source) => source.status(now))
       const full =
         statuses.some((status) => status.full === "bound") ||
         (options.bounded && statuses.every((status) => status.ended || status.full !== null))
       if (now >= due || full || options.stopping()) return
-      yield* options.attention.close
-      yield* Effect.raceFirst(Clock.sleep(due - now), options.attention.await)
+      yield* Number.isFinite(due)
+        ? Effect.raceFirst(Clock.sleep(due - now), options.attention.await)
+        : options.attention.await
     }
   })
 
