@@ -3,6 +3,7 @@
  *
  * A chain begins behind a source, behind a node that several others read, and behind a stateful step; within it a
  * batch goes from operator to operator by plain calls. `keyBy`, `window`, `aggregate` and `emit` become one operator.
+ * Where a source is read by what takes events, be it a sink, the chain begins with an operator that makes them.
  */
 
 import type { Source } from "../flow/Source.ts"
@@ -69,7 +70,7 @@ export interface PlanOptions {
 
 export const make = (topology: Topology, options: PlanOptions): Plan => {
   const graph = graphOf(topology, options)
-  const heads = graph.operatorNodes.filter((node) => graph.beginsChain(node))
+  const heads = topology.nodes.filter((node) => graph.beginsChain(node))
   const chains = heads.map((head) => chainOf(graph, head))
   const sinks = graph.ofKind("sink").map((node) => sinkOf(graph, node, chains))
   const sources = graph.ofKind("source").map((node) => ({
@@ -90,13 +91,14 @@ const isPart = (kind: NodeKind): boolean => kind === "keyBy" || kind === "window
 
 interface Graph {
   readonly options: PlanOptions
-  readonly operatorNodes: ReadonlyArray<TopologyNode>
   readonly ofKind: <K extends NodeKind>(kind: K) => ReadonlyArray<TopologyNode<SpecOf<K>>>
   /** Operators and sinks that read a port, with the parts of aggregates passed over. */
   readonly consumers: (id: string, port: Port) => ReadonlyArray<TopologyNode>
   /** The operator or source whose rows a node reads. */
   readonly producer: (node: TopologyNode) => TopologyNode | null
   readonly beginsChain: (node: TopologyNode) => boolean
+  /** Does it read the late events of an aggregate? */
+  readonly isLate: (node: TopologyNode) => boolean
   readonly downstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
   /** All nodes above, the nearest first, parts included. */
   readonly upstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
@@ -123,24 +125,21 @@ const graphOf = (topology: Topology, options: PlanOptions): Graph => {
         return isPart(node.spec.kind) ? consumers(node.id, "out") : [node]
       })
   const producer = (node: TopologyNode) => upstream(node).find((other) => !isPart(other.spec.kind)) ?? null
-  const operatorNodes = topology.nodes.filter(
-    ({ spec }) => spec.kind !== "source" && spec.kind !== "sink" && !isPart(spec.kind)
-  )
+  const isLate = (node: TopologyNode) => topology.edges.some((edge) => edge.to === node.id && edge.port === "late")
   return {
     options,
-    operatorNodes,
     consumers,
     producer,
     upstream,
+    isLate,
     ofKind: (kind) => topology.nodes.filter((node) => node.spec.kind === kind) as never,
     beginsChain: (node) => {
       const from = producer(node)
+      if (from === null || isPart(node.spec.kind)) return false
+      if (from.spec.kind === "source") return true
       return (
-        from === null ||
-        from.spec.kind === "source" ||
-        from.spec.kind === "aggregate" ||
-        consumers(from.id, "out").length > 1 ||
-        isLate(topology, node)
+        node.spec.kind !== "sink" &&
+        (from.spec.kind === "aggregate" || consumers(from.id, "out").length > 1 || isLate(node))
       )
     },
     downstream: (node) => {
@@ -162,17 +161,8 @@ const graphOf = (topology: Topology, options: PlanOptions): Graph => {
   }
 }
 
-const isLate = (topology: Topology, node: TopologyNode): boolean =>
-  topology.edges.some((edge) => edge.to === node.id && edge.port === "late")
-
 const chainOf = (graph: Graph, head: TopologyNode): PlannedChain => {
-  const nodes = [head]
-  for (let last = head; ; ) {
-    const next = graph.consumers(last.id, "out")
-    if (next.length !== 1 || next[0]!.spec.kind === "sink" || graph.beginsChain(next[0]!)) break
-    last = next[0]!
-    nodes.push(last)
-  }
+  const nodes = operatorsFrom(graph, head)
   const startsRaw = graph.producer(head)?.spec.kind === "source" && head.spec.kind !== "decode"
   const shift = startsRaw ? 1 : 0
   const target = (node: TopologyNode): Target => {
@@ -199,7 +189,7 @@ const chainOf = (graph: Graph, head: TopologyNode): PlannedChain => {
     kind: "source",
     make: () => Transform.materialise(`${head.id}:raw`),
     assignsTime: false,
-    targets: { out: [{ operator: 1 }], late: [], invalid: [] }
+    targets: { out: [nodes.length === 0 ? { actor: head.id } : { operator: 1 }], late: [], invalid: [] }
   }
   const all = startsRaw ? [raw, ...operators] : operators
   const actors = new Set(
@@ -208,6 +198,18 @@ const chainOf = (graph: Graph, head: TopologyNode): PlannedChain => {
     )
   )
   return { id: `chain:${head.id}`, operators: all, actors: [...actors] }
+}
+
+/** The nodes that follow each other from the head of a chain on; none if the head is a sink. */
+const operatorsFrom = (graph: Graph, head: TopologyNode): ReadonlyArray<TopologyNode> => {
+  const nodes: Array<TopologyNode> = []
+  for (let next = [head]; next.length === 1 && next[0]!.spec.kind !== "sink"; ) {
+    const [node] = next as [TopologyNode]
+    if (node !== head && graph.beginsChain(node)) break
+    nodes.push(node)
+    next = [...graph.consumers(node.id, "out")]
+  }
+  return nodes
 }
 
 const operatorOf = (graph: Graph, node: TopologyNode): Operator => {
@@ -239,10 +241,10 @@ const carriesChanges = (graph: Graph, node: TopologyNode): boolean => {
   return modeOf(graph, aggregate) === "onUpdate"
 }
 
+/** Does the node read what the aggregate above it sets aside as late? */
 const isLateBetween = (graph: Graph, aggregate: TopologyNode, node: TopologyNode): boolean => {
   const path = [node, ...graph.upstream(node)]
-  const below = path[path.indexOf(aggregate) - 1]!
-  return graph.consumers(aggregate.id, "late").some((late) => late.id === below.id)
+  return graph.isLate(path[path.indexOf(aggregate) - 1]!)
 }
 
 const modeOf = (graph: Graph, aggregate: TopologyNode): "onUpdate" | "onClose" => {
@@ -268,30 +270,25 @@ const partsOf = (graph: Graph, node: TopologyNode<SpecOf<"aggregate">>) => {
   const window = above.find((other): other is TopologyNode<SpecOf<"window">> => other.spec.kind === "window")!
   const keyBy = above.find((other): other is TopologyNode<SpecOf<"keyBy">> => other.spec.kind === "keyBy")!
   const mode = modeOf(graph, node)
-  const feeds = graph.downstream(node).flatMap(({ spec }) => (spec.kind === "sink" ? [spec.sink] : []))
-  const late = graph.consumers(node.id, "late")
   const appends =
     mode === "onClose" &&
-    feeds.some(
-      (sink) => !sink.replaces && !late.some((other) => other.spec.kind === "sink" && other.spec.sink === sink)
-    )
+    graph
+      .downstream(node)
+      .some((below) => below.spec.kind === "sink" && !below.spec.sink.replaces && !isLateBetween(graph, node, below))
   return { keyBy: keyBy.spec, window: window.spec, aggregate: node.spec, mode, appends }
 }
 
 const sinkOf = (graph: Graph, node: TopologyNode<SpecOf<"sink">>, chains: ReadonlyArray<PlannedChain>): PlannedSink => {
   const takesInvalid = graph.ofKind("decode").some(({ spec }) => spec.invalid?.name === node.id)
-  const fed = graph.upstream(node)
+  const isLate = graph
+    .upstream(node)
+    .some((above) => above.spec.kind === "aggregate" && isLateBetween(graph, above, node))
   return {
     id: node.id,
     sink: node.spec.sink,
     inputs: chains.filter((chain) => chain.actors.includes(node.id)).map((chain) => chain.id),
     invalid: takesInvalid ? null : graph.invalidOf(node),
     takesInvalid,
-    counts: !takesInvalid && !(fed.length > 0 && isLateSink(graph, node))
+    counts: !takesInvalid && !isLate
   }
 }
-
-const isLateSink = (graph: Graph, node: TopologyNode): boolean =>
-  graph
-    .ofKind("aggregate")
-    .some((aggregate) => graph.consumers(aggregate.id, "late").some((late) => late.id === node.id))
