@@ -62,8 +62,16 @@ export interface Dialect {
   readonly parameter: (n: number) => string
   /** The type in a `create table`. */
   readonly typeName: (type: SqlType) => string
-  /** `create table if not exists`, with its primary key if `key` is not empty. */
-  readonly createTable: (table: string, columns: ReadonlyArray<Column>, key: ReadonlyArray<string>) => Statement
+  /**
+   * `create table if not exists`, with its primary key if `key` is not empty. Of a table whose rows are `replaced` again
+   * and again the database may keep room for their next versions.
+   */
+  readonly createTable: (
+    table: string,
+    columns: ReadonlyArray<Column>,
+    key: ReadonlyArray<string>,
+    options?: { readonly replaced: boolean }
+  ) => Statement
   /**
    * Writes rows by key, given as one array of values for each column. Keys must be unique among the rows. With an
    * empty `key` it inserts. Where all columns are key it leaves the row that is there.

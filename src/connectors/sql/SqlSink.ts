@@ -142,6 +142,7 @@ const open =
         table: table.table,
         columns: [...table.columns, ...table.added],
         key: table.tableKey,
+        replaced: table.replaces,
         views: table.views
       })
       return writer(table, opening, tables)

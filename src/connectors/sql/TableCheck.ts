@@ -8,6 +8,8 @@ export interface WantedTable {
   readonly columns: ReadonlyArray<Column>
   /** Columns of the primary key; empty: any will do, or none. */
   readonly key: ReadonlyArray<string>
+  /** Are its rows replaced by later ones? */
+  readonly replaced: boolean
   readonly views: Readonly<Record<string, string>>
 }
 
@@ -17,7 +19,7 @@ export const make = (tables: TablesService, wanted: WantedTable): Effect.Effect<
     const { dialect } = tables
     let found = yield* tables.describe(wanted.table)
     if (found === null) {
-      yield* run(tables, [dialect.createTable(wanted.table, wanted.columns, wanted.key)])
+      yield* run(tables, [dialect.createTable(wanted.table, wanted.columns, wanted.key, wanted)])
       found = yield* tables.describe(wanted.table)
     }
     const mismatch = found === null ? null : compare(dialect, wanted, found)
