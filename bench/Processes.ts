@@ -43,6 +43,22 @@ const textOf = (child: ChildProcess): Promise<string> =>
 /** Answers the process that called `run`. */
 export const tell = (answer: unknown): void => console.log(JSON.stringify(answer))
 
+/** How long something takes, and what the processor spends on it: all threads of this process, the system's work too. */
+export interface Spent {
+  readonly millis: number
+  readonly processorMillis: number
+}
+
+/** Begins to time; the function it answers ends it. */
+export const stopwatch = (): (() => Spent) => {
+  const began = performance.now()
+  const before = process.cpuUsage()
+  return () => {
+    const { system, user } = process.cpuUsage(before)
+    return { millis: performance.now() - began, processorMillis: (user + system) / 1000 }
+  }
+}
+
 /** The line that every bench prints first. */
 export const machine = (): string => {
   const { bun, deno, node } = process.versions

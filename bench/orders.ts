@@ -48,7 +48,7 @@ interface Sums {
 }
 
 interface Run {
-  readonly millis: number
+  readonly spent: Processes.Spent
   readonly sums: Sums
   readonly epochs: ReadonlyArray<EpochProgress>
 }
@@ -61,14 +61,14 @@ const byHand = Effect.gen(function* () {
   const session =
     options.rows === "written" ? yield* Effect.promise(() => PGlite.create(join(options.folder, "postgres"))) : null
   yield* Topics
-  const began = performance.now()
+  const end = Processes.stopwatch()
   const windows = yield* ByHand.sumOrders("orders")
   if (session !== null) yield* Effect.promise(() => ByHand.writeRows(session, windows))
-  const millis = performance.now() - began
+  const spent = end()
   const sums =
     session === null ? { rows: keysOf(windows) } : yield* Effect.promise(() => tableSums((sql) => session.query(sql)))
   if (session !== null) yield* Effect.promise(() => session.close())
-  Processes.tell({ millis, sums, epochs: [] } satisfies Run)
+  Processes.tell({ spent, sums, epochs: [] } satisfies Run)
 }).pipe(Effect.provide(World.logLayer(options.log)))
 
 // Weir
@@ -80,7 +80,7 @@ const byWeir = Effect.gen(function* () {
   const tables = yield* Tables
   const dropped = dropping()
   const job = options.rows === "written" ? ordersJob : dropped.job
-  const began = performance.now()
+  const end = Processes.stopwatch()
   yield* Effect.scoped(
     Effect.gen(function* () {
       const running = yield* Runner.start(job, { availableNow: true }, (event) =>
@@ -91,14 +91,14 @@ const byWeir = Effect.gen(function* () {
       yield* running.ended
     })
   )
-  const millis = performance.now() - began
+  const spent = end()
   const sums =
     options.rows === "written"
       ? yield* Effect.promise(() =>
           tableSums(async (sql) => ({ rows: [...(await Effect.runPromise(tables.query({ sql, parameters: [] })))] }))
         )
       : { rows: dropped.keys() }
-  Processes.tell({ millis, sums, epochs } satisfies Run)
+  Processes.tell({ spent, sums, epochs } satisfies Run)
 }).pipe(Effect.provide(Layer.merge(World.logLayer(options.log), World.storeLayer(options.folder))))
 
 const tableSums = async (query: (sql: string) => Promise<{ readonly rows: ReadonlyArray<unknown> }>): Promise<Sums> => {
@@ -150,35 +150,41 @@ const printEpochs = ({ epochs }: Run): void => {
   )
 }
 
-const perSecond = (runs: ReadonlyArray<Measured>): Figures.Spread =>
-  Figures.spreadOf(runs.map(({ millis }) => options.orders / millis))
-const seconds = (runs: ReadonlyArray<Measured>): Figures.Spread =>
-  Figures.spreadOf(runs.map(({ processMillis }) => processMillis / 1000))
+const seconds = (runs: ReadonlyArray<Measured>, of: (run: Measured) => number): string =>
+  Figures.show(Figures.spreadOf(runs.map((run) => of(run) / 1000)), 2)
+
+const printSide = (name: string, runs: ReadonlyArray<Measured>): void => {
+  const speed = Figures.show(Figures.spreadOf(runs.map(({ spent }) => options.orders / spent.millis)), 0)
+  console.log(`  ${name.padEnd(8)} ${speed} k orders/s, ${seconds(runs, ({ spent }) => spent.millis)} s, \
+processor ${seconds(runs, ({ spent }) => spent.processorMillis)} s, whole process ${seconds(runs, ({ processMillis }) => processMillis)} s`)
+}
 
 const compare = async (rows: "written" | "dropped", log: string): Promise<void> => {
   const hand: Array<Measured> = []
   const weir: Array<Measured> = []
   const total = String(options.orders)
+  /** Of each pair: Weir's speed as a share of the other side's. */
+  const ratios = (of: keyof Processes.Spent): ReadonlyArray<number> =>
+    weir.map(({ spent }, run) => hand[run]!.spent[of] / spent[of])
   for (let run = 0; run < options.runs; run++) {
     hand.push(await measure("hand", rows, log))
     weir.push(await measure("weir", rows, log))
     for (const { sums } of [hand[run]!, weir[run]!])
       if (JSON.stringify(sums) !== JSON.stringify(hand[0]!.sums) || (sums.orders ?? total) !== total)
         throw new Error(`the sides disagree: ${JSON.stringify([hand[0]!.sums, sums])}`)
-    const ratio = hand[run]!.millis / weir[run]!.millis
+    const told = [hand[run]!, weir[run]!].map(({ spent }) => `${(spent.millis / 1000).toFixed(2)} s`)
     console.log(
-      `rows ${rows}, run ${run + 1}: by hand ${(hand[run]!.millis / 1000).toFixed(2)} s, Weir ${(weir[run]!.millis / 1000).toFixed(2)} s, ratio ${ratio.toFixed(2)}`
+      `rows ${rows}, run ${run + 1}: by hand ${told[0]}, Weir ${told[1]}, ratio ${ratios("millis").at(-1)!.toFixed(2)}`
     )
   }
   console.log(`\nThe epochs of the last run of Weir, rows ${rows}:`)
   printEpochs(weir.at(-1)!)
-  const ratios = Figures.spreadOf(hand.map(({ millis }, run) => millis / weir[run]!.millis))
   const epochs = Figures.spreadOf(weir.map((run) => run.epochs.filter((epoch) => epoch.inputRows > 0).length))
   console.log(`
-rows ${rows}: median (least to most) of ${options.runs} runs, ${Figures.grouped(weir[0]!.sums.rows)} keys
-  by hand  ${Figures.show(perSecond(hand), 0)} k orders/s, whole process ${Figures.show(seconds(hand), 2)} s
-  Weir     ${Figures.show(perSecond(weir), 0)} k orders/s, whole process ${Figures.show(seconds(weir), 2)} s, ${Figures.show(epochs, 0)} epochs
-  ratio    ${Figures.show(ratios, 2)}
+rows ${rows}: median (least to most) of ${options.runs} runs, ${Figures.grouped(weir[0]!.sums.rows)} keys, ${Figures.show(epochs, 0)} epochs`)
+  printSide("by hand", hand)
+  printSide("Weir", weir)
+  console.log(`  ratio    ${Figures.show(Figures.spreadOf(ratios("millis")), 2)}, of processor time ${Figures.show(Figures.spreadOf(ratios("processorMillis")), 2)}
 `)
 }
 
