@@ -129,7 +129,7 @@ const isMissing = (error: unknown): boolean => reasonOf(error) === "NotFound"
 const isThere = (error: unknown): boolean => reasonOf(error) === "AlreadyExists"
 
 /** What a disk refuses, as an error that names the folder. */
-export const storageFailing =
+const storageFailing =
   (path: string) =>
   <A, E extends { readonly message: string }, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, StorageFailed, R> =>
     Effect.mapError(

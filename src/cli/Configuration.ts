@@ -15,7 +15,6 @@ export type Checkpoints = { readonly kind: "tables" } | { readonly kind: "folder
 
 /** What `WEIR_LOG` and `--log-level` may say. */
 export const logLevels = ["all", "trace", "debug", "info", "warning", "error", "fatal", "none"] as const
-export type LogLevelName = (typeof logLevels)[number]
 
 const port = Schema.NumberFromString.pipe(Schema.int(), Schema.between(0, 65_535))
 

@@ -188,7 +188,7 @@ const isPassing = (answer: LocalAnswer): boolean =>
   answer._tag === "Answer" && answer.status === 503 && /"tag":"(Starting|Ending)"/.test(answer.body)
 
 /** The tag of the error that says: the owner ended, and nothing of the request was done. */
-export const ownerEnded = "OwnerEnded"
+const ownerEnded = "OwnerEnded"
 
 const ended = (owner: Owner): Failure =>
   new Refused({

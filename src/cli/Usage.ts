@@ -170,7 +170,7 @@ const refused = <R>(entry: Entry<R>, words: ReadonlyArray<string>, why: string):
 }
 
 /** The usage line: `weir tail <topic> [--partition P] …`. */
-export const usageOf = <R>(entry: Entry<R>): string => {
+const usageOf = <R>(entry: Entry<R>): string => {
   const parts = Object.values(entry.parts)
   const shown = parts.flatMap((part) => (part.kind === "argument" ? [part.shown] : []))
   const flags = parts.flatMap((part) => (part.kind === "flag" ? [`[${spelled(part)}]`] : []))

@@ -52,7 +52,7 @@ export const layerAnswers: Layer.Layer<never> = HttpApiBuilder.middleware(
 )
 
 /** Are both the same text? Takes as long for a wrong first character as for a wrong last one. */
-export const equalInConstantTime = (given: string, expected: string): boolean => {
+const equalInConstantTime = (given: string, expected: string): boolean => {
   const encoder = new TextEncoder()
   const one = encoder.encode(given)
   const other = encoder.encode(expected)

@@ -9,7 +9,7 @@ import { recordsOf } from "./ProducedLines.ts"
 /** Partitions of a topic that is created by writing to it. */
 export const partitionsDefault = 4
 /** Records that a read answers with if it asks for no count. */
-export const countDefault = 100
+const countDefault = 100
 /** Records of one step of a read: bounds what is held beyond `Limits.fetchBytesMax`. */
 const stepRecordsMax = 64
 

@@ -18,7 +18,7 @@ import { FolderNewer, FolderOwned, StorageFailed } from "../model/Errors.ts"
 import { type LocalServer, Network, ownerPath } from "./Network.ts"
 
 /** The form of what this version writes into a folder. A folder of a newer one is left alone. */
-export const folderVersion = 1
+const folderVersion = 1
 
 /** Milliseconds that an owner may take to say its id. A process that accepts and says nothing is a stopped one. */
 const answerMillis = 2_000

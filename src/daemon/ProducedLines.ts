@@ -29,7 +29,7 @@ export const recordsOf = (
 }
 
 /** The bytes of a field of one JSON object: text as UTF-8, a number by its digits as they stand. */
-export const keyOf = (line: Uint8Array, field: string): Uint8Array | null => {
+const keyOf = (line: Uint8Array, field: string): Uint8Array | null => {
   const text = decoder.decode(line)
   let value: unknown
   try {

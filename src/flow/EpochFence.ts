@@ -99,7 +99,7 @@ export const advance = (current: EpochFence, epoch: number, digest: string): Epo
 })
 
 /** Is `a` the later state of one sink's fence? */
-export const isNewer = (a: EpochFence, b: EpochFence): boolean =>
+const isNewer = (a: EpochFence, b: EpochFence): boolean =>
   a.lineage !== b.lineage
     ? a.lineage > b.lineage
     : a.epoch !== b.epoch

@@ -153,13 +153,6 @@ export const make = (
   return { nodes: inDataOrder(nodes, edges), edges }
 }
 
-/** What one node is fed by. */
-export const inputsOf = (topology: Topology, id: string): ReadonlyArray<Edge> =>
-  topology.edges.filter((edge) => edge.to === id)
-/** Where one node's rows go. */
-export const outputsOf = (topology: Topology, id: string): ReadonlyArray<Edge> =>
-  topology.edges.filter((edge) => edge.from === id)
-
 const overridden = (spec: NodeSpec, overrides: Overrides): NodeSpec => {
   if (spec.kind === "eventTime" && overrides.maxOutOfOrdernessMillis !== undefined) {
     return { ...spec, maxOutOfOrdernessMillis: overrides.maxOutOfOrdernessMillis }

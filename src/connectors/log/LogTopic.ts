@@ -38,7 +38,7 @@ const Description = Schema.Struct({
 type Description = typeof Description.Type
 
 /** Something that no other log, and no other topic, was ever called. */
-export const uniqueId = Effect.sync((): string => globalThis.crypto.randomUUID())
+const uniqueId = Effect.sync((): string => globalThis.crypto.randomUUID())
 
 /** The log's identity, made at the first opening. */
 export const logIdentity = (files: LogFiles, folder: string): Effect.Effect<string, StorageFailed | LogCorrupted> =>

@@ -119,7 +119,7 @@ export const makeDecimalReader = (precision: number, scale: number): ValueReader
 }
 
 /** The text of the number, or of the string, at the cursor: its digits as they were written. */
-export const exactText = (cursor: Cursor, expected: string): string => {
+const exactText = (cursor: Cursor, expected: string): string => {
   const byte = cursor.bytes[cursor.position]!
   if (byte === 34) return readString(cursor)
   if (byte !== 45 && !(byte >= 48 && byte <= 57)) return refuseFrom(cursor, cursor.position, expected)
