@@ -2,13 +2,12 @@
  * Hosts jobs for a person: starts, watches and stops them, one for one. What the HTTP API and the commands speak to.
  */
 import { Context, type Effect, type Stream } from "effect"
-import type { Job } from "../flow/Job.ts"
+import type { Job, Setting } from "../flow/Job.ts"
+import type { StoredRecord } from "../flow/Topics.ts"
 import type { Topology } from "../flow/Topology.ts"
 import type { Explained } from "../model/Errors.ts"
-import type { StoredRecord } from "../flow/Topics.ts"
 import type { EpochProgress, JobEvent, JobStatus } from "../observe/Progress.ts"
 import type { NodeFigures, RunOptions } from "../runtime/Runner.ts"
-import type { Setting } from "../flow/Job.ts"
 
 /** A job that the daemon knows, running or not. */
 export interface JobDetail {
@@ -38,7 +37,10 @@ export interface DaemonService {
   /** Drains, commits, ends; `InvalidJob` with the reason if it does not run. */
   readonly stop: (job: string) => Effect.Effect<JobStatus, Explained & Error>
   /** A new lineage for a job that does not run; says in sentences what stays in each sink. */
-  readonly reset: (job: string, options: { readonly tables: boolean }) => Effect.Effect<ReadonlyArray<string>, Explained & Error>
+  readonly reset: (
+    job: string,
+    options: { readonly tables: boolean }
+  ) => Effect.Effect<ReadonlyArray<string>, Explained & Error>
   /** Ends when the job ends. */
   readonly ended: (job: string) => Effect.Effect<void, Explained & Error>
   /** From now on: every report and every change of state. A slow listener loses the oldest. */
