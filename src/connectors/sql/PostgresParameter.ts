@@ -5,6 +5,7 @@
  * otherwise. What has no binary form here goes as text, which every type understands.
  */
 import type { SqlValue } from "../../flow/Tables.ts"
+import { int64Max, int64Min } from "../../model/Columns.ts"
 
 /** Object ids of element types, by object id of their array types. They are fixed for ever. */
 const elementOf: Readonly<Record<number, number>> = {
@@ -103,9 +104,6 @@ const reserve = (target: Target, more: number): void => {
   target.bytes = bytes
   target.view = new DataView(bytes.buffer)
 }
-
-const int64Min = -(2n ** 63n)
-const int64Max = 2n ** 63n - 1n
 
 const writeInt64: Write = (target, value) => {
   if (typeof value === "number") {
