@@ -76,7 +76,7 @@ export const corrupted = (
     job,
     epoch,
     message: `${found.what} of epoch ${epoch} of job ${job} ${found.how}`,
-    hint: `restore the checkpoint store from a copy (${found.older} other manifests are kept in it, but going back to one would repeat epochs), or begin a new lineage with: weir reset ${job}`
+    hint: `Restore the checkpoint store from a copy (${found.older} other manifests are kept in it, but going back to one would repeat epochs), or begin a new lineage with: weir reset ${job}.`
   })
 
 /** For messages. */
@@ -108,16 +108,16 @@ export const overtaken = (
     generation: owner.generation,
     newer: found?.generation ?? 0,
     message: found
-      ? `job ${owner.job} belongs to generation ${found.generation} of lineage ${found.lineage}, not to generation ${owner.generation} of lineage ${owner.lineage}`
-      : `job ${owner.job} is gone from the checkpoint store`,
-    hint: "another process has taken the job over; this one stops"
+      ? `Job ${owner.job} belongs to generation ${found.generation} of lineage ${found.lineage}, not to generation ${owner.generation} of lineage ${owner.lineage}`
+      : `Job ${owner.job} is gone from the checkpoint store`,
+    hint: "Another process has taken the job over; this one stops."
   })
 
 /** An intent that would overwrite another, or leave an epoch out. */
 export const outOfTurn = (intent: Intent, isThere: boolean): Defect =>
   new Defect({
-    message: `the intent of epoch ${intent.epoch} of job ${intent.job} ${isThere ? "is there already, with other choices" : "does not follow the last one"}`,
-    hint: "report it: an intent is written once, and in the order of epochs"
+    message: `The intent of epoch ${intent.epoch} of job ${intent.job} ${isThere ? "is there already, with other choices" : "does not follow the last one"}`,
+    hint: "Report it: an intent is written once, and in the order of epochs."
   })
 
 /** A manifest that does not follow the last one: `statement` is -1, as it is none of a sink's. */
@@ -126,6 +126,6 @@ export const doesNotFollow = (manifest: Manifest, committed: number): RowsUnexpe
     statement: -1,
     expected: 1,
     found: 0,
-    message: `the manifest of epoch ${manifest.epoch} of job ${manifest.job} does not follow that of epoch ${committed}`,
-    hint: "report it: epochs are committed once, and in order"
+    message: `The manifest of epoch ${manifest.epoch} of job ${manifest.job} does not follow that of epoch ${committed}`,
+    hint: "Report it: epochs are committed once, and in order."
   })

@@ -52,10 +52,18 @@ export const open = (
   if (found.lineage < lineage) return Either.right(begun)
   if (kept !== null && kept.lineage === lineage && found.epoch < kept.epoch)
     return Either.left(behind(stamp, found.epoch, kept.epoch))
+  const isAhead = missing(manifestEpoch, found.epoch, intentEpochs)
+  // A generation is given out once: an equal one says that the checkpoints have gone back in time.
+  if (isAhead && found.generation === generation) return Either.left(ahead(stamp, found.epoch))
   if (found.generation >= generation) return Either.left(fenced(stamp, found))
-  for (let epoch = manifestEpoch + 1; epoch <= found.epoch; epoch++)
-    if (!intentEpochs.includes(epoch)) return Either.left(ahead(stamp, found.epoch))
+  if (isAhead) return Either.left(ahead(stamp, found.epoch))
   return Either.right({ ...found, generation })
+}
+
+/** Is there an epoch above `from`, up to `to`, without an intent? */
+const missing = (from: number, to: number, intentEpochs: ReadonlyArray<number>): boolean => {
+  for (let epoch = from + 1; epoch <= to; epoch++) if (!intentEpochs.includes(epoch)) return true
+  return false
 }
 
 /** Is epoch `epoch` to be written by this owner? `current` is the fence as it is now. */
@@ -139,7 +147,7 @@ export const fenced = (stamp: EpochStamp, found: EpochFence) =>
     generation: stamp.generation,
     newer: found.generation,
     message: `Job ${stamp.job}: generation ${found.generation} has taken over sink ${stamp.sink} from generation ${stamp.generation}`,
-    hint: "Another process runs this job; this one stops."
+    hint: `Another process runs this job; this one stops. If there is none, the checkpoints are older than the sink, as after a power cut or a restored copy: restore the newer ones, or begin anew with \`weir reset ${stamp.job}\`.`
   })
 const ahead = (stamp: EpochStamp, sinkEpoch: number) =>
   new SinkAhead({

@@ -13,6 +13,8 @@ import type { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
 import * as FileCheckpointStore from "../../src/checkpoint/FileCheckpointStore.ts"
 import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
 import * as Log from "../../src/connectors/log/index.ts"
+import type { Daemon } from "../../src/daemon/Daemon.ts"
+import * as DaemonLive from "../../src/daemon/DaemonLive.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import type { EpochProgress } from "../../src/observe/Progress.ts"
@@ -61,6 +63,9 @@ const emptyTables = Effect.gen(function* () {
   ])
 })
 
+const storeLayer = (world: World): Layer.Layer<CheckpointStore, unknown, FileSystem.FileSystem | Tables> =>
+  world.checkpoints === "in files" ? FileCheckpointStore.layer(`${world.folder}/checkpoints`) : SqlCheckpointStore.layer
+
 const logLayer = (folder: string) => Log.layer({ folder: `${folder}/log` })
 
 export interface Life {
@@ -75,11 +80,10 @@ export const live = (world: World, crashAt = 0, set: Readonly<Record<string, str
     const points = yield* CrashPoints.make(crashAt)
     const files = Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem))
     const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
-    const store: Layer.Layer<CheckpointStore, unknown, FileSystem.FileSystem | Path.Path | Tables> =
-      world.checkpoints === "in files"
-        ? FileCheckpointStore.layer(`${world.folder}/checkpoints`)
-        : SqlCheckpointStore.layer
-    const layers = Layer.provideMerge(Layer.merge(store, logLayer(world.folder)), Layer.merge(files, tables))
+    const layers = Layer.provideMerge(
+      Layer.merge(storeLayer(world), logLayer(world.folder)),
+      Layer.merge(files, tables)
+    )
     const reports: Array<EpochProgress> = []
     const life = Effect.gen(function* () {
       const job = yield* Runner.start(
@@ -104,5 +108,9 @@ export const check = (world: World) =>
   Effect.flatMap(Effect.all([Tables, Topics]), ([tables, topics]) =>
     Expectation.check(world.expected, tables, topics)
   ).pipe(Effect.provide(logLayer(world.folder)))
+
+/** A daemon over the world's topics, tables and checkpoints. */
+export const daemonLayer = (world: World): Layer.Layer<Daemon, unknown, FileSystem.FileSystem | Path.Path | Tables> =>
+  Layer.provide(DaemonLive.layer([orders]), Layer.merge(storeLayer(world), logLayer(world.folder)))
 
 export const context = NodeContext.layer
