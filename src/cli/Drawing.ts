@@ -34,7 +34,11 @@ const straight = (line: string): ReadonlyArray<string> => {
   return at === -1 ? [line] : [`${line.slice(0, at)}│`, line.slice(0, at) + line.slice(at + 2)]
 }
 
+/** Sources, sinks and stateful steps have names that the job gave them; all other ids only count. */
+const isNamed = ({ kind }: TopologyNode["spec"]): boolean =>
+  kind === "source" || kind === "sink" || kind === "aggregate"
+
 const shown = ({ id, spec, label }: TopologyNode): string => {
-  const name = id === spec.kind || id.startsWith(`${spec.kind}-`) ? id : `${spec.kind} ${id}`
+  const name = isNamed(spec) ? `${spec.kind} ${id}` : spec.kind
   return label === "" ? name : `${name}  ${label}`
 }

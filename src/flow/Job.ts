@@ -131,10 +131,10 @@ const configure = (
     })
     const fallbacks: Record<string, string> = {
       ...writtenIn(Topology.make(job, listOf(outputs))),
-      trigger: Trigger.format(options.trigger),
+      trigger: Trigger.toText(options.trigger),
       startAt: options.startAt ?? "earliest"
     }
-    const inForce: Record<string, string> = { ...writtenIn(topology), trigger: Trigger.format(trigger), startAt }
+    const inForce: Record<string, string> = { ...writtenIn(topology), trigger: Trigger.toText(trigger), startAt }
     return {
       topology,
       trigger,

@@ -99,14 +99,17 @@ const units: Readonly<Record<string, Duration.Unit>> = {
   days: "days"
 }
 
-/** `null` if the text is no length of time from 0 to 2^53 milliseconds. */
+/** As people and `Duration.format` write it: `5s`, `1m 30s`, `0`. `null` if it is not from 0 to 2^53 milliseconds. */
 export const parseDuration = (text: string): Duration.Duration | null => {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*$/i.exec(text)
-  const name = match?.[2]?.toLowerCase() ?? ""
-  if (match === null || !Object.hasOwn(units, name)) return null
-  const count = Number(match[1])
-  // Above this the number would be written with an exponent, which a duration's text does not know.
-  if (count > Number.MAX_SAFE_INTEGER || (count !== 0 && count < 1e-6)) return null
-  const duration = Duration.decode(`${count} ${units[name]!}`)
-  return Duration.toMillis(duration) <= Number.MAX_SAFE_INTEGER ? duration : null
+  if (text.trim() === "0") return Duration.zero
+  if (!/^\s*(?:\d+(?:\.\d+)?\s*[a-z]+\s*)+$/i.test(text)) return null
+  let sum: Duration.Duration = Duration.zero
+  for (const [, digits, unit] of text.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi)) {
+    const name = unit!.toLowerCase()
+    const count = Number(digits)
+    // Above this the number would be written with an exponent, which a duration's text does not know.
+    if (!Object.hasOwn(units, name) || count > Number.MAX_SAFE_INTEGER || (count !== 0 && count < 1e-6)) return null
+    sum = Duration.sum(sum, Duration.decode(`${count} ${units[name]!}`))
+  }
+  return Duration.toMillis(sum) <= Number.MAX_SAFE_INTEGER ? sum : null
 }

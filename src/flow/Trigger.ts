@@ -14,5 +14,9 @@ export const every = (interval: DurationInput): Trigger => {
 /** Reads what is there when the job starts, commits it, and ends. */
 export const availableNow: Trigger = { kind: "availableNow" }
 
+/** As `--set trigger=` takes it: `1s`, `availableNow`. */
+export const toText = (trigger: Trigger): string =>
+  trigger.kind === "every" ? Duration.format(trigger.intervalMillis) : "availableNow"
+
 export const format = (trigger: Trigger): string =>
   trigger.kind === "every" ? `every ${Duration.format(trigger.intervalMillis)}` : "available now"

@@ -67,7 +67,7 @@ describe("a job", () => {
 
   it("lists every parameter in force, with what its own text says as the default", () => {
     expect(configured().settings.map(({ fallback, name, type, value }) => [name, type, value, fallback])).toEqual([
-      ["trigger", "duration", "every 1s", "every 1s"],
+      ["trigger", "duration", "1s", "1s"],
       ["maxOutOfOrderness", "duration", "5s", "5s"],
       ["allowedLateness", "duration", "30s", "30s"],
       ["startAt", "text", "earliest", "earliest"],
@@ -106,11 +106,20 @@ describe("a job", () => {
   })
 
   it("shows what was set beside the default", () => {
-    expect(setting("trigger", { trigger: "availableNow" })).toEqual(["available now", "every 1s"])
+    expect(setting("trigger", { trigger: "availableNow" })).toEqual(["availableNow", "1s"])
     expect(setting("maxOutOfOrderness", { maxOutOfOrderness: "1 minute" })).toEqual(["1m", "5s"])
     expect(setting("allowedLateness", { allowedLateness: "0 seconds" })).toEqual([Duration.format(0), "30s"])
     expect(setting("startAt", { startAt: "latest" })).toEqual(["latest", "earliest"])
   })
+
+  it.each([{}, { trigger: "90 seconds", window: "1 hour", allowedLateness: "0 seconds" }, { trigger: "availableNow" }])(
+    "shows values in the form in which they can be set: %j",
+    (texts) => {
+      const shown = configured(texts).settings
+      const again = configured(Object.fromEntries(shown.map(({ name, value }) => [name, value])))
+      expect(again.settings.map(({ value }) => value)).toEqual(shown.map(({ value }) => value))
+    }
+  )
 
   it.each<readonly [string, string, string]>([
     ["window", "soon", "Job income: parameter 'window': 'soon' is no duration; write for example"],

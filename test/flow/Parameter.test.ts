@@ -25,19 +25,31 @@ describe("a parameter", () => {
     ["1.5 minutes", 90_000],
     [" 2 H ", 7_200_000],
     ["1 day", 86_400_000],
-    ["0 seconds", 0]
+    ["1m 30s", 90_000],
+    ["1d 2h 3m 4s 5ms", 93_784_005],
+    ["0 seconds", 0],
+    ["0", 0]
   ])("of time reads '%s' as %i milliseconds", (text, millis) => {
     expect(Duration.toMillis(read(seconds, text) as Duration.Duration)).toBe(millis)
     expect(Duration.toMillis(Parameter.parseDuration(text)!)).toBe(millis)
   })
 
-  it.each(["", "60", "seconds", "-5 seconds", "5 fortnights", "5 secs", "1e3 seconds", "5 seconds 3", "٥ seconds"])(
-    "of time refuses '%s', and says how to write it",
-    (text) => {
-      expect(read(seconds, text)).toBe(`'${text}' is no duration; write for example '60 seconds' or '500 millis'`)
-      expect(Parameter.parseDuration(text)).toBeNull()
-    }
-  )
+  it.each([
+    "",
+    "60",
+    "seconds",
+    "-5 seconds",
+    "5 fortnights",
+    "5 secs",
+    "1e3 seconds",
+    "5 seconds 3",
+    "1m 30",
+    "1m, 30s",
+    "٥ seconds"
+  ])("of time refuses '%s', and says how to write it", (text) => {
+    expect(read(seconds, text)).toBe(`'${text}' is no duration; write for example '60 seconds' or '500 millis'`)
+    expect(Parameter.parseDuration(text)).toBeNull()
+  })
 
   it.each<readonly [string, Parameter.Parameter<unknown>, string, unknown]>([
     ["text", Parameter.text("a"), "a=b, c", "a=b, c"],

@@ -64,7 +64,7 @@ const asText = (job: Job, configured: Configured): string =>
 
 const asValue = (job: Job, { topology, trigger, startAt, maxPerEpoch, settings }: Configured) => ({
   job: job.name,
-  trigger: Trigger.format(trigger),
+  trigger: Trigger.toText(trigger),
   startAt,
   maxPerEpoch,
   nodes: topology.nodes.map(({ id, spec, label }) => ({ id, kind: spec.kind, label })),
