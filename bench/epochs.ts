@@ -45,6 +45,8 @@ interface Sample {
   readonly prepareMillis: number
   /** Intent, and the transaction. */
   readonly commitMillis: number
+  /** Of all three, what the processor spent. */
+  readonly processorMillis: number
   readonly bytes: number
   readonly parts: number
   readonly bases: number
@@ -180,6 +182,7 @@ const run = Effect.gen(function* () {
       const barrier = barrierOf(epoch)
       const out = { emit: (_: string, batch: Batch) => void emitted.push(batch) }
       for (let at = 0; at < keys.length; at += 8_192) aggregate.onBatch(batchOf(keys.slice(at, at + 8_192)), out)
+      const end = Processes.stopwatch()
       const began = performance.now()
       aggregate.onBarrier(barrier, out)
       const { bytes, parts, rows } = aggregate.state!.snapshot(epoch)
@@ -207,10 +210,11 @@ const run = Effect.gen(function* () {
       yield* store.writeIntent(claim, intent)
       yield* commitManifest({ store, claim, sinks, prepared }, { manifest, state, progress: "" })
       const commitMillis = performance.now() - began - barrierMillis - prepareMillis
+      const { processorMillis } = end()
       stateBytes = bytes
       const written = parts.reduce((sum, part) => sum + part.bytes.length, 0)
       const bases = parts.filter((part) => part.kind === "base").length
-      return { barrierMillis, prepareMillis, commitMillis, bytes: written, parts: parts.length, bases }
+      return { barrierMillis, prepareMillis, commitMillis, processorMillis, bytes: written, parts: parts.length, bases }
     })
 
   const all = Array.from({ length: options.size }, (_, key) => key)
@@ -230,6 +234,7 @@ const costOf = ({ barrierMillis, commitMillis, prepareMillis }: Sample): number 
 
 const rowOf = (size: number, { samples, stateBytes }: Run): ReadonlyArray<string> => {
   const costs = samples.map(costOf)
+  const processor = samples.map((sample) => sample.processorMillis)
   const bytes = samples.map((sample) => sample.bytes)
   const median = (of: (sample: Sample) => number): string => Figures.quantile(samples.map(of), 0.5).toFixed(1)
   return [
@@ -238,6 +243,8 @@ const rowOf = (size: number, { samples, stateBytes }: Run): ReadonlyArray<string
     Figures.quantile(costs, 0.5).toFixed(1),
     Figures.quantile(costs, 0.99).toFixed(1),
     Math.max(...costs).toFixed(1),
+    Figures.quantile(processor, 0.5).toFixed(1),
+    Figures.quantile(processor, 0.99).toFixed(1),
     median((sample) => sample.barrierMillis),
     median((sample) => sample.prepareMillis),
     median((sample) => sample.commitMillis),
@@ -252,6 +259,8 @@ const head = [
   "median ms",
   "p99",
   "most",
+  "processor",
+  "p99",
   "barrier",
   "prepare",
   "commit",
@@ -278,11 +287,12 @@ const compare = async (rows: string): Promise<void> => {
     runs.push(answer)
   }
   const costs = runs.map(({ samples }) => samples.map(costOf))
-  const growth = (share: number): string =>
-    (Figures.quantile(costs.at(-1)!, share) / Figures.quantile(costs[0]!, share)).toFixed(2)
+  const processor = runs.map(({ samples }) => samples.map((sample) => sample.processorMillis))
+  const growth = (of: ReadonlyArray<ReadonlyArray<number>>, share: number): string =>
+    (Figures.quantile(of.at(-1)!, share) / Figures.quantile(of[0]!, share)).toFixed(2)
   console.log(`rows ${rows}, ${options.epochs} epochs of ${Figures.grouped(options.changed)} changed keys, keys ${options.keys}
 ${Figures.table([head, ...runs.map((run, i) => rowOf(sizes[i]!, run))])}
-largest to smallest: median ${growth(0.5)} times, p99 ${growth(0.99)} times
+largest to smallest: median ${growth(costs, 0.5)} times, p99 ${growth(costs, 0.99)} times; of processor time median ${growth(processor, 0.5)} times, p99 ${growth(processor, 0.99)} times
 `)
 }
 
