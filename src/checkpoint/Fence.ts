@@ -25,6 +25,8 @@ export interface FenceOpening {
   readonly intentEpochs: ReadonlyArray<number>
   /** `Claim.epochFloor`; 0 if absent. The fence of an older lineage is taken over only if this is where we stand. */
   readonly epochFloor?: number
+  /** The last manifest knows the sink: a fence that is not there was lost, with all that the sink held. Absent: no. */
+  readonly isKnown?: boolean
 }
 
 /** The epoch that is to pass, and whose it is. */
@@ -89,6 +91,7 @@ const round = (
 ): Effect.Effect<number, TablesError | FenceRefusal> =>
   Effect.gen(function* () {
     const found = yield* rowOf(tables, opening)
+    if (found === null && opening.isKnown === true) return yield* behind(opening, opening.manifestEpoch, null)
     const epoch = found === null ? opening.manifestEpoch : yield* admit(opening, found)
     if (found !== null && found.lineage === opening.lineage && found.generation === opening.generation) return epoch
     const taking = found === null ? creation(tables, opening) : takeover(tables, opening, found, epoch)
@@ -207,8 +210,8 @@ const fenced = (owner: Owner, found: FenceRow): Fenced =>
     job: owner.job,
     generation: owner.generation,
     newer: found.generation,
-    message: `sink ${owner.sink} of job ${owner.job} belongs to generation ${found.generation} of lineage ${found.lineage}, not to generation ${owner.generation} of lineage ${owner.lineage}`,
-    hint: "another process has taken the job over; this one stops"
+    message: `Sink ${owner.sink} of job ${owner.job} belongs to generation ${found.generation} of lineage ${found.lineage}, not to generation ${owner.generation} of lineage ${owner.lineage}`,
+    hint: "Another process has taken the job over; this one stops."
   })
 
 const contended = (opening: FenceOpening, found: FenceRow | null): Fenced =>
@@ -219,8 +222,8 @@ const ahead = (opening: FenceOpening, found: FenceRow): SinkAhead =>
     sink: opening.sink,
     sinkEpoch: found.epoch,
     manifestEpoch: opening.manifestEpoch,
-    message: `sink ${opening.sink} of job ${opening.job} has epoch ${found.epoch}, but the checkpoint has epoch ${opening.manifestEpoch} and no intent for each epoch between`,
-    hint: `the checkpoint is older than the sink: restore the newer checkpoint, or begin a new lineage with: weir reset ${opening.job}`
+    message: `Sink ${opening.sink} of job ${opening.job} has epoch ${found.epoch}, but the checkpoint has epoch ${opening.manifestEpoch} and no intent for each epoch between`,
+    hint: `The checkpoint is older than the sink: restore the newer checkpoint, or begin a new lineage with: weir reset ${opening.job}.`
   })
 
 const behind = (owner: Owner, manifestEpoch: number, found: FenceRow | null): SinkBehind =>
@@ -230,9 +233,9 @@ const behind = (owner: Owner, manifestEpoch: number, found: FenceRow | null): Si
     manifestEpoch,
     message:
       found === null
-        ? `sink ${owner.sink} of job ${owner.job} has lost its fence, which stood at epoch ${manifestEpoch}`
-        : `sink ${owner.sink} of job ${owner.job} is at epoch ${found.epoch} (lineage ${found.lineage}, generation ${found.generation}), but the checkpoint is at epoch ${manifestEpoch} (lineage ${owner.lineage})`,
-    hint: `the sink's database lost epochs that it had confirmed: restore it, or begin a new lineage with: weir reset ${owner.job}`
+        ? `Sink ${owner.sink} of job ${owner.job} has lost its fence, which stood at epoch ${manifestEpoch}`
+        : `Sink ${owner.sink} of job ${owner.job} is at epoch ${found.epoch} (lineage ${found.lineage}, generation ${found.generation}), but the checkpoint is at epoch ${manifestEpoch} (lineage ${owner.lineage})`,
+    hint: `The sink's database lost epochs that it had confirmed: restore it, or begin a new lineage with: weir reset ${owner.job}.`
   })
 
 const otherLineage = (opening: FenceOpening, found: FenceRow): OtherLineage =>
@@ -240,17 +243,17 @@ const otherLineage = (opening: FenceOpening, found: FenceRow): OtherLineage =>
     sink: opening.sink,
     lineage: opening.lineage,
     found: found.lineage,
-    message: `sink ${opening.sink} of job ${opening.job} has epoch ${found.epoch} of lineage ${found.lineage}, but the checkpoint is at epoch ${opening.manifestEpoch} of lineage ${opening.lineage}`,
+    message: `Sink ${opening.sink} of job ${opening.job} has epoch ${found.epoch} of lineage ${found.lineage}, but the checkpoint is at epoch ${opening.manifestEpoch} of lineage ${opening.lineage}`,
     hint:
       found.lineage > opening.lineage
-        ? "use the checkpoint of the newer lineage, or another sink"
-        : `begin a lineage above every epoch of the sink with: weir reset ${opening.job}`
+        ? "Use the checkpoint of the newer lineage, or another sink."
+        : `Begin a lineage above every epoch of the sink with: weir reset ${opening.job}.`
   })
 
 const notDeterministic = (stamp: FenceStamp): NotDeterministic =>
   new NotDeterministic({
     sink: stamp.sink,
     epoch: stamp.epoch,
-    message: `epoch ${stamp.epoch} of job ${stamp.job}, computed again, gave other rows for sink ${stamp.sink} than it had written`,
-    hint: "a function of the job depends on something that is not in its input: a clock, dice, an outer variable"
+    message: `Epoch ${stamp.epoch} of job ${stamp.job}, computed again, gave other rows for sink ${stamp.sink} than it had written`,
+    hint: "A function of the job depends on something that is not in its input: a clock, dice, an outer variable."
   })

@@ -38,6 +38,8 @@ export interface SinkOpening {
   readonly intentEpochs: ReadonlyArray<number>
   /** What the last manifest kept of `SinkWriter.position`. */
   readonly position: string | null
+  /** Did the last manifest know this sink? Then what it wrote must still be there. Absent: no. */
+  readonly isKnown?: boolean
 }
 
 /** A description: rows of type A, what can fail, what it needs, and what it demands of a flow (`takes`). */

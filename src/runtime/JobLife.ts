@@ -209,6 +209,7 @@ type Begun = Claim & { readonly manifest: Manifest }
 /** Opens a sink from where the checkpoint stands; a sink of a database passes its fence first. */
 const openSink = (job: string, planned: Plan.PlannedSink, claim: Begun) =>
   Effect.gen(function* () {
+    const mark = claim.manifest.sinks.find(({ sink }) => sink === planned.id)
     const opening: SinkOpening = {
       job,
       sink: planned.id,
@@ -216,10 +217,14 @@ const openSink = (job: string, planned: Plan.PlannedSink, claim: Begun) =>
       generation: claim.generation,
       manifestEpoch: claim.manifest.epoch,
       intentEpochs: claim.intents.map((intent) => intent.epoch),
-      position: claim.manifest.sinks.find((mark) => mark.sink === planned.id)?.position ?? null
+      position: mark?.position ?? null,
+      isKnown: mark !== undefined
     }
     const writer: SinkWriter = yield* planned.sink.open(opening) as Effect.Effect<SinkWriter, LifeError, Scope.Scope>
-    if (writer._tag === "TablesWriter") yield* Fence.open(writer.tables, { ...opening, epochFloor: claim.epochFloor })
+    // The first manifest of a lineage stands one above its floor and holds no row: the older fence is taken over there.
+    const epochFloor = claim.epochFloor + 1
+    // The epoch above the floor holds no rows (`begun`): a sink of an older lineage need not have it.
+    if (writer._tag === "TablesWriter") yield* Fence.open(writer.tables, { ...opening, epochFloor })
     return writer
   })
 

@@ -143,7 +143,8 @@ const open =
         columns: [...table.columns, ...table.added],
         key: table.tableKey,
         replaced: table.replaces,
-        views: table.views
+        views: table.views,
+        writer: opening.isKnown === true ? opening.job : null
       })
       return writer(table, opening, tables)
     })

@@ -11,6 +11,8 @@ export interface WantedTable {
   /** Are its rows replaced by later ones? */
   readonly replaced: boolean
   readonly views: Readonly<Record<string, string>>
+  /** The job that has rows in the table already: then it must be there. `null` or absent: nobody. */
+  readonly writer?: string | null
 }
 
 /** Columns of a person's own may be there too, if they may be null. */
@@ -19,6 +21,7 @@ export const make = (tables: TablesService, wanted: WantedTable): Effect.Effect<
     const { dialect } = tables
     let found = yield* tables.describe(wanted.table)
     if (found === null) {
+      if (typeof wanted.writer === "string") return yield* Effect.fail(gone(wanted.table, wanted.writer))
       yield* run(tables, [dialect.createTable(wanted.table, wanted.columns, wanted.key, wanted)])
       found = yield* tables.describe(wanted.table)
     }
@@ -29,6 +32,16 @@ export const make = (tables: TablesService, wanted: WantedTable): Effect.Effect<
       tables,
       views.map(([name, sql]) => ({ sql: `create or replace view ${dialect.quote(name)} as ${sql}`, parameters: [] }))
     )
+  })
+
+/** Made anew, it would hold the rows of later epochs only. */
+const gone = (table: string, job: string): TableMismatch =>
+  new TableMismatch({
+    table,
+    wanted: "the rows of the epochs that were committed",
+    found: "no table",
+    message: `Table ${table} is gone, and with it the rows that job ${job} has written`,
+    hint: `Restore the table from a copy, or let the job write everything again: weir reset ${job}`
   })
 
 /** Statements that expect no number of rows. */
