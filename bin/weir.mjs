@@ -36,7 +36,9 @@ const fromSources = () => ({
   root: project,
   actors: join(project, "actors"),
   fixtures: join(project, "fixtures"),
-  page: join(weir, "src/daemon/page")
+  page: join(weir, "src/daemon/page"),
+  weir,
+  weirFixtures: join(weir, "fixtures")
 })
 
 const fromBundle = async () => {
@@ -47,15 +49,19 @@ const fromBundle = async () => {
     const { buildWeir } = await import("../build.mjs")
     await buildWeir()
   }
-  if (project === weir)
-    return { root: weir, actors: join(dist, "actors"), fixtures: join(dist, "fixtures"), page: join(dist, "page") }
+  const own = { page: join(dist, "page"), weir, weirFixtures: join(dist, "fixtures") }
+  if (project === weir) return { ...own, root: weir, actors: join(dist, "actors"), fixtures: join(dist, "fixtures") }
   const build = join(project, ".weir/build")
-  const own = ["actors", "fixtures"].map((folder) => join(project, folder))
-  if (isOlder(join(build, "built"), own)) {
+  if (
+    isOlder(
+      join(build, "built"),
+      ["actors", "fixtures"].map((folder) => join(project, folder))
+    )
+  ) {
     const { buildProject } = await import("./project.mjs")
     await buildProject(project, build)
   }
-  return { root: project, actors: join(build, "actors"), fixtures: join(build, "fixtures"), page: join(dist, "page") }
+  return { ...own, root: project, actors: join(build, "actors"), fixtures: join(build, "fixtures") }
 }
 
 try {

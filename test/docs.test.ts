@@ -156,7 +156,7 @@ describe("the first job", { timeout: 120_000 }, () => {
   beforeAll(() => {
     project = mkdtempSync(join(tmpdir(), "weir-first-job-"))
     data = newFolder()
-    for (const [file, text] of ProjectTemplate.files("shop")) {
+    for (const [file, text] of ProjectTemplate.files("shop", `file:${root}`)) {
       if (file.endsWith(".ts")) continue
       mkdirSync(dirname(join(project, file)), { recursive: true })
       writeFileSync(join(project, file), text)

@@ -29,20 +29,28 @@ export interface Generator {
   }>
 }
 
-/** Every generator of the project, by name. */
+/** Every generator, by name: those of the project, then those of Weir that none of them takes the name of. */
 export const generators: Effect.Effect<ReadonlyArray<Generator>, never, Process | FileSystem.FileSystem> = Effect.gen(
   function* () {
+    const { modules } = yield* Process
+    const own = yield* generatorsIn(modules.fixtures)
+    if (modules.weirFixtures === modules.fixtures) return own
+    const brought = yield* generatorsIn(modules.weirFixtures)
+    return [...own, ...brought.filter(({ name }) => own.every((generator) => generator.name !== name))]
+  }
+)
+
+const generatorsIn = (folder: string) =>
+  Effect.gen(function* () {
     const process = yield* Process
     const files = yield* FileSystem.FileSystem
-    const folder = process.modules.fixtures
     const names = yield* Effect.orElseSucceed(files.readDirectory(folder), () => [])
     const modules = yield* Effect.forEach(
-      names.filter((name) => /^[a-z][a-z-]*\.(ts|js)$/.test(name)),
+      names.filter((name) => /^[a-z][a-z-]*\.(ts|js|mjs)$/.test(name)),
       (name) => Effect.orElseSucceed(process.importModule(`${folder}/${name}`), () => ({}))
     )
     return modules.flatMap((module) => (isGenerator(module) ? [module.generator] : []))
-  }
-)
+  })
 
 const isGenerator = (module: object): module is { readonly generator: Generator } =>
   "generator" in module &&
@@ -60,10 +68,13 @@ export const find = (name: string) =>
       : new InvalidParameter({
           parameter: "generator",
           message: `There is no generator '${name}'`,
-          hint: Suggestion.sentence(
-            name,
-            all.map((generator) => generator.name)
-          )
+          hint:
+            all.length === 0
+              ? "Neither this project nor Weir has one: a module of fixtures/ that exports `generator` is one."
+              : Suggestion.sentence(
+                  name,
+                  all.map((generator) => generator.name)
+                )
         })
   })
 

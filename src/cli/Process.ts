@@ -12,6 +12,10 @@ export interface ProjectModules {
   readonly fixtures: string
   /** The folder of the page's files. */
   readonly page: string
+  /** The folder of Weir itself: a working copy, or an installed package. */
+  readonly weir: string
+  /** The folder of the generators that Weir brings along. */
+  readonly weirFixtures: string
 }
 
 export interface ProcessService {

@@ -31,10 +31,13 @@ export const unknown = (name: string, known: ReadonlyArray<Job>): UnknownJob =>
   new UnknownJob({
     job: name,
     message: `There is no job '${name}'`,
-    hint: Suggestion.sentence(
-      name,
-      known.map((job) => job.name)
-    )
+    hint:
+      known.length === 0
+        ? "There is none here: a module of actors/ whose default export is a Job is one. `weir init <folder>` makes a project with one."
+        : Suggestion.sentence(
+            name,
+            known.map((job) => job.name)
+          )
   })
 
 const modules = Effect.gen(function* () {

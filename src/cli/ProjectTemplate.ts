@@ -68,8 +68,8 @@ const visits = `{"page": "/", "visitedAt": "2026-01-01T12:00:01Z"}
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
-/** Paths and texts of a project of this name. */
-export const files = (name: string): ReadonlyArray<readonly [path: string, text: string]> => [
+/** Paths and texts of a project of this name; `weir` is where its package manager finds Weir, such as `file:../weir`. */
+export const files = (name: string, weir: string): ReadonlyArray<readonly [path: string, text: string]> => [
   [
     "package.json",
     json({
@@ -80,7 +80,7 @@ export const files = (name: string): ReadonlyArray<readonly [path: string, text:
         start: "weir start",
         test: "tsc --noEmit && esbuild test/*.ts --bundle --platform=node --format=esm --packages=external --outdir=.weir/test --out-extension:.js=.mjs --log-level=warning && node --test .weir/test/"
       },
-      dependencies: { effect: "3.22.4", weir: "^0.1.0" },
+      dependencies: { effect: "3.22.4", weir },
       devDependencies: { "@types/node": "^20.19.0", esbuild: "^0.28.0", typescript: "^7.0.2" }
     })
   ],

@@ -10,7 +10,7 @@ import { layer } from "../../src/platform/node.ts"
 const folder = mkdtempSync(join(tmpdir(), "weir-configuration-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const modules = { root: folder, actors: "", fixtures: "", page: "" }
+const modules = { root: folder, actors: "", fixtures: "", page: "", weir: "", weirFixtures: "" }
 
 const load = (given: {
   readonly flags?: Configuration.Texts

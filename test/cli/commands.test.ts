@@ -1,12 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { written } from "../../src/cli/Output.ts"
 import { lineOf } from "../../src/cli/ProgressLine.ts"
 import { nearest } from "../../src/cli/Suggestion.ts"
 import { inProcess } from "./in-process.ts"
 
+const root = resolve(import.meta.dirname, "../..")
 const home = mkdtempSync(join(tmpdir(), "weir-commands-"))
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 let folders = 0
@@ -115,11 +116,44 @@ describe("explain", () => {
   })
 })
 
+describe("a project of one's own", () => {
+  const folder = mkdtempSync(join(home, "project-"))
+  mkdirSync(join(folder, "actors"))
+  mkdirSync(join(folder, "fixtures"))
+  const words = (name: string) => ["generate", name, "--count", "3", "--rate", "max"]
+
+  it("has the generators of Weir", async () => {
+    const { code, out } = await inProcess(words("orders"), { environment: fresh(), project: folder })
+    expect([code, out]).toEqual([0, "3 records produced to orders\n"])
+  })
+
+  it("has its own before them", async () => {
+    writeFileSync(
+      join(folder, "fixtures/orders.mjs"),
+      `export const generator = {
+        name: "orders", meaning: "", topic: "mine", parameters: { count: { fallback: 0, parse: () => ({ _tag: "Right", right: 1 }) } },
+        *blocks() { yield { records: [{ partition: 0, key: null, value: new Uint8Array([123, 125]), headers: [] }], clock: 0 } }
+      }`
+    )
+    const { code, out } = await inProcess(words("orders"), { environment: fresh(), project: folder })
+    expect([code, out]).toEqual([0, "1 records produced to mine\n"])
+  })
+
+  it("is told how to come by a job where it has none", async () => {
+    const { code, err } = await inProcess(["run", "orders"], { environment: fresh(), project: folder })
+    expect([code, err]).toEqual([2, expect.stringContaining("weir init <folder>")])
+  })
+})
+
 describe("init", () => {
   it("writes a project and never over something", async () => {
     const folder = join(home, "My Shop")
     expect((await inProcess(["init", folder])).code).toBe(0)
-    expect(JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).name).toBe("my-shop")
+    const { dependencies, name } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
+    expect(name).toBe("my-shop")
+    // Never by a version: the package of this name in the registry is another project's.
+    expect(dependencies.weir).toMatch(/^file:/)
+    expect(realpathSync(resolve(folder, dependencies.weir.slice("file:".length)))).toBe(realpathSync(root))
     const again = await inProcess(["init", folder])
     expect([again.code, again.err]).toEqual([2, expect.stringContaining("not empty")])
   })

@@ -11,7 +11,9 @@ const modules = {
   root,
   actors: join(root, "actors"),
   fixtures: join(root, "fixtures"),
-  page: join(root, "src/daemon/page")
+  page: join(root, "src/daemon/page"),
+  weir: root,
+  weirFixtures: join(root, "fixtures")
 }
 
 interface Options {
@@ -19,7 +21,14 @@ interface Options {
   readonly environment?: Readonly<Record<string, string>>
   /** Where `weir.config.json` is looked for. */
   readonly folder?: string
+  /** The folder of a project of its own, with `actors/` and `fixtures/`. */
+  readonly project?: string
 }
+
+const modulesOf = ({ folder, project }: Options) =>
+  project === undefined
+    ? { ...modules, root: folder ?? root }
+    : { ...modules, root: project, actors: join(project, "actors"), fixtures: join(project, "fixtures") }
 
 export const inProcess = async (words: ReadonlyArray<string>, options: Options = {}): Promise<Ended> => {
   let out = ""
@@ -28,7 +37,7 @@ export const inProcess = async (words: ReadonlyArray<string>, options: Options =
     Process,
     Effect.map(Process, (process) => ({
       ...process,
-      modules: { ...modules, root: options.folder ?? root },
+      modules: modulesOf(options),
       arguments: words,
       environment: options.environment ?? {},
       isTerminal: { input: false, output: false, error: false },

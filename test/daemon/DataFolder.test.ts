@@ -50,7 +50,7 @@ const two = () => some(2) as readonly [Contestant, Contestant]
 const single = () => some(1)[0]!
 
 const look = (folder: string) => Effect.runPromise(Effect.provide(DataFolder.look(folder), layer(modules)))
-const modules = { root: "", actors: "", fixtures: "", page: "" }
+const modules = { root: "", actors: "", fixtures: "", page: "", weir: "", weirFixtures: "" }
 
 beforeAll(async () => {
   chmodSync(home, 0o755)

@@ -4,7 +4,7 @@ import { Effect, Exit, Scope } from "effect"
 import * as DataFolder from "../../src/daemon/DataFolder.ts"
 import { layer } from "../../src/platform/node.ts"
 
-const modules = { root: "", actors: "", fixtures: "", page: "" }
+const modules = { root: "", actors: "", fixtures: "", page: "", weir: "", weirFixtures: "" }
 let scope = Effect.runSync(Scope.make())
 
 const open = (folder: string) =>

@@ -28,7 +28,7 @@ export const init = Usage.command(
           .toLowerCase()
           .replaceAll(/[^a-z0-9-]+/g, "-")
           .replaceAll(/^-+|-+$/g, "") || "weir-project"
-      for (const [file, text] of ProjectTemplate.files(name)) {
+      for (const [file, text] of ProjectTemplate.files(name, dependency(path, root, process.modules.weir))) {
         const target = path.join(root, file)
         yield* files.makeDirectory(path.dirname(target), { recursive: true }).pipe(
           Effect.zipRight(files.writeFileString(target, text)),
@@ -43,9 +43,27 @@ export const init = Usage.command(
         )
         yield* process.print(`${path.join(folder, file)}\n`)
       }
-      yield* process.report(
-        `\nThen: cd ${folder} && npm install && npx weir produce visits visits.jsonl && npx weir run visits --available-now --final\n`
-      )
+      yield* process.report(next(folder))
       return 0
     })
 )
+
+/**
+ * Weir as a dependency of the project. Always from its own folder: it is not published, and the package of its name in
+ * the registry is another project's code.
+ */
+const dependency = (path: Path.Path, project: string, weir: string): string => {
+  const relative = path.relative(project, weir)
+  // A path that climbs further breaks sooner than one that says where Weir is.
+  return `file:${/^(\.\.[/\\]?){1,2}(?!\.\.)/.test(relative) ? relative.replaceAll("\\", "/") : weir}`
+}
+
+const next = (folder: string): string => `
+Next:
+
+    cd ${/^[\w./-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`}
+    npm install
+    npx weir produce visits visits.jsonl
+    npx weir run visits --available-now --final
+    npx weir query "select * from page_visits"
+`
