@@ -31,6 +31,8 @@ export interface OperatorFigures {
 export type Kept = Omit<Acknowledgement, "busyMillis">
 
 export interface Chain {
+  /** The id of its actor. */
+  readonly id: string
   /** What the batch becomes, for other actors, in order. */
   readonly onBatch: (batch: Batch | Records) => ReadonlyArray<Outgoing>
   /** Ends the epoch: the last batches, the barrier as it goes on, and what is to be kept. */
@@ -92,8 +94,10 @@ export const make = (planned: PlannedChain): Chain => {
       : [{ step: operator.id, kind: planned.operators[index]!.kind, fingerprint: operator.state.fingerprint }]
   )
   return {
+    id: planned.id,
     marks,
-    figures,
+    // What makes single records of a batch is no node of the drawing.
+    figures: figures.filter((_, index) => planned.operators[index]!.kind !== "source"),
     onBatch: (batch) => {
       feed(0, batch)
       return sent()

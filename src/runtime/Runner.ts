@@ -61,6 +61,8 @@ interface Board {
   readonly startedAt: Millis
   readonly reports: Array<EpochProgress>
   readonly durable: Map<string, Offset>
+  /** Rows that each sink has written since the run began. */
+  readonly written: Map<string, number>
 }
 
 /**
@@ -147,7 +149,8 @@ const emptyBoard = (startedAt: Millis): Board => ({
   triggeredBefore: startedAt,
   startedAt,
   reports: [],
-  durable: new Map()
+  durable: new Map(),
+  written: new Map()
 })
 
 const listenerOf = (
@@ -179,6 +182,7 @@ const listenerOf = (
       Effect.gen(function* () {
         see(board, facts.manifest)
         board.checkpointAt = yield* Clock.currentTimeMillis
+        for (const { rows, sink } of facts.sinks) board.written.set(sink, (board.written.get(sink) ?? 0) + rows)
         const progress = Reports.progressOf(facts, run())
         board.triggeredBefore = facts.cutAt
         yield* keep(progress)
@@ -250,24 +254,17 @@ const figuresOf = (board: Board, now: Millis): ReadonlyArray<NodeFigures> => {
       rowsOut,
       rowsPerSecond: rowsIn / seconds,
       watermark,
-      waiting: index === 0 ? parts.waiting(`chain:${id}`) : 0
+      waiting: index === 0 ? parts.waiting(chain.id) : 0
     }))
   )
-  const last = board.reports.at(-1)
-  const sinks = (last?.sinks ?? []).map(({ sink }) => {
-    const rows = board.reports.reduce(
-      (total, report) => total + (report.sinks.find((other) => other.sink === sink)?.rows ?? 0),
-      0
-    )
-    return {
-      node: sink,
-      rowsIn: rows,
-      rowsOut: rows,
-      rowsPerSecond: rows / seconds,
-      watermark: null,
-      waiting: parts.waiting(sink)
-    }
-  })
+  const sinks = [...board.written].map(([sink, rows]) => ({
+    node: sink,
+    rowsIn: rows,
+    rowsOut: rows,
+    rowsPerSecond: rows / seconds,
+    watermark: null,
+    waiting: parts.waiting(sink)
+  }))
   return [...sources, ...operators, ...sinks]
 }
 

@@ -11,7 +11,7 @@ import type { Tables } from "../../src/flow/Tables.ts"
 import * as World from "./World.ts"
 
 const small = {
-  count: 420,
+  count: 320,
   partitions: 2,
   rate: 3,
   items: 12,
@@ -24,7 +24,7 @@ const small = {
 
 const fates: ReadonlyArray<{ readonly checkpoints: World.Checkpoints; readonly stride: number }> = [
   { checkpoints: "in the tables", stride: 1 },
-  { checkpoints: "in files", stride: 3 }
+  { checkpoints: "in files", stride: 4 }
 ]
 
 let scope: Scope.CloseableScope
