@@ -18,7 +18,16 @@ import {
   type EpochCommit,
   type StoreError
 } from "./CheckpointStore.ts"
-import { collectable, doesNotFollow, outOfTurn, overtaken, type PartPlace, seal, unsealManifest } from "./Encoding.ts"
+import {
+  collectable,
+  corrupted,
+  doesNotFollow,
+  outOfTurn,
+  overtaken,
+  type PartPlace,
+  seal,
+  unsealManifest
+} from "./Encoding.ts"
 import * as Queries from "./SqlCheckpointQueries.ts"
 import { prepare, stateColumns, stateKey } from "./SqlCheckpointTables.ts"
 import { one, saying } from "./SqlText.ts"
@@ -87,6 +96,11 @@ const claim = (place: Place, job: string, jobId: string, rounds: number): Effect
     place.kept.delete(job)
     // Read after the generation is taken: from here on nobody else can add to it.
     const past = yield* Queries.readPast(place, job, owner.lineage)
+    const committed = found?.committed ?? 0
+    if ((past.manifest?.epoch ?? owner.floor) < committed) {
+      const older = past.manifest === null ? 0 : 1
+      return yield* corrupted(job, committed, { what: "the manifest", how: "is missing", older })
+    }
     return { job, jobId: owner.jobId, lineage: owner.lineage, generation, ...past, epochFloor: owner.floor }
   })
 

@@ -6,7 +6,7 @@
  */
 import { Context, type Effect } from "effect"
 import type { ColumnType } from "../model/Columns.ts"
-import type { RowsUnexpected, StatementRefused, TablesUnavailable } from "../model/Errors.ts"
+import type { RowsUnexpected, StatementRefused, StorageFailed, TablesUnavailable } from "../model/Errors.ts"
 
 /**
  * A value on its way to the database. Exact: a bigint is never made a double, an instant travels as ISO text,
@@ -22,7 +22,7 @@ export interface Statement {
   readonly rowsExpected?: number
 }
 
-export type TablesError = StatementRefused | TablesUnavailable
+export type TablesError = StatementRefused | StorageFailed | TablesUnavailable
 
 /** What a column holds, whatever the database calls it. */
 export type SqlType =

@@ -1,7 +1,7 @@
 /** What PostgreSQL answers, as values of ours: rows, and refusals. */
 
 import type { TablesError } from "../../flow/Tables.ts"
-import { StatementRefused, TablesUnavailable } from "../../model/Errors.ts"
+import { StatementRefused, StorageFailed, TablesUnavailable } from "../../model/Errors.ts"
 
 const asText = (text: string): string => text
 
@@ -47,6 +47,13 @@ export const failure = (sql: string, cause: unknown): TablesError => {
   const { code, message, detail } = cause as { code?: unknown; message?: unknown; detail?: unknown }
   const statement = shorten(sql.replace(/\s+/g, " ").trim(), 200)
   const reason = shorten([message, detail].filter((part) => typeof part === "string" && part !== "").join(": "), 400)
+  if (code === "53100" || /No space left on device|Read-only file system/.test(reason)) {
+    return new StorageFailed({
+      path: "the database's folder",
+      message: `The database cannot write to its disk (${reason}): ${statement}`,
+      hint: "Give the disk space, or make it writable, and start again: what was committed is there, and the rest is done anew."
+    })
+  }
   if (typeof code !== "string" || !/^[0-9A-Z]{5}$/.test(code) || unavailable.test(code)) {
     return new TablesUnavailable({
       code: typeof code === "string" ? code : "unknown",
