@@ -1,6 +1,6 @@
 /** Runs a part of a bench in a process of its own, so that no run inherits the heap, the tables or the warmth of another. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { cpus, totalmem } from "node:os"
+import { cpus, loadavg, totalmem } from "node:os"
 
 /** What a process is started with: the runtime and the bench that runs here, with other options. */
 const own = (options: Readonly<Record<string, string | number>>): readonly [string, ReadonlyArray<string>] => {
@@ -59,9 +59,9 @@ export const stopwatch = (): (() => Spent) => {
   }
 }
 
-/** The line that every bench prints first. */
+/** The line that every bench prints first: what it runs on, and how busy that was before. */
 export const machine = (): string => {
   const { bun, deno, node } = process.versions
   const runtime = bun !== undefined ? `Bun ${bun}` : deno !== undefined ? `Deno ${deno}` : `Node ${node}`
-  return `${runtime}, ${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${new Date().toISOString().slice(0, 10)}`
+  return `${runtime}, ${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${new Date().toISOString().slice(0, 10)}, load average ${loadavg()[0]!.toFixed(1)}`
 }
