@@ -99,8 +99,8 @@ export const restartPeriodMillis = 60_000
 export const restartBackoffMillis = 100
 /** Milliseconds that a backoff never exceeds. */
 export const restartBackoffMillisMax = 10_000
-/** Milliseconds that a drain may take before an interrupted process ends without it. */
-export const drainMillisMax = 10_000
+/** Milliseconds that a drain may take before an interrupted process ends without it: it has ended within 10 seconds. */
+export const drainMillisMax = 9_500
 
 const holds = (bound: string, condition: boolean): void => {
   if (!condition) throw new Error(`Limits: ${bound}`)

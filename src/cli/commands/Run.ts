@@ -4,6 +4,7 @@ import { WrongUsage } from "../../model/Errors.ts"
 import type { JobStatus } from "../../observe/Progress.ts"
 import type { RunOptions } from "../../runtime/Runner.ts"
 import * as Configuration from "../Configuration.ts"
+import * as JobNews from "../JobNews.ts"
 import { Process } from "../Process.ts"
 import * as ProgressLine from "../ProgressLine.ts"
 import * as Project from "../Project.ts"
@@ -26,6 +27,7 @@ export const run = Usage.command(
   },
   (given) =>
     Effect.gen(function* () {
+      const process = yield* Process
       if (given.final && !given["available-now"])
         return yield* new WrongUsage({
           message: "--final goes with --available-now only",
@@ -40,16 +42,21 @@ export const run = Usage.command(
       const bounded = given["available-now"] || trigger.kind === "availableNow"
       yield* Session.use({ data: given.data, checkpoints: given.checkpoints }, (weir) =>
         Effect.gen(function* () {
+          const before = yield* statusOf(weir, job.name)
           yield* weir.start(job.name, options)
           yield* Effect.scoped(
             Effect.zipRight(
-              ProgressLine.shown(progressOf(weir, job.name, bounded)),
+              ProgressLine.shown(progressOf(weir, job.name, { before, bounded })),
               limit === null
                 ? weir.ended(job.name)
                 : Effect.raceFirst(weir.ended(job.name), Effect.zipRight(Effect.sleep(limit), stopped(weir, job.name)))
             )
-          ).pipe(Effect.onInterrupt(() => Effect.ignore(weir.stop(job.name))))
-          yield* summarize(yield* statusOf(weir, job.name))
+          ).pipe(
+            Effect.onInterrupt(() =>
+              Effect.zipRight(process.report(JobNews.draining), Effect.ignore(weir.stop(job.name)))
+            )
+          )
+          yield* summarize(yield* statusOf(weir, job.name), before)
         })
       )
       return 0
@@ -70,29 +77,46 @@ const stopped = (weir: WeirService, job: string) =>
 const statusOf = (weir: WeirService, job: string): Effect.Effect<JobStatus | null, Usage.Failure> =>
   Effect.map(weir.statuses, (all) => all.find((status) => status.job === job) ?? null)
 
-const progressOf = (weir: WeirService, job: string, bounded: boolean) =>
-  Effect.map(
-    statusOf(weir, job),
-    (status): ProgressLine.Progress => ({
-      what: status === null ? job : `${job} ${status.state}, epoch ${status.epoch}`,
-      done: status?.rowsIn ?? 0,
-      unit: "rows",
-      total: status === null || !bounded ? null : status.rowsIn + status.lag
-    })
-  )
+interface Shown {
+  /** The totals that a run begins with are those of earlier runs. */
+  readonly before: JobStatus | null
+  readonly bounded: boolean
+}
 
-const summarize = (status: JobStatus | null) =>
-  Effect.gen(function* () {
-    if (status === null) return
-    const process = yield* Process
-    const { job, state, epoch, rowsIn, rowsOut, late, deadLetters, restarts } = status
-    const counts = [
-      `epoch ${epoch}`,
-      `${ProgressLine.grouped(rowsIn)} rows in`,
-      `${ProgressLine.grouped(rowsOut)} rows out`,
-      `${late} late`,
-      `${deadLetters} dead letters`,
-      ...(restarts > 0 ? [`${restarts} restarts`] : [])
-    ]
-    yield* process.report(`${job} ${state}: ${counts.join(", ")}\n`)
+const progressOf = (weir: WeirService, job: string, { before, bounded }: Shown) =>
+  Effect.map(statusOf(weir, job), (status): ProgressLine.Progress => {
+    const done = sinceOf(status, before, "rowsIn")
+    return {
+      what: status === null ? job : `${job} ${status.state}, epoch ${status.epoch}`,
+      done,
+      unit: "rows",
+      total: status === null || !bounded ? null : done + status.lag
+    }
   })
+
+const counts = ["rowsIn", "rowsOut", "late", "deadLetters"] as const
+
+/** What a run has added to a count; a run that has not restored its checkpoint yet has added nothing. */
+const sinceOf = (status: JobStatus | null, before: JobStatus | null, count: (typeof counts)[number]): number =>
+  Math.max(0, (status?.[count] ?? 0) - (before?.[count] ?? 0))
+
+/** What a run did, in one line; after earlier runs also what all of them did. */
+export const summaryOf = (status: JobStatus, before: JobStatus | null): string => {
+  const written = (of: (count: (typeof counts)[number]) => number) =>
+    [
+      `${ProgressLine.grouped(of("rowsIn"))} rows in`,
+      `${ProgressLine.grouped(of("rowsOut"))} rows out`,
+      `${ProgressLine.grouped(of("late"))} late`,
+      `${ProgressLine.grouped(of("deadLetters"))} dead letters`
+    ].join(", ")
+  const restarts = status.restarts > 0 ? `, ${status.restarts} restarts` : ""
+  const here = `epoch ${status.epoch}, ${written((count) => sinceOf(status, before, count))}${restarts}`
+  return `${status.job} ${status.state}: ${here}${
+    counts.some((count) => (before?.[count] ?? 0) > 0)
+      ? `; in all ${written((count) => Math.max(status[count], before?.[count] ?? 0))}`
+      : ""
+  }`
+}
+
+const summarize = (status: JobStatus | null, before: JobStatus | null) =>
+  status === null ? Effect.void : Effect.flatMap(Process, (process) => process.report(`${summaryOf(status, before)}\n`))

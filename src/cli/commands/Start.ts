@@ -5,6 +5,7 @@ import { formatInstant } from "../../model/Time.ts"
 import * as Configuration from "../Configuration.ts"
 import * as Engine from "../Engine.ts"
 import * as Generation from "../Generation.ts"
+import * as JobNews from "../JobNews.ts"
 import * as LocalWeir from "../LocalWeir.ts"
 import { Process } from "../Process.ts"
 import * as Project from "../Project.ts"
@@ -36,16 +37,35 @@ export const start = Usage.command(
         const weir = yield* LocalWeir.fromEngine(engine)
         const port = yield* engine.serve
         const host = configuration.host.includes(":") ? `[${configuration.host}]` : configuration.host
-        yield* process.report(`Weir is on http://${host}:${port}, its data in ${engine.folder.path}\n`)
-        for (const job of wanted) {
-          yield* weir.start(job.name, {})
-          yield* process.report(`job ${job.name} starts\n`)
-        }
+        const page = `http://${host}:${port}`
+        yield* process.report(`Weir is on ${page}, its data in ${engine.folder.path}\n`)
+        const news = yield* JobNews.make(yield* engine.daemon, {
+          jobs: wanted.map(({ name }) => name),
+          remains: `The page and the API stay: ${page} shows why. An interrupt ends them.`
+        })
+        if (wanted.length === 0) yield* process.report(`${none(all)}\n`)
+        yield* Effect.forEach(wanted, (job) => startOne(weir, job, news), { discard: true })
         if (demo) yield* demonstrate(weir, wanted, names)
-        return yield* Effect.never
+        return yield* Effect.onInterrupt(Effect.never, () => process.report(JobNews.draining))
       })
     )
 )
+
+const none = (all: ReadonlyArray<Job>): string =>
+  all.length === 0
+    ? "No job runs: this project has none in actors/."
+    : "No job runs: none is marked to start; name one."
+
+/** A job that cannot start takes no other one down. */
+const startOne = (weir: WeirService, job: Job, news: JobNews.JobNews) =>
+  Effect.gen(function* () {
+    const process = yield* Process
+    yield* process.report(`job ${job.name} starts\n`)
+    yield* Effect.matchEffect(weir.start(job.name, {}), {
+      onSuccess: news.hear,
+      onFailure: (error) => news.refused(job.name, error)
+    })
+  })
 
 /** The jobs of these names: a job, or all jobs of a system, whose names begin with its own. */
 const select = (all: ReadonlyArray<Job>, names: ReadonlyArray<string>) =>
