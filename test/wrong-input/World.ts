@@ -1,0 +1,101 @@
+/** A job with a past: its log in a folder, its table and its checkpoint in memory, and orders that come in between. */
+import { NodeContext } from "@effect/platform-node"
+import { Effect, Layer, Logger, LogLevel, ManagedRuntime } from "effect"
+import job from "../../actors/orders.ts"
+import { orders } from "../../fixtures/orders.ts"
+import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
+import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
+import * as Log from "../../src/connectors/log/index.ts"
+import { layerMemory } from "../../src/connectors/sql/index.ts"
+import { Tables } from "../../src/flow/Tables.ts"
+import { Topics } from "../../src/flow/Topics.ts"
+import { type Explained, isExplained } from "../../src/model/Errors.ts"
+import * as Runner from "../../src/runtime/Runner.ts"
+import { check } from "../runtime/Expectation.ts"
+
+export interface World {
+  /** Appends orders of half an hour that the job has not read yet. */
+  readonly produce: () => Promise<void>
+  /** Runs the job to its end; answers why it failed, or `null`. */
+  readonly run: () => Promise<(Explained & Error) | null>
+  readonly execute: (...statements: ReadonlyArray<string>) => Promise<void>
+  readonly withTopics: <A, E>(body: Effect.Effect<A, E, Topics>) => Promise<A>
+  /** Orders that are in a row. */
+  readonly counted: () => Promise<number>
+  readonly expected: () => Expected
+  /** Holds table and topics to the oracle. */
+  readonly verify: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+const halfHour = 1_800_000
+
+export const make = (folder: string): World => {
+  const runtime = ManagedRuntime.make(Layer.merge(layerMemory, NodeContext.layer))
+  const log = Log.layer({ folder: `${folder}/log` })
+  const partitions: Array<Array<Uint8Array>> = [[], [], [], []]
+  let slices = 0
+  const withTopics: World["withTopics"] = (body) => runtime.runPromise(Effect.provide(body, log))
+
+  const produce = () => {
+    slices += 1
+    const start = Date.UTC(2018, 8, 21) + slices * halfHour
+    const made = partitions.map((): Array<Uint8Array> => [])
+    for (const { records } of orders({ seed: slices, start, count: 400, rate: 40, items: 50, malformed: 0.02 }))
+      for (const { partition, value } of records) made[partition]!.push(value.slice())
+    return withTopics(
+      Effect.gen(function* () {
+        const topics = yield* Topics
+        if (slices === 1) yield* topics.create("orders", { partitions: 4 })
+        for (const [partition, values] of made.entries()) {
+          yield* topics.produce(
+            "orders",
+            partition,
+            values.map((value) => ({ key: null, value, headers: [] }))
+          )
+          partitions[partition]!.push(...values)
+        }
+      })
+    )
+  }
+
+  const run = () =>
+    Effect.gen(function* () {
+      const running = yield* Runner.start(job, { availableNow: true, set: { maxPerEpoch: "150" } }, () => Effect.void)
+      yield* running.ended
+      return null
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.merge(SqlCheckpointStore.layer, log)),
+      Effect.catchAll((error) => (isExplained(error) ? Effect.succeed(error) : Effect.die(error))),
+      Logger.withMinimumLogLevel(LogLevel.Error),
+      runtime.runPromise
+    )
+
+  const expected = () => expectedOf(partitions, { windowMillis: 60_000 })
+  return {
+    produce,
+    run,
+    withTopics,
+    expected,
+    execute: (...statements) =>
+      runtime.runPromise(
+        Effect.flatMap(Tables, (tables) => tables.transaction(statements.map((sql) => ({ sql, parameters: [] })))).pipe(
+          Effect.asVoid
+        )
+      ),
+    counted: () =>
+      runtime.runPromise(
+        Effect.flatMap(Tables, (tables) =>
+          tables.query({ sql: "select sum(total_orders)::text as counted from shop_item_income", parameters: [] })
+        ).pipe(Effect.map((rows) => Number(rows[0]!.counted)))
+      ),
+    verify: () =>
+      runtime.runPromise(
+        Effect.flatMap(Effect.all([Tables, Topics]), ([tables, topics]) => check(expected(), tables, topics)).pipe(
+          Effect.provide(log)
+        )
+      ),
+    close: () => runtime.dispose()
+  }
+}
