@@ -14,7 +14,18 @@ export interface Progress {
 
 const terminalMillis = 250
 const lineMillis = 3_000
-const barWidth = 24
+/** The widest bar that fits into the terminal is shown; 0: none. */
+const barWidths = [24, 12, 0]
+/** Milliseconds over which a rate is measured. */
+const rateMillis = 10_000
+/** Of a terminal that does not tell. */
+const columnsDefault = 80
+
+/** What was done at a time, in milliseconds. */
+interface Look {
+  readonly at: number
+  readonly done: number
+}
 
 /** Shows progress until the scope closes; on a terminal the bar is then wiped away. */
 export const shown = <E, R>(
@@ -24,20 +35,17 @@ export const shown = <E, R>(
     const process = yield* Process
     const onTerminal = process.isTerminal.error
     const began = yield* Clock.currentTimeMillis
-    let before = { at: began, done: 0 }
-    let rate: number | null = null
+    // What is done grows by leaps, such as epochs: a rate over less would jump with each of them.
+    const looks: Array<Look> = [{ at: began, done: 0 }]
     const show = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const current = yield* progress
-      const seconds = (now - before.at) / 1000
-      if (seconds > 0) {
-        const measured = Math.max(0, current.done - before.done) / seconds
-        // Smoothed, so that the time left does not jump with every batch.
-        rate = rate === null ? measured : rate * 0.7 + measured * 0.3
-      }
-      before = { at: now, done: current.done }
-      const line = lineOf(current, rate ?? 0, onTerminal)
-      yield* process.report(onTerminal ? `\r${line.slice(0, process.columns - 1)}\u001b[K` : `${line}\n`)
+      looks.push({ at: now, done: current.done })
+      while (looks.length > 2 && looks[1]!.at <= now - rateMillis) looks.shift()
+      const lines = (onTerminal ? barWidths : [0]).map((width) => lineOf(current, rateOf(looks), width))
+      const room = (process.columns > 1 ? process.columns : columnsDefault) - 1
+      const line = lines.find(({ length }) => length <= room) ?? lines.at(-1)!
+      yield* process.report(onTerminal ? `\r${line.slice(0, room)}\u001b[K` : `${line}\n`)
     })
     yield* Effect.forkScoped(
       Effect.forever(Effect.zipRight(Effect.sleep(onTerminal ? terminalMillis : lineMillis), Effect.ignore(show)))
@@ -45,13 +53,19 @@ export const shown = <E, R>(
     if (onTerminal) yield* Effect.addFinalizer(() => process.report("\r\u001b[K"))
   })
 
+/** What was done per second from the first look to the last. */
+export const rateOf = (looks: ReadonlyArray<Look>): number => {
+  const [first, last] = [looks[0]!, looks.at(-1)!]
+  return last.at <= first.at ? 0 : (Math.max(0, last.done - first.done) * 1000) / (last.at - first.at)
+}
+
 /** `orders: [#####     ]  42 %, 12,000 rows, 3,400 rows/s, 5 s left`. */
-export const lineOf = ({ what, done, unit, total }: Progress, rate: number, withBar: boolean): string => {
+export const lineOf = ({ what, done, unit, total }: Progress, rate: number, barWidth: number): string => {
   const parts = [`${grouped(done)} ${unit}`, `${grouped(Math.round(rate))} ${unit}/s`]
   if (total !== null && total > 0) {
     const share = Math.min(1, done / total)
     const filled = Math.round(share * barWidth)
-    const bar = withBar ? `[${"#".repeat(filled).padEnd(barWidth)}] ` : ""
+    const bar = barWidth > 0 ? `[${"#".repeat(filled).padEnd(barWidth)}] ` : ""
     parts.unshift(`${bar}${Math.floor(share * 100)} %`)
     if (rate > 0) parts.push(`${timeOf((total - done) / rate)} left`)
   }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { written } from "../../src/cli/Output.ts"
-import { lineOf } from "../../src/cli/ProgressLine.ts"
+import { lineOf, rateOf } from "../../src/cli/ProgressLine.ts"
 import { nearest } from "../../src/cli/Suggestion.ts"
 import { inProcess } from "./in-process.ts"
 
@@ -200,10 +200,21 @@ describe("Results", () => {
 
 describe("Progress", () => {
   it("says rate, percentage and time left where the end is known", () => {
-    const line = lineOf({ what: "orders", done: 25_000, unit: "rows", total: 100_000 }, 5_000, true)
+    const line = lineOf({ what: "orders", done: 25_000, unit: "rows", total: 100_000 }, 5_000, 24)
     expect(line).toBe("orders: [######                  ] 25 %, 25,000 rows, 5,000 rows/s, 15 s left")
   })
+  it("has the rate of all it has looked at, and none before it has looked twice", () => {
+    const looks = [
+      { at: 0, done: 0 },
+      { at: 1_000, done: 50_000 },
+      { at: 2_500, done: 50_000 }
+    ]
+    expect(rateOf(looks)).toBe(20_000)
+    expect(rateOf(looks.slice(0, 1))).toBe(0)
+    // A restart from the last checkpoint takes rows back.
+    expect(rateOf([...looks].reverse().map(({ done }, at) => ({ at, done })))).toBe(0)
+  })
   it("says no percentage where there is no end", () => {
-    expect(lineOf({ what: "orders", done: 5, unit: "rows", total: null }, 0, true)).toBe("orders: 5 rows, 0 rows/s")
+    expect(lineOf({ what: "orders", done: 5, unit: "rows", total: null }, 0, 24)).toBe("orders: 5 rows, 0 rows/s")
   })
 })

@@ -1,5 +1,5 @@
 /** `weir generate`: runs a generator of `fixtures/` into a topic. */
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { WrongUsage } from "../../model/Errors.ts"
 import * as Generation from "../Generation.ts"
 import { Process } from "../Process.ts"
@@ -34,6 +34,11 @@ export const generate = Usage.command(
       const sent = yield* Session.use({ data }, (weir) =>
         Effect.gen(function* () {
           let total = 0
+          yield* Effect.addFinalizer((exit) =>
+            Exit.isInterrupted(exit)
+              ? process.report(`Interrupted: ${total} records produced to ${wanted}\n`)
+              : Effect.void
+          )
           yield* ProgressLine.shown(
             Effect.sync(() => ({
               what: `${name} into ${wanted}`,

@@ -4,6 +4,7 @@ import { Effect, Stream } from "effect"
 import { RecordTooLarge, StorageFailed } from "../../model/Errors.ts"
 import { recordBytesMax } from "../../model/Limits.ts"
 import { Process } from "../Process.ts"
+import * as ProgressLine from "../ProgressLine.ts"
 import * as Session from "../Session.ts"
 import * as Usage from "../Usage.ts"
 import type { WeirService } from "../Weir.ts"
@@ -26,24 +27,48 @@ export const produce = Usage.command(
     Effect.gen(function* () {
       const process = yield* Process
       const files = yield* FileSystem.FileSystem
-      if (file !== undefined && file !== "-") yield* readable(files, file)
+      const bytes = file === undefined || file === "-" ? null : yield* bytesOf(files, file)
       const input =
         file === undefined || file === "-"
           ? process.input
           : Stream.mapError(files.stream(file, { chunkSize: batchBytes }), (error) => unreadable(file, error.message))
-      const count = yield* Session.use({ data }, (weir) => append(weir, topic, input, { key, partition }))
+      const sofar = { records: 0, bytes: 0 }
+      const count = yield* Session.use({ data }, (weir) =>
+        Effect.zipRight(
+          ProgressLine.shown(Effect.sync(() => progressOf(topic, sofar, bytes))),
+          append(weir, topic, input, {
+            key,
+            partition,
+            sent: (records, bytes) => Object.assign(sofar, { records, bytes })
+          })
+        )
+      )
       yield* process.print(`${count} records produced to ${topic}\n`)
       return 0
     })
 )
 
-const readable = (files: FileSystem.FileSystem, file: string) =>
+/** Of a file, the end is known in bytes: its records are what they are so far, as many bytes again. */
+const progressOf = (
+  topic: string,
+  sofar: { readonly records: number; readonly bytes: number },
+  bytes: number | null
+): ProgressLine.Progress => ({
+  what: `into ${topic}`,
+  done: sofar.records,
+  unit: "records",
+  total: bytes === null || sofar.bytes === 0 ? null : Math.round((sofar.records * bytes) / sofar.bytes)
+})
+
+/** Bytes of a file; `null` for what has no length, such as a pipe. */
+const bytesOf = (files: FileSystem.FileSystem, file: string) =>
   files.stat(file).pipe(
     Effect.mapError((error) => unreadable(file, error.message)),
     Effect.filterOrFail(
       ({ type }) => type !== "Directory",
       () => unreadable(file, "it is a folder")
-    )
+    ),
+    Effect.map(({ size, type }) => (type === "File" ? Number(size) : null))
   )
 
 const unreadable = (file: string, why: string) =>
@@ -58,10 +83,16 @@ export const append = <E extends Usage.Failure>(
   weir: WeirService,
   topic: string,
   input: Stream.Stream<Uint8Array, E>,
-  options: { readonly key?: string | undefined; readonly partition?: number | undefined }
+  options: {
+    readonly key?: string | undefined
+    readonly partition?: number | undefined
+    /** Hears how many records, and bytes of lines, are appended so far. */
+    readonly sent?: (records: number, bytes: number) => void
+  }
 ): Effect.Effect<number, Usage.Failure> =>
   Effect.gen(function* () {
     let count = 0
+    let taken = 0
     let waiting: Array<Uint8Array> = []
     let bytes = 0
     const send = (upTo: Uint8Array) =>
@@ -69,7 +100,10 @@ export const append = <E extends Usage.Failure>(
         const lines = joined([...waiting, upTo])
         waiting = []
         bytes = 0
-        if (lines.length > 0) count += yield* weir.produce(topic, lines, options)
+        if (lines.length === 0) return
+        count += yield* weir.produce(topic, lines, { key: options.key, partition: options.partition })
+        taken += lines.length
+        options.sent?.(count, taken)
       })
     yield* Stream.runForEach(input, (piece) =>
       Effect.gen(function* () {
