@@ -8,7 +8,7 @@ import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
 import * as Log from "../../src/connectors/log/index.ts"
 import { layerMemory } from "../../src/connectors/sql/index.ts"
 import { Tables } from "../../src/flow/Tables.ts"
-import { Topics } from "../../src/flow/Topics.ts"
+import { Topics, type TopicsService } from "../../src/flow/Topics.ts"
 import { type Explained, isExplained } from "../../src/model/Errors.ts"
 import * as Runner from "../../src/runtime/Runner.ts"
 import { check } from "../runtime/Expectation.ts"
@@ -18,6 +18,8 @@ export interface World {
   readonly produce: () => Promise<void>
   /** Runs the job to its end; answers why it failed, or `null`. */
   readonly run: () => Promise<(Explained & Error) | null>
+  /** Starts the job, lets another owner run it to its end meanwhile, and appends orders; answers why the first one ended. */
+  readonly overtake: () => Promise<Explained & Error>
   readonly execute: (...statements: ReadonlyArray<string>) => Promise<void>
   readonly withTopics: <A, E>(body: Effect.Effect<A, E, Topics>) => Promise<A>
   /** Orders that are in a row. */
@@ -37,27 +39,34 @@ export const make = (folder: string): World => {
   let slices = 0
   const withTopics: World["withTopics"] = (body) => runtime.runPromise(Effect.provide(body, log))
 
-  const produce = () => {
+  const slice = (): ReadonlyArray<ReadonlyArray<Uint8Array>> => {
     slices += 1
     const start = Date.UTC(2018, 8, 21) + slices * halfHour
     const made = partitions.map((): Array<Uint8Array> => [])
     for (const { records } of orders({ seed: slices, start, count: 400, rate: 40, items: 50, malformed: 0.02 }))
       for (const { partition, value } of records) made[partition]!.push(value.slice())
-    return withTopics(
+    return made
+  }
+
+  const append = (made: ReadonlyArray<ReadonlyArray<Uint8Array>>, topics: TopicsService) =>
+    Effect.forEach(
+      made,
+      (values, partition) => {
+        partitions[partition]!.push(...values)
+        const records = values.map((value) => ({ key: null, value, headers: [] }))
+        return topics.produce("orders", partition, records)
+      },
+      { discard: true }
+    )
+
+  const produce = () =>
+    withTopics(
       Effect.gen(function* () {
         const topics = yield* Topics
-        if (slices === 1) yield* topics.create("orders", { partitions: 4 })
-        for (const [partition, values] of made.entries()) {
-          yield* topics.produce(
-            "orders",
-            partition,
-            values.map((value) => ({ key: null, value, headers: [] }))
-          )
-          partitions[partition]!.push(...values)
-        }
+        if (slices === 0) yield* topics.create("orders", { partitions: 4 })
+        yield* append(slice(), topics)
       })
     )
-  }
 
   const run = () =>
     Effect.gen(function* () {
@@ -72,10 +81,29 @@ export const make = (folder: string): World => {
       runtime.runPromise
     )
 
+  const overtake = () =>
+    Effect.gen(function* () {
+      const first = yield* Runner.start(job, { set: { trigger: "20 millis" } }, () => Effect.void)
+      yield* Effect.repeat(Effect.delay(first.status, "20 millis"), {
+        until: ({ lag, state }) => state === "running" && lag === 0
+      })
+      const second = yield* Runner.start(job, { availableNow: true }, () => Effect.void)
+      yield* second.ended
+      // Through the log that both have: the sleeper finds work, and does it in vain.
+      yield* append(slice(), yield* Topics)
+      return yield* Effect.flip(first.ended)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.provideMerge(SqlCheckpointStore.layer, log)),
+      Logger.withMinimumLogLevel(LogLevel.None),
+      runtime.runPromise
+    ) as Promise<Explained & Error>
+
   const expected = () => expectedOf(partitions, { windowMillis: 60_000 })
   return {
     produce,
     run,
+    overtake,
     withTopics,
     expected,
     execute: (...statements) =>

@@ -165,6 +165,14 @@ describe("A job refuses to go on, says how to mend it, and then ends right:", { 
     expect(await world.counted()).toBe(world.expected().counted)
   })
 
+  it("an owner that slept while another took its job", async () => {
+    const ended = await world.overtake()
+    expect(ended).toMatchObject({ _tag: "Fenced" })
+    expect(`${ended.message} ${ended.hint}`).toMatch(/generation \d+.*stops/)
+    expect(await world.run()).toBeNull()
+    expect(await world.counted()).toBe(world.expected().counted)
+  })
+
   it("and after all that, every row is what the oracle computes", async () => {
     expect(world.expected().deadLetters.length).toBeGreaterThan(20)
     await world.verify()
