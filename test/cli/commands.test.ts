@@ -12,6 +12,7 @@ const home = mkdtempSync(join(tmpdir(), "weir-commands-"))
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 let folders = 0
 const fresh = () => ({ WEIR_DATA: join(home, `data-${++folders}`) })
+const tables = fresh()
 const orders = [
   { id: 1, region: "AMER", price: 1.5 },
   { id: 2, region: "EMEA", price: 2 },
@@ -93,6 +94,22 @@ describe("generate", () => {
     expect(one.split("\n").length).toBe(126)
     expect(again).toBe(one)
     expect(other).not.toBe(one)
+  })
+})
+
+describe("query", () => {
+  it.each([
+    ["selec 1", 'syntax error at or near "selec"', "Mend the statement"],
+    ["select 1; select 2", "multiple commands", "one statement at a time"],
+    ["select * from nothing", 'relation "nothing" does not exist', "\\dt"],
+    ["delete from nothing", "Only one reading statement", "Tables are written by jobs"],
+    ["set role postgres", "Only one reading statement", "Tables are written by jobs"],
+    ["", "Only one reading statement", "Tables are written by jobs"]
+  ])("refuses '%s' with what is wrong in it", async (sql, why, hint) => {
+    const { code, err, out } = await inProcess(["query", sql], { environment: tables })
+    expect([code, out]).toEqual([1, ""])
+    expect(err).toContain(why)
+    expect(err).toContain(hint)
   })
 })
 

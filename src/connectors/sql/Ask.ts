@@ -44,14 +44,28 @@ export const ask = (session: Session, sql: string, bounds: Bounds): Effect.Effec
         await held.rollback()
         return answer
       })
-    return yield* Effect.uninterruptible(Effect.tryPromise({ try: body, catch: (cause) => failure(sql, cause) }))
+    return yield* Effect.uninterruptible(
+      Effect.tryPromise({ try: body, catch: (cause) => explained(failure(sql, cause)) })
+    )
   })
 
-/** By its first word. A cursor takes `rows` only, and no statement that writes; the others answer little. */
+/** Words that begin the server's other statements: they write, or change the session. */
+const otherWords = new Set(
+  (
+    "abort alter analyse analyze begin call checkpoint close cluster comment commit copy create deallocate declare " +
+    "delete discard do drop end execute fetch grant import insert listen load lock merge move notify prepare reassign " +
+    "refresh reindex release reset revoke rollback savepoint security set start truncate unlisten update vacuum"
+  ).split(" ")
+)
+
+/**
+ * By its first word. A cursor takes `rows` only, and no statement that writes; `little` answers little. A word that
+ * begins no statement goes to the cursor too: the server then says where the mistake is.
+ */
 const kindOf = (sql: string): "rows" | "little" | "other" => {
   const word = /^(?:\s|\(|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*([a-z]+)/i.exec(sql)?.[1]?.toLowerCase()
-  if (word === "select" || word === "with" || word === "values" || word === "table") return "rows"
-  return word === "explain" || word === "show" ? "little" : "other"
+  if (word === "explain" || word === "show") return "little"
+  return word === undefined || otherWords.has(word) ? "other" : "rows"
 }
 
 const refused = (sql: string): StatementRefused =>
@@ -59,8 +73,31 @@ const refused = (sql: string): StatementRefused =>
     code: "25006",
     statement: sql.slice(0, 200),
     message: "Only one reading statement is answered here: select, with, values, table, explain or show",
-    hint: "Tables are written by jobs. To change one by hand, stop the daemon and open the database with a client of its own."
+    hint: tablesAreWrittenByJobs
   })
+
+const tablesAreWrittenByJobs =
+  "Tables are written by jobs. To change one by hand, stop the daemon and open the database with a client of its own."
+
+/** Hints for a person's statement, by the server's code. */
+const hints: Readonly<Record<string, string>> = {
+  "42P01": "`weir query` without a statement is a prompt: `\\dt` lists the tables.",
+  "42703": "`weir query` without a statement is a prompt: `\\d <table>` lists the columns of a table.",
+  "42501": tablesAreWrittenByJobs,
+  "25006": tablesAreWrittenByJobs,
+  "0A000": tablesAreWrittenByJobs
+}
+
+/** What the server refused, with how to mend a question instead of what a job writes. */
+const explained = (error: TablesError): TablesError =>
+  error._tag !== "StatementRefused"
+    ? error
+    : new StatementRefused({
+        code: error.code,
+        statement: error.statement,
+        message: error.message,
+        hint: hints[error.code] ?? "Mend the statement; it is Postgres' SQL, one statement at a time."
+      })
 
 /** Object ids of the types that the server brings along, arrays among them, are below this; all others come as text. */
 const ownTypesMax = 8_000
