@@ -37,6 +37,7 @@ export const recover = (
       const scan = yield* scanSegment(files, partition, segment)
       if (scan.end === 0 && (bases.length > 1 || segment.base === 0)) {
         // The process died while it began this segment: nothing was in it.
+        if (scan.size > 0) yield* cutOff(segment, scan)
         yield* files.remove(segment.path)
         unbegun = segment.base
         bases.pop()
@@ -45,8 +46,10 @@ export const recover = (
       if (scan.end === 0) return yield* corrupted(segment.path, 0, "its first frame cannot be read")
       if (unbegun !== null && unbegun !== scan.next)
         return yield* corrupted(segment.path, scan.end, `records ${scan.next} to ${unbegun - 1} are missing`)
-      if (scan.end < scan.size) yield* files.truncate(segment.path, scan.end)
-      else yield* files.sync(segment.path)
+      if (scan.end < scan.size) {
+        yield* cutOff(segment, scan)
+        yield* files.truncate(segment.path, scan.end)
+      } else yield* files.sync(segment.path)
       yield* adopt(files, partition, bases, segment, scan)
       return scan.tail
     }
@@ -97,6 +100,12 @@ interface Scan {
   readonly fences: Map<string, EpochFence>
   tail: EpochTail | null
 }
+
+// A damaged last frame looks the same as one that was never finished: whoever knows of no crash has to hear of it.
+const cutOff = (segment: Segment, { end, next, size }: Scan) =>
+  Effect.logWarning(
+    `${segment.path}: its last ${size - end} bytes are no whole batch and are cut off, as after a crash; it ends before record ${next} now`
+  )
 
 const baseOf = (name: string): ReadonlyArray<Offset> => (/^\d{20}\.log$/.test(name) ? [Number.parseInt(name, 10)] : [])
 
