@@ -4,6 +4,7 @@ import { Effect, Layer, Logger, LogLevel, ManagedRuntime } from "effect"
 import job from "../../actors/orders.ts"
 import { orders } from "../../fixtures/orders.ts"
 import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
+import { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
 import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
 import * as Log from "../../src/connectors/log/index.ts"
 import { layerMemory } from "../../src/connectors/sql/index.ts"
@@ -20,6 +21,8 @@ export interface World {
   readonly run: () => Promise<(Explained & Error) | null>
   /** Starts the job, lets another owner run it to its end meanwhile, and appends orders; answers why the first one ended. */
   readonly overtake: () => Promise<Explained & Error>
+  /** Lets the job begin anew with its next start, as `weir reset` does. */
+  readonly reset: () => Promise<void>
   readonly execute: (...statements: ReadonlyArray<string>) => Promise<void>
   readonly withTopics: <A, E>(body: Effect.Effect<A, E, Topics>) => Promise<A>
   /** Orders that are in a row. */
@@ -105,6 +108,12 @@ export const make = (folder: string): World => {
     run,
     overtake,
     withTopics,
+    reset: () =>
+      Effect.flatMap(CheckpointStore, (store) => store.reset(job.name, 0)).pipe(
+        Effect.asVoid,
+        Effect.provide(SqlCheckpointStore.layer),
+        runtime.runPromise
+      ),
     expected,
     execute: (...statements) =>
       runtime.runPromise(

@@ -177,4 +177,15 @@ describe("A job refuses to go on, says how to mend it, and then ends right:", { 
     expect(world.expected().deadLetters.length).toBeGreaterThan(20)
     await world.verify()
   })
+
+  it("and where nothing can be restored, a reset writes everything again", async () => {
+    await world.execute("drop table shop_item_income cascade")
+    expect(await world.run()).toMatchObject({ _tag: "TableMismatch" })
+    await world.reset()
+    expect(await world.run()).toBeNull()
+    expect(await world.counted()).toBe(world.expected().counted)
+    await world.produce()
+    expect(await world.run()).toBeNull()
+    expect(await world.counted()).toBe(world.expected().counted)
+  })
 })
