@@ -59,7 +59,7 @@ export const make = (
 export const sentenceOf = ({ epoch, reason, restarts, rowsIn, state }: JobStatus): string | null => {
   switch (state) {
     case "running":
-      return epoch === 0 ? "runs" : `runs, after epoch ${epoch} with ${ProgressLine.grouped(rowsIn)} rows in all`
+      return rowsIn === 0 ? "runs" : `runs, after epoch ${epoch} with ${ProgressLine.grouped(rowsIn)} rows in all`
     case "recovering":
       return "commits what it had begun before"
     case "backing off":

@@ -9,6 +9,7 @@ import type { FileSystem, Path, Terminal } from "@effect/platform"
 import { Effect, Option } from "effect"
 import type { Explained } from "../model/Errors.ts"
 import { WrongUsage } from "../model/Errors.ts"
+import { examples } from "./Examples.ts"
 import * as Suggestion from "./Suggestion.ts"
 
 /** An error that says whose fault it is and how to mend it. */
@@ -169,11 +170,15 @@ const refused = <R>(entry: Entry<R>, words: ReadonlyArray<string>, why: string):
   return new WrongUsage({ message: `'weir ${entry.name}': ${why}`, hint: `Usage: ${usageOf(entry)}` })
 }
 
+/** More flags than these make a usage line that nobody reads. */
+const flagsShown = 4
+
 /** The usage line: `weir tail <topic> [--partition P] …`. */
 const usageOf = <R>(entry: Entry<R>): string => {
   const parts = Object.values(entry.parts)
   const shown = parts.flatMap((part) => (part.kind === "argument" ? [part.shown] : []))
-  const flags = parts.flatMap((part) => (part.kind === "flag" ? [`[${spelled(part)}]`] : []))
+  const all = parts.flatMap((part) => (part.kind === "flag" ? [`[${spelled(part)}]`] : []))
+  const flags = all.length > flagsShown ? ["[options]"] : all
   return ["weir", entry.name, ...shown, ...flags].join(" ")
 }
 
@@ -194,6 +199,9 @@ export const helpOf = <R>(entry: Entry<R>): string => {
     `Usage: ${usageOf(entry)}`,
     ...section("Arguments", lines("argument")),
     ...section("Options", [...lines("flag"), ...everywhere]),
+    "",
+    "Examples:",
+    ...(examples[entry.name] ?? []).map((example) => `  ${example}`),
     ""
   ].join("\n")
 }

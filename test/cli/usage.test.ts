@@ -1,5 +1,9 @@
 import { rmSync } from "node:fs"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import { Effect } from "effect"
 import { afterAll, describe, expect, it } from "vitest"
+import { commands } from "../../src/cli/Commands.ts"
+import { examples } from "../../src/cli/Examples.ts"
 import { inProcess as weir } from "./in-process.ts"
 import { newFolder } from "./program.ts"
 
@@ -100,4 +104,24 @@ describe("Help", { timeout: 20_000 }, () => {
     expect(code).toBe(0)
     expect(out).toContain("Usage: weir tail <topic>")
   })
+
+  it.each(commands.map((entry) => [entry.name, entry] as const))(
+    "of %s shows examples that it takes",
+    async (_, entry) => {
+      const { out } = await weir([...entry.name.split(" "), "--help"])
+      expect(examples[entry.name]!.length).toBeGreaterThan(0)
+      for (const example of examples[entry.name]!) {
+        expect(out).toContain(`  ${example}\n`)
+        const words = [...example.matchAll(/'([^']*)'|([^\s']+)(?:'([^']*)')?/g)].map(
+          ([, quoted, word, rest]) => quoted ?? `${word}${rest ?? ""}`
+        )
+        const own = words.slice(words.indexOf("weir") + 1 + entry.name.split(" ").length)
+        expect(
+          await Effect.runPromise(Effect.either(Effect.provide(entry.read(own), NodeContext.layer)))
+        ).toMatchObject({
+          _tag: "Right"
+        })
+      }
+    }
+  )
 })

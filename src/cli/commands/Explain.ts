@@ -50,7 +50,7 @@ const sinksOf = (nodes: ReadonlyArray<TopologyNode>) =>
 
 const asText = (job: Job, configured: Configured): string =>
   [
-    `Job ${job.name}: trigger ${Trigger.format(configured.trigger)}, a first start begins at ${configured.startAt}`,
+    `Job ${job.name}: trigger ${Trigger.format(configured.trigger)}, a first start reads from the ${configured.startAt} record on`,
     "",
     ...Drawing.draw(configured.topology),
     "",

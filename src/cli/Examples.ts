@@ -1,0 +1,26 @@
+/** How each command is called, for its help text. */
+export const examples: Readonly<Record<string, ReadonlyArray<string>>> = {
+  start: ["weir start", "weir start orders --demo --port 7171"],
+  run: ["weir run orders --available-now", "weir run orders --for 120s --set window='30 seconds'"],
+  jobs: ["weir jobs", "weir jobs --format json"],
+  explain: ["weir explain orders", "weir explain orders --set window=5s"],
+  progress: ["weir progress orders --last 20"],
+  stop: ["weir stop orders"],
+  reset: ["weir reset orders", "weir reset orders --tables --yes"],
+  "dead-letters": ["weir dead-letters orders"],
+  topics: ["weir topics"],
+  "topics create": ["weir topics create orders --partitions 8 --retention '7 days'"],
+  produce: ["weir produce orders orders.jsonl --key shopid", "cat orders.jsonl | weir produce orders"],
+  tail: [
+    "weir tail orders --count 3",
+    "weir tail orders --offset -1 --follow",
+    "weir tail orders --where region=AMER --format json"
+  ],
+  generate: ["weir generate orders --count 1000 --rate max", "weir generate orders --rate 500 --set late=0.01"],
+  query: [
+    "weir query",
+    "weir query 'select * from shop_item_income limit 10'",
+    "weir query --format csv 'select count(*) from shop_item_income'"
+  ],
+  init: ["weir init my-project"]
+}
