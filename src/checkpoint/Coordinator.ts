@@ -50,8 +50,9 @@ export interface SourceHandle {
   readonly id: string
   readonly status: (now: Millis) => SourceStatus
   /**
-   * Opens the next epoch for reading; called again, while nothing was read, to say a later time. After a cut that is no
-   * replay the next epoch is open already, at the time when the last one was closed.
+   * Opens the next epoch for reading; called again, while nothing was read, to say a later time. Not called before a
+   * replay is over: a source that has not been opened reads only up to the cuts of intents. After a cut that is no replay
+   * the next epoch is open already, at the time when the last one was closed.
    */
   readonly opened: (openedAt: Millis) => void
   /** Ends the epoch: answers the cuts after `Barrier` was sent downstream. */
@@ -221,7 +222,6 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
 
     const replay: Effect.Effect<void, CoordinatorError> = Effect.gen(function* () {
       for (const intent of claim.intents) {
-        for (const source of sources) source.opened(intent.openedAt)
         yield* cutEpoch(intent, intent)
       }
       if (claim.intents.length > 0) {

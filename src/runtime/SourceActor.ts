@@ -59,8 +59,10 @@ interface Partition {
   readonly partition: number
   offset: Offset
   latest: Offset
-  /** The last read found nothing. */
+  /** The last read found nothing: since then nothing was left to fetch. */
   drained: boolean
+  /** A record may have come since: worth another read. */
+  stirred: boolean
   idle: boolean
   stateAtCut: PartitionState
   lastReadAt: Millis
@@ -131,6 +133,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
       Effect.gen(function* () {
         const batch = yield* reader.read(partition.partition, partition.offset, recordsMax)
         partition.drained = batch === null
+        partition.stirred = false
         if (batch !== null) yield* pass(batch, partition, yield* Clock.currentTimeMillis)
         return batch !== null
       })
@@ -158,7 +161,10 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
 
     const serve = ({ cut }: Request): Effect.Effect<ReadonlyArray<PartitionCut>, SourceFailure> =>
       Effect.gen(function* () {
-        if (cut.partitions !== null) yield* readTo(cut.partitions)
+        if (cut.partitions !== null) {
+          openedAt = cut.openedAt
+          yield* readTo(cut.partitions)
+        }
         const cuts = [...partitions.values()].flatMap((partition): ReadonlyArray<PartitionCut> => {
           const recorded = cut.partitions?.find(
             (other) => other.source === id && other.partition === partition.partition
@@ -191,7 +197,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
       const all = [...partitions.values()]
       for (let step = 0; step < all.length; step++) {
         const partition = all[(order.next + step) % all.length]!
-        if (partition.drained || partition.offset >= endOf(partition)) continue
+        if ((partition.drained && !partition.stirred) || partition.offset >= endOf(partition)) continue
         order.next = (order.next + step + 1) % all.length
         return partition
       }
@@ -219,7 +225,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
       }
       yield* refresh
       yield* Effect.raceFirst(reader.changed, wake.await)
-      for (const partition of partitions.values()) partition.drained = false
+      for (const partition of partitions.values()) partition.stirred = true
     })
 
     const run: Effect.Effect<void, SourceFailure> = Effect.gen(function* () {
@@ -309,6 +315,7 @@ const assigned = (
   offset: restored?.offset ?? (startAt === "latest" ? range.latest : range.oldest),
   latest: range.latest,
   drained: false,
+  stirred: false,
   idle: restored?.state === "idle",
   stateAtCut: restored?.state ?? "active",
   lastReadAt: at,

@@ -1,0 +1,206 @@
+/** A source over partitions of numbers: where it cuts, when it falls idle, where it refuses to go on. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, TestClock } from "effect"
+import type { Cut } from "../../src/checkpoint/Coordinator.ts"
+import type { SourceReader } from "../../src/flow/Source.ts"
+import type { RecordBatch } from "../../src/model/Event.ts"
+import type { Message, PartitionCut } from "../../src/model/Message.ts"
+import * as SourceActor from "../../src/runtime/SourceActor.ts"
+import { recordsOf } from "../operator/Messages.ts"
+
+/** Partitions that grow while they are read. */
+const readerOf = (
+  partitions: Array<Array<string>>,
+  oldest = 0
+): Effect.Effect<{ reader: SourceReader; stir: Effect.Effect<void> }> =>
+  Effect.gen(function* () {
+    const latch = yield* Effect.makeLatch(false)
+    const reader: SourceReader = {
+      identity: "numbers",
+      finite: false,
+      partitions: Effect.sync(() => partitions.map((all, partition) => ({ partition, oldest, latest: all.length }))),
+      read: (partition, offset, recordsMax) =>
+        Effect.sync(() => {
+          const some = partitions[partition]!.slice(offset, offset + recordsMax)
+          return some.length === 0 ? null : batchOf(partition, some, offset)
+        }),
+      changed: Effect.zipRight(latch.close, latch.await),
+      markBefore: (partition, offset) =>
+        Effect.sync(() =>
+          offset === 0 ? null : { timestamp: 1, checksum: Number(partitions[partition]![offset - 1]) }
+        )
+    }
+    return { reader, stir: latch.open }
+  })
+
+const batchOf = (partition: number, values: ReadonlyArray<string>, offset: number): RecordBatch => ({
+  ...recordsOf(values).records,
+  partition,
+  offsets: Float64Array.from(values, (_, i) => offset + i),
+  nextOffset: offset + values.length
+})
+
+const cutOf = (epoch: number, closedAt: number, partitions: Cut["partitions"] = null): Cut => ({
+  epoch,
+  openedAt: 0,
+  closedAt,
+  final: false,
+  partitions
+})
+
+const start = (reader: SourceReader, options: Partial<SourceActor.SourceOptions> = {}) =>
+  Effect.gen(function* () {
+    const sent: Array<Message> = []
+    const attention = yield* Effect.makeLatch(false)
+    const source = yield* SourceActor.make({
+      id: "numbers",
+      reader,
+      startAt: "earliest",
+      restored: [],
+      mark: null,
+      ends: null,
+      recordsPerEpochMax: null,
+      idleAfterMillis: 30_000,
+      attention,
+      send: (message) => Effect.sync(() => void sent.push(message)),
+      ...options
+    })
+    yield* Effect.forkScoped(source.run)
+    source.opened(0)
+    yield* settle
+    return { source, sent, attention }
+  })
+
+/** Lets the source do what it can without the clock. */
+const settle = Effect.repeatN(Effect.yieldNow(), 50)
+
+const records = (sent: ReadonlyArray<Message>): number =>
+  sent.reduce((sum, message) => sum + (message._tag === "Records" ? message.records.count : 0), 0)
+const states = (cuts: ReadonlyArray<PartitionCut>): string =>
+  cuts.map(({ offset, state }) => `${offset} ${state}`).join(", ")
+
+describe("a source", () => {
+  it.scoped("cuts where it stands, and sends the barrier after the records", () =>
+    Effect.gen(function* () {
+      const { reader } = yield* readerOf([["1", "2", "3"], ["4"]])
+      const { sent, source } = yield* start(reader)
+      expect(states(yield* source.cut(cutOf(1, 5)))).toBe("3 active, 1 active")
+      expect(records(sent)).toBe(4)
+      expect(sent.at(-1)).toMatchObject({ _tag: "Barrier", epoch: 1, closedAt: 5 })
+    })
+  )
+
+  it.scoped("takes a partition that has been silent for idle, once, until a record comes", () =>
+    Effect.gen(function* () {
+      const partitions = [["1"], ["2"]]
+      const { reader, stir } = yield* readerOf(partitions)
+      const { source } = yield* start(reader)
+      expect(states(yield* source.cut(cutOf(1, 0)))).toBe("1 active, 1 active")
+      yield* TestClock.adjust("20 seconds")
+      partitions[0]!.push("3")
+      yield* stir
+      yield* settle
+      expect(source.status(20_000)).toMatchObject({ records: 1, turned: false })
+      expect(states(yield* source.cut(cutOf(2, 20_000)))).toBe("2 active, 1 active")
+      yield* TestClock.adjust("11 seconds")
+      // A topic may stir without a record: the silence goes on.
+      yield* stir
+      yield* settle
+      expect(source.status(31_000)).toMatchObject({ records: 0, turned: true })
+      expect(states(yield* source.cut(cutOf(3, 31_000)))).toBe("2 active, 1 idle")
+      for (const now of [32_000, 40_000]) {
+        yield* TestClock.adjust("1 seconds")
+        expect(source.status(now)).toMatchObject({ records: 0, turned: false })
+      }
+      partitions[1]!.push("4")
+      yield* stir
+      yield* settle
+      expect(states(yield* source.cut(cutOf(4, 41_000)))).toBe("2 active, 2 active")
+    })
+  )
+
+  it.scoped("goes on with the idle partitions of its checkpoint, without an epoch to say so", () =>
+    Effect.gen(function* () {
+      const { reader } = yield* readerOf([["1"]])
+      const restored: ReadonlyArray<PartitionCut> = [{ source: "numbers", partition: 0, offset: 1, state: "idle" }]
+      const { source } = yield* start(reader, { restored })
+      expect(source.status(1)).toMatchObject({ records: 0, turned: false })
+    })
+  )
+
+  it.scoped("replays an intent to its cuts and not a record further", () =>
+    Effect.gen(function* () {
+      const { reader } = yield* readerOf([
+        ["1", "2", "3", "4"],
+        ["5", "6"]
+      ])
+      const sent: Array<Message> = []
+      const source = yield* SourceActor.make({
+        id: "numbers",
+        reader,
+        startAt: "earliest",
+        restored: [],
+        mark: null,
+        ends: null,
+        recordsPerEpochMax: null,
+        idleAfterMillis: 30_000,
+        attention: yield* Effect.makeLatch(false),
+        send: (message) => Effect.sync(() => void sent.push(message))
+      })
+      yield* Effect.forkScoped(source.run)
+      const partitions: ReadonlyArray<PartitionCut> = [
+        { source: "numbers", partition: 0, offset: 3, state: "active" },
+        { source: "numbers", partition: 1, offset: 1, state: "idle" }
+      ]
+      const cut = yield* Effect.fork(source.cut({ ...cutOf(2, 9, partitions), openedAt: 7 }))
+      expect(yield* Fiber.join(cut)).toEqual(partitions)
+      yield* settle
+      expect(records(sent)).toBe(4)
+      expect(sent.filter((message) => message._tag === "Records").every((message) => message.openedAt === 7)).toBe(true)
+    })
+  )
+
+  it.scoped("reads no more than the job allows in an epoch, in fair shares", () =>
+    Effect.gen(function* () {
+      const all = Array.from({ length: 100 }, (_, i) => `${i}`)
+      const { reader } = yield* readerOf([all, all])
+      const { source } = yield* start(reader, { recordsPerEpochMax: 20 })
+      expect(source.status(1)).toMatchObject({ records: 20, full: "rate" })
+      expect(states(yield* source.cut(cutOf(1, 1)))).toBe("10 active, 10 active")
+    })
+  )
+
+  it.scoped("ends a bounded run where its partitions ended when it began", () =>
+    Effect.gen(function* () {
+      const partitions = [["1", "2"]]
+      const { reader, stir } = yield* readerOf(partitions)
+      const { source } = yield* start(reader, { ends: new Map([[0, 2]]) })
+      partitions[0]!.push("3")
+      yield* stir
+      yield* settle
+      expect(source.status(1)).toMatchObject({ records: 2, ended: true })
+    })
+  )
+
+  it.effect("refuses an offset that is gone, and another log than the checkpoint's", () =>
+    Effect.gen(function* () {
+      const make = (oldest: number, mark: SourceActor.SourceOptions["mark"]) =>
+        Effect.flatMap(readerOf([["1", "2", "3"]], oldest), ({ reader }) =>
+          Effect.flip(
+            Effect.scoped(
+              start(reader, { restored: [{ source: "numbers", partition: 0, offset: 2, state: "active" }], mark })
+            )
+          )
+        )
+      const partitions = [{ partition: 0, offset: 2, timestamp: 1, checksum: 2 }]
+      expect(yield* make(3, null)).toMatchObject({ _tag: "OffsetOutOfRange", wanted: 2, oldest: 3 })
+      expect(yield* make(0, { source: "numbers", identity: "another", partitions })).toMatchObject({
+        _tag: "SourceReplaced"
+      })
+      const changed = [{ ...partitions[0]!, checksum: 7 }]
+      expect(yield* make(0, { source: "numbers", identity: "numbers", partitions: changed })).toMatchObject({
+        _tag: "SourceReplaced"
+      })
+    })
+  )
+})
