@@ -87,6 +87,8 @@ export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<En
       tables,
       daemon,
       serve: Effect.gen(function* () {
+        // All that answers is open before anyone can ask: a request that came earlier would never be answered.
+        yield* Effect.all([topics, tables, daemon], { discard: true })
         const server = yield* (yield* Network).listen(configuration.host, configuration.port)
         yield* serveOn(server, configuration.token)
         const port = server.address._tag === "TcpAddress" ? server.address.port : configuration.port
