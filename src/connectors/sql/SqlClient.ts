@@ -68,6 +68,8 @@ const nextMemory = (
 
 /** What a folder of PostgreSQL holds from the first moment of its making on. */
 const ownNames = ["PG_VERSION", "base", "global", "pg_wal", "postgresql.conf"]
+/** Written and removed to see whether the folder can be written; a process that was killed between leaves it there. */
+const probe = ".weir-probe"
 /** The major version that the embedded server is. */
 const majorVersion = "18"
 
@@ -75,7 +77,7 @@ const makeFolder = (folder: string): Effect.Effect<void, StorageFailed, FileSyst
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     yield* files.makeDirectory(folder, { recursive: true })
-    const found = yield* files.readDirectory(folder)
+    const found = (yield* files.readDirectory(folder)).filter((name) => name !== probe)
     if (found.length > 0 && !found.some((name) => ownNames.includes(name))) {
       return yield* Effect.fail(new Error("it holds other files and no database"))
     }
@@ -86,7 +88,9 @@ const makeFolder = (folder: string): Effect.Effect<void, StorageFailed, FileSyst
       }
     }
     // Opening a read-only folder would fail later, and less clearly.
-    yield* Effect.zipRight(files.writeFileString(`${folder}/.weir-probe`, "x"), files.remove(`${folder}/.weir-probe`))
+    yield* Effect.uninterruptible(
+      Effect.zipRight(files.writeFileString(`${folder}/${probe}`, "x"), files.remove(`${folder}/${probe}`))
+    )
   }).pipe(Effect.mapError((cause) => unopened(folder, cause)))
 
 const unopened = (folder: string, cause: unknown): StorageFailed =>
