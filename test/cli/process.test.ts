@@ -78,7 +78,9 @@ describe("The program", { timeout: 60_000 }, () => {
         weir(["produce", "t", "--partition", "0"], { environment: { WEIR_DATA: shared }, input: lines })
       )
     )
-    expect(all.map(({ code, err }) => [code, err])).toEqual([0, 1, 2, 3].map(() => [0, ""]))
+    // On a slow machine they say how far they are.
+    const said = all.map(({ code, err }) => [code, err.replaceAll(/^into t: .*\n/gm, "")])
+    expect(said).toEqual([0, 1, 2, 3].map(() => [0, ""]))
     const { out } = await weir(["topics", "--format", "json"], { environment: { WEIR_DATA: shared } })
     expect(JSON.parse(out)[0].partitions[0]).toEqual({ partition: 0, oldest: 0, latest: 20_000 })
     rmSync(shared, { recursive: true, force: true })
