@@ -24,7 +24,7 @@ export const buildWeir = async () => {
   const building = `${out}-${process.pid}`
   await build({
     entryPoints: [
-      ...present("bin/node.ts", "src/index.ts", "src/testing/index.ts"),
+      ...present("bin/node.ts", "src/index.ts", "src/testing/index.ts", "src/platform/SqlWorker.ts"),
       ...present(...["topic", "sql", "console"].map((connector) => `src/connectors/${connector}/index.ts`)),
       ...modulesOf("actors"),
       ...modulesOf("fixtures")

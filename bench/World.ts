@@ -9,12 +9,19 @@ import * as SqlCheckpointStore from "../src/checkpoint/SqlCheckpointStore.ts"
 import * as Log from "../src/connectors/log/index.ts"
 import { layerPGlite } from "../src/connectors/sql/index.ts"
 import { type ProducedRecord, Topics } from "../src/flow/Topics.ts"
+import * as SqlThread from "../src/platform/SqlThread.ts"
 
 /** Files, with logs of the engine left out. */
 export const machineLayer = Layer.merge(NodeContext.layer, Logger.remove(Logger.defaultLogger))
 
 export const logLayer = (folder: string) => Log.layer({ folder: join(folder, "log") })
-export const tablesLayer = (folder: string) => layerPGlite({ folder: join(folder, "postgres") })
+/** The module of the database's thread: its source, or its bundle beside that of the bench. */
+const database = import.meta.filename.endsWith(".ts")
+  ? join(import.meta.dirname, "../src/platform/SqlWorker.ts")
+  : join(import.meta.dirname, "SqlWorker.js")
+
+export const tablesLayer = (folder: string) =>
+  layerPGlite({ folder: join(folder, "postgres"), thread: SqlThread.make(database) })
 export const storeLayer = (folder: string) => Layer.provideMerge(SqlCheckpointStore.layer, tablesLayer(folder))
 
 /** Where benches put their folders: `WEIR_BENCH_FOLDER`, or the folder for temporary files. */

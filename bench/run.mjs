@@ -19,7 +19,8 @@ if (!names.includes(name)) {
   process.exit(2)
 }
 await build({
-  entryPoints: names.map((one) => join(folder, `${one}.ts`)),
+  entryPoints: [...names.map((one) => join(folder, `${one}.ts`)), join(folder, "../src/platform/SqlWorker.ts")],
+  entryNames: "[name]",
   outdir: out,
   bundle: true,
   splitting: true,

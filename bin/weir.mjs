@@ -38,7 +38,8 @@ const fromSources = () => ({
   fixtures: join(project, "fixtures"),
   page: join(weir, "src/daemon/page"),
   weir,
-  weirFixtures: join(weir, "fixtures")
+  weirFixtures: join(weir, "fixtures"),
+  database: join(weir, "src/platform/SqlWorker.ts")
 })
 
 const fromBundle = async () => {
@@ -49,7 +50,12 @@ const fromBundle = async () => {
     const { buildWeir } = await import("../build.mjs")
     await buildWeir()
   }
-  const own = { page: join(dist, "page"), weir, weirFixtures: join(dist, "fixtures") }
+  const own = {
+    page: join(dist, "page"),
+    weir,
+    weirFixtures: join(dist, "fixtures"),
+    database: join(dist, "src/platform/SqlWorker.js")
+  }
   if (project === weir) return { ...own, root: weir, actors: join(dist, "actors"), fixtures: join(dist, "fixtures") }
   const build = join(project, ".weir/build")
   if (

@@ -51,7 +51,7 @@ export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<En
     })
     const tables = yield* opened(Tables, async () => {
       const sql = await import("../connectors/sql/index.ts")
-      return sql.layerPGlite({ folder: `${folder.path}/postgres` })
+      return sql.layerPGlite({ folder: `${folder.path}/postgres`, thread: process.databaseThread })
     })
     const daemon = yield* Effect.cached(
       openDaemon(configuration, { topics, tables, jobs }, scope).pipe(Effect.provide(needs))

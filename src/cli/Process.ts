@@ -1,5 +1,6 @@
 /** The process that a command runs in: its arguments, its environment, its three streams. Filled by the platform. */
 import { Context, type Effect, type Stream } from "effect"
+import type { StartSqlThread } from "../connectors/sql/index.ts"
 import type { ProcessFacts } from "../observe/Metrics.ts"
 
 /** Where the modules of a project lie, as this runtime can import them. */
@@ -16,6 +17,8 @@ export interface ProjectModules {
   readonly weir: string
   /** The folder of the generators that Weir brings along. */
   readonly weirFixtures: string
+  /** The module of the embedded database's thread. Absent: it runs in the thread of the program. */
+  readonly database?: string
 }
 
 export interface ProcessService {
@@ -37,6 +40,8 @@ export interface ProcessService {
   readonly input: Stream.Stream<Uint8Array>
   /** What the process uses now. */
   readonly facts: Effect.Effect<ProcessFacts>
+  /** Starts the thread of the embedded database; `undefined` where the program has no module for it. */
+  readonly databaseThread?: StartSqlThread | undefined
   /** Imports a module by its path; the error is what it threw. */
   readonly importModule: (path: string) => Effect.Effect<Readonly<Record<string, unknown>>, unknown>
 }

@@ -12,6 +12,7 @@ import { Process, type ProjectModules } from "../cli/Process.ts"
 import type { Network } from "../daemon/Network.ts"
 import { drainMillisMax } from "../model/Limits.ts"
 import * as LocalSockets from "./LocalSockets.ts"
+import * as SqlThread from "./SqlThread.ts"
 
 /** How one runtime differs from the others. */
 export interface Runtime {
@@ -50,6 +51,7 @@ export const layer = (runtime: Runtime, modules: ProjectModules): Layer.Layer<Ho
         const { rss, heapUsed } = process.memoryUsage()
         return { residentBytes: rss, heapBytes: heapUsed, uptimeMillis: process.uptime() * 1000 }
       }),
+      databaseThread: modules.database === undefined ? undefined : SqlThread.make(modules.database),
       importModule: (path) =>
         Effect.tryPromise({ try: () => import(pathToFileURL(path).href), catch: (error) => error })
     }),

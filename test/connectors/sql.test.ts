@@ -34,15 +34,16 @@ describe("the embedded database", () => {
       })
     )
 
-    it.effect("says what the server said of a refused row, and calls a disk or a deadlock an outage", () =>
+    it.effect("says what the server said of a refused row, and tells an outage from a full disk", () =>
       Effect.gen(function* () {
         const tables = yield* Tables
         const raise = (code: string) =>
           Effect.flip(
             tables.transaction([{ sql: `do $$ begin raise 'told' using errcode = '${code}'; end $$`, parameters: [] }])
           )
-        const outages = ["40001", "40P01", "53100", "08006", "57P01"]
+        const outages = ["40001", "40P01", "53200", "08006", "57P01"]
         for (const code of outages) expect(yield* raise(code)).toMatchObject({ _tag: "TablesUnavailable", code })
+        expect(yield* raise("53100")).toMatchObject({ _tag: "StorageFailed", message: expect.stringContaining("told") })
         const refused = yield* raise("23514")
         expect(refused).toMatchObject({
           _tag: "StatementRefused",

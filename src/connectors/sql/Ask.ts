@@ -4,10 +4,7 @@
  * The embedded server cannot be interrupted. So the time bound is looked at between fetches of some rows: it ends a
  * long answer, not a statement that computes long before its first row.
  */
-import { Effect } from "effect"
-import type { Answer, TablesError } from "../../flow/Tables.ts"
-import { StatementRefused } from "../../model/Errors.ts"
-import { failure } from "./PostgresValue.ts"
+import type { Answer } from "../../flow/Tables.ts"
 
 /** What this needs of the driver's session, inside a transaction and around it. */
 interface Held {
@@ -23,7 +20,7 @@ interface Session {
   readonly transaction: <A>(body: (held: Held) => Promise<A>) => Promise<A>
 }
 
-interface Bounds {
+export interface Bounds {
   readonly rowsMax: number
   readonly millisMax: number
 }
@@ -31,22 +28,16 @@ interface Bounds {
 /** Rows between two looks at the clock. */
 const fetchRowsMax = 1_000
 
-export const ask = (session: Session, sql: string, bounds: Bounds): Effect.Effect<Answer, TablesError> =>
-  Effect.gen(function* () {
-    const kind = kindOf(sql)
-    if (kind === "other") return yield* Effect.fail(refused(sql))
-    const clock = yield* Effect.clock
-    const now = () => clock.unsafeCurrentTimeMillis()
-    const body = () =>
-      session.transaction(async (held) => {
-        await held.exec("set transaction read only; set local role pg_read_all_data")
-        const answer = kind === "rows" ? await fetchAll(held, sql, bounds, now) : await answerOnce(held, sql, bounds)
-        await held.rollback()
-        return answer
-      })
-    return yield* Effect.uninterruptible(
-      Effect.tryPromise({ try: body, catch: (cause) => explained(failure(sql, cause)) })
-    )
+/** Is it one that may be asked? */
+export const isQuestion = (sql: string): boolean => kindOf(sql) !== "other"
+
+/** `now`: milliseconds of any clock. */
+export const ask = (session: Session, sql: string, bounds: Bounds, now: () => number): Promise<Answer> =>
+  session.transaction(async (held) => {
+    await held.exec("set transaction read only; set local role pg_read_all_data")
+    const answer = kindOf(sql) === "rows" ? await fetchAll(held, sql, bounds, now) : await answerOnce(held, sql, bounds)
+    await held.rollback()
+    return answer
   })
 
 /** Words that begin the server's other statements: they write, or change the session. */
@@ -67,37 +58,6 @@ const kindOf = (sql: string): "rows" | "little" | "other" => {
   if (word === "explain" || word === "show") return "little"
   return word === undefined || otherWords.has(word) ? "other" : "rows"
 }
-
-const refused = (sql: string): StatementRefused =>
-  new StatementRefused({
-    code: "25006",
-    statement: sql.slice(0, 200),
-    message: "Only one reading statement is answered here: select, with, values, table, explain or show",
-    hint: tablesAreWrittenByJobs
-  })
-
-const tablesAreWrittenByJobs =
-  "Tables are written by jobs. To change one by hand, stop the daemon and open the database with a client of its own."
-
-/** Hints for a person's statement, by the server's code. */
-const hints: Readonly<Record<string, string>> = {
-  "42P01": "`weir query` without a statement is a prompt: `\\dt` lists the tables.",
-  "42703": "`weir query` without a statement is a prompt: `\\d <table>` lists the columns of a table.",
-  "42501": tablesAreWrittenByJobs,
-  "25006": tablesAreWrittenByJobs,
-  "0A000": tablesAreWrittenByJobs
-}
-
-/** What the server refused, with how to mend a question instead of what a job writes. */
-const explained = (error: TablesError): TablesError =>
-  error._tag !== "StatementRefused"
-    ? error
-    : new StatementRefused({
-        code: error.code,
-        statement: error.statement,
-        message: error.message,
-        hint: hints[error.code] ?? "Mend the statement; it is Postgres' SQL, one statement at a time."
-      })
 
 /** Object ids of the types that the server brings along, arrays among them, are below this; all others come as text. */
 const ownTypesMax = 8_000

@@ -5,7 +5,6 @@
  * otherwise. What has no binary form here goes as text, which every type understands.
  */
 import type { SqlValue } from "../../flow/Tables.ts"
-import { int64Max, int64Min } from "../../model/Columns.ts"
 
 /** Object ids of element types, by object id of their array types. They are fixed for ever. */
 const elementOf: Readonly<Record<number, number>> = {
@@ -111,7 +110,7 @@ const writeInt64: Write = (target, value) => {
     putSafeInteger(target, value)
     return true
   }
-  if (typeof value !== "bigint" || value < int64Min || value > int64Max) return false
+  if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) return false
   target.view.setInt32(target.length, 8)
   target.view.setBigInt64(target.length + 4, value)
   target.length += 12

@@ -1,44 +1,42 @@
 /**
  * Tables in the embedded PostgreSQL: PGlite, in a folder or in memory.
  *
- * One session, in this process's own thread: a statement keeps the event loop until it is done, and nothing can cancel
- * it, `statement_timeout` included. It never asks the disk to sync: rows survive the death of the process, not a power
- * cut. It has no lock: two processes on one folder lose rows silently, so whoever opens one must own it.
+ * One session, in a thread of its own or in this one: there a statement keeps the event loop until it is done. Nothing
+ * can cancel a statement, `statement_timeout` included. It never asks the disk to sync: rows survive the death of the
+ * process, not a power cut. It has no lock: two processes on one folder lose rows silently, so whoever opens one must
+ * own it.
  */
 
 import { FileSystem } from "@effect/platform"
-import { PGlite } from "@electric-sql/pglite"
 import { Clock, Duration, Effect, Layer, type Scope } from "effect"
-import {
-  type FoundTable,
-  type SqlValue,
-  type Statement,
-  Tables,
-  type TablesError,
-  type TablesService
-} from "../../flow/Tables.ts"
-import { RowsUnexpected, StorageFailed, type TablesUnavailable } from "../../model/Errors.ts"
+import { type FoundTable, Tables, type TablesError, type TablesService } from "../../flow/Tables.ts"
+import { StorageFailed, type TablesUnavailable } from "../../model/Errors.ts"
 import * as Ask from "./Ask.ts"
+import * as AskRefusal from "./AskRefusal.ts"
 import * as Postgres from "./Postgres.ts"
-import * as PostgresParameter from "./PostgresParameter.ts"
-import * as PostgresValue from "./PostgresValue.ts"
+import * as PostgresFailure from "./PostgresFailure.ts"
+import type { Failure, Outcome, SqlSession } from "./SqlSession.ts"
+import * as SqlThread from "./SqlThread.ts"
 
 /**
  * Tables in `folder`, which is made if it is missing; `null`: in memory, gone with the scope. Opening takes 0.2
- * seconds, the first time 2. Closing ends the session.
+ * seconds, the first time 2. Closing ends the session. `thread` starts the thread that it runs in; absent: this one.
  */
 export const layerPGlite = (options: {
   readonly folder: string | null
+  readonly thread?: SqlThread.StartSqlThread | undefined
 }): Layer.Layer<Tables, StorageFailed | TablesUnavailable, FileSystem.FileSystem> =>
   Layer.scoped(
     Tables,
-    options.folder === null ? open(null) : Effect.zipRight(makeFolder(options.folder), open(options.folder))
+    options.folder === null
+      ? open(null, options.thread)
+      : Effect.zipRight(makeFolder(options.folder), open(options.folder, options.thread))
   )
 
 /** Tables in memory: for tests, and for jobs whose tables need not outlive them. */
 export const layerMemory: Layer.Layer<Tables, StorageFailed | TablesUnavailable> = Layer.scoped(
   Tables,
-  Effect.suspend(() => open(null))
+  Effect.suspend(() => open(null, undefined))
 )
 
 /** Rows that one `maintain` vacuums at most before it leaves the rest to the next: about a second of work. */
@@ -48,18 +46,32 @@ const maintainRowsMin = 1_000
 
 // Opening
 
-const open = (folder: string | null): Effect.Effect<TablesService, StorageFailed | TablesUnavailable, Scope.Scope> =>
+const open = (
+  folder: string | null,
+  thread: SqlThread.StartSqlThread | undefined
+): Effect.Effect<TablesService, StorageFailed | TablesUnavailable, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
-      Effect.tryPromise({
-        try: () => PGlite.create({ ...(folder === null ? {} : { dataDir: folder }), parsers: PostgresValue.parsers }),
-        catch: (cause) => unopened(folder ?? "memory", cause)
-      }),
+      Effect.flatMap(Effect.clock, (clock) =>
+        Effect.tryPromise({
+          try: () => (thread === undefined ? openHere(folder, clock) : SqlThread.open(thread, folder)),
+          catch: (cause) => unopened(folder ?? "memory", cause)
+        })
+      ),
       // A session that was broken before cannot be closed any better.
       (session) => Effect.ignore(Effect.tryPromise(() => session.close()))
     ),
     (session) => make(session, folder === null ? `pglite:memory:${nextMemory()}` : `pglite:${folder}`)
   )
+
+/** In this thread: where another has the database, it is never loaded here. */
+const openHere = async (folder: string | null, clock: Clock.Clock): Promise<SqlSession> => {
+  const session = await import("./SqlSession.ts")
+  return session.open({ folder, now: () => clock.unsafeCurrentTimeMillis(), breathe })
+}
+
+/** Lets timers and sockets in between two statements: PGlite's promises never do. */
+const breathe = (): Promise<void> => Effect.runPromise(Clock.make().sleep(Duration.zero))
 
 const nextMemory = (
   (count: number) => () =>
@@ -96,7 +108,7 @@ const makeFolder = (folder: string): Effect.Effect<void, StorageFailed, FileSyst
 const unopened = (folder: string, cause: unknown): StorageFailed =>
   new StorageFailed({
     path: folder,
-    message: `The embedded database in ${folder} cannot be opened: ${PostgresValue.shorten(reasonOf(cause), 300)}`,
+    message: `The embedded database in ${folder} cannot be opened: ${PostgresFailure.shorten(reasonOf(cause), 300)}`,
     hint: "Check that the folder can be written, that the disk is not full, and that it is a database of this version; or point WEIR_DATA to another folder."
   })
 
@@ -105,85 +117,36 @@ const reasonOf = (cause: unknown): string =>
 
 // The service
 
-const make = (session: PGlite, identity: string): TablesService => {
-  const query: TablesService["query"] = (statement) =>
-    Effect.map(
-      attempt(statement.sql, () => run(session, statement)),
-      (result) => result.rows
-    )
+const make = (session: SqlSession, identity: string): TablesService => {
+  const query: Query = (statement) => settle(() => session.query(statement), PostgresFailure.ofStatement)
   return {
     identity,
     dialect: Postgres.dialect,
-    transaction: (statements) => transaction(session, statements),
+    transaction: (statements) => settle(() => session.transaction(statements), PostgresFailure.errorOf),
     query,
-    ask: (sql, bounds) => Ask.ask(session, sql, bounds),
+    ask: (sql, bounds) => {
+      if (!Ask.isQuestion(sql)) return Effect.fail(AskRefusal.noQuestion(sql))
+      const asked = settle(() => session.ask(sql, bounds), PostgresFailure.ofStatement)
+      return Effect.mapError(asked, AskRefusal.explained)
+    },
     describe: (table) => describe(query, table),
     list: Effect.map(query({ sql: listed, parameters: [] }), (rows) => rows.map((row) => String(row.name))),
-    maintain: maintain(session, query)
+    maintain: maintain(query)
   }
 }
 
 type Query = TablesService["query"]
-type Session = Pick<PGlite, "query">
-
-const run = (session: Session, statement: Statement) =>
-  session.query<Record<string, unknown>>(statement.sql, statement.parameters as Array<SqlValue>, { serializers })
-
-/** PGlite asks by the parameter's type; every type is answered. */
-const serializers = new Proxy<Record<number, (value: any) => string>>(
-  {},
-  { get: (_, type) => (value: Exclude<SqlValue, null>) => PostgresParameter.encode(Number(type), value) as string }
-)
 
 /** Runs to its end even if the fiber is interrupted: what the database does cannot be called back. */
-const attempt = <A>(sql: string, body: () => Promise<A>): Effect.Effect<A, TablesError> =>
-  Effect.uninterruptible(Effect.tryPromise({ try: body, catch: (cause) => PostgresValue.failure(sql, cause) }))
-
-/** Lets timers and sockets in between two statements: PGlite's promises never do. */
-const breathe = (): Promise<void> => Effect.runPromise(Clock.make().sleep(Duration.zero))
-
-/** Array elements of a statement from which on others are let in after it. */
-const breatheRowsMin = 1_000
-
-const isLarge = (statement: Statement): boolean =>
-  statement.parameters.some((value) => Array.isArray(value) && value.length >= breatheRowsMin)
-
-const transaction = (
-  session: PGlite,
-  statements: ReadonlyArray<Statement>
-): Effect.Effect<ReadonlyArray<number>, TablesError | RowsUnexpected> => {
-  let running = ""
-  const body = () =>
-    session.transaction(async (held) => {
-      const counts: Array<number> = []
-      for (const [i, statement] of statements.entries()) {
-        running = statement.sql
-        const found = (await run(held, statement)).affectedRows ?? 0
-        if (statement.rowsExpected !== undefined && statement.rowsExpected !== found) {
-          throw rowsUnexpected(i, statement.rowsExpected, found)
-        }
-        counts.push(found)
-        if (isLarge(statement)) await breathe()
-      }
-      running = "commit"
-      return counts
-    })
-  return Effect.uninterruptible(
-    Effect.tryPromise({
-      try: body,
-      catch: (cause) => (cause instanceof RowsUnexpected ? cause : PostgresValue.failure(running, cause))
-    })
+const settle = <A, F extends Failure, E>(
+  body: () => Promise<Outcome<A, F>>,
+  errorOf: (failure: F) => E
+): Effect.Effect<A, E> =>
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.promise(body), (outcome) =>
+      "failure" in outcome ? Effect.fail(errorOf(outcome.failure)) : Effect.succeed(outcome.value)
+    )
   )
-}
-
-const rowsUnexpected = (statement: number, expected: number, found: number): RowsUnexpected =>
-  new RowsUnexpected({
-    statement,
-    expected,
-    found,
-    message: `Statement ${statement} of a transaction was to change ${expected} rows and changed ${found}: nothing was kept`,
-    hint: "Another owner may have written in between; the row that it expected is read before anything is tried again."
-  })
 
 // What is there
 
@@ -225,14 +188,14 @@ const churned = `
   where greatest(n_dead_tup, n_mod_since_analyze) >= $1 + n_live_tup / 5 and pg_table_is_visible(relid)
   order by greatest(n_dead_tup, n_mod_since_analyze) desc`
 
-const maintain = (session: PGlite, query: Query): Effect.Effect<void, TablesError> =>
+const maintain = (query: Query): Effect.Effect<void, TablesError> =>
   Effect.gen(function* () {
     // Counts reach the statistics late by themselves.
     yield* query({ sql: "select pg_stat_force_next_flush()", parameters: [] })
     let left = maintainRowsMax
     for (const { name, size } of yield* query({ sql: churned, parameters: [maintainRowsMin] })) {
-      const sql = `vacuum (analyze) ${Postgres.dialect.quote(String(name))}`
-      yield* attempt(sql, () => session.query(sql).then(breathe))
+      yield* query({ sql: `vacuum (analyze) ${Postgres.dialect.quote(String(name))}`, parameters: [] })
+      yield* Effect.promise(breathe)
       left -= Number(size)
       if (left <= 0) return
     }

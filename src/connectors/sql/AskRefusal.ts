@@ -1,0 +1,35 @@
+/** What a person is told whose question was refused, here or by the server. */
+import type { TablesError } from "../../flow/Tables.ts"
+import { StatementRefused } from "../../model/Errors.ts"
+
+const tablesAreWrittenByJobs =
+  "Tables are written by jobs. To change one by hand, stop the daemon and open the database with a client of its own."
+
+/** Of a statement that is no question. */
+export const noQuestion = (sql: string): StatementRefused =>
+  new StatementRefused({
+    code: "25006",
+    statement: sql.slice(0, 200),
+    message: "Only one reading statement is answered here: select, with, values, table, explain or show",
+    hint: tablesAreWrittenByJobs
+  })
+
+/** Hints for a person's statement, by the server's code. */
+const hints: Readonly<Record<string, string>> = {
+  "42P01": "`weir query` without a statement is a prompt: `\\dt` lists the tables.",
+  "42703": "`weir query` without a statement is a prompt: `\\d <table>` lists the columns of a table.",
+  "42501": tablesAreWrittenByJobs,
+  "25006": tablesAreWrittenByJobs,
+  "0A000": tablesAreWrittenByJobs
+}
+
+/** What the server refused, with how to mend a question instead of what a job writes. */
+export const explained = (error: TablesError): TablesError =>
+  error._tag !== "StatementRefused"
+    ? error
+    : new StatementRefused({
+        code: error.code,
+        statement: error.statement,
+        message: error.message,
+        hint: hints[error.code] ?? "Mend the statement; it is Postgres' SQL, one statement at a time."
+      })
