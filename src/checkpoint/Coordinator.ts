@@ -118,7 +118,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
   Effect.gen(function* () {
     const { claim, sinks, sources, store } = options
     const epochs = new Map<number, OpenEpoch>()
-    const last: { manifest: Manifest; durableAt: Millis } = { manifest: claim.manifest, durableAt: 0 }
+    const last: { manifest: Manifest } = { manifest: claim.manifest }
     // A cut epoch holds its place until its manifest is durable: this bounds the epochs in flight.
     const places = yield* Effect.makeSemaphore(Limits.epochsInFlight)
     const toCommit = yield* Queue.bounded<CutEpoch | "end">(Limits.epochsInFlight + 1)
@@ -177,8 +177,6 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         yield* commitManifest(prepared, { manifest: facts.manifest, state, progress: options.report(facts) })
         const manifestAt = yield* Clock.currentTimeMillis
         last.manifest = facts.manifest
-        last.durableAt = manifestAt
-        yield* options.attention.open
         const alreadyThere = facts.sinks.filter((sink) => sink.outcome === "already there").length
         yield* Effect.logDebug("epoch is durable").pipe(
           Effect.annotateLogs({ epoch: cut.intent.epoch, replayed: cut.replayed, alreadyThere })
@@ -243,13 +241,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       for (const source of sources) source.opened(openedAt)
       let due = openedAt + options.intervalMillis
       while (true) {
-        const isCommitting = () => last.manifest.epoch < epoch - 1
-        yield* waitUntil(
-          () =>
-            isCommitting() ? Number.POSITIVE_INFINITY : Math.max(due, last.durableAt + options.intervalMillis / 2),
-          options,
-          sources
-        )
+        yield* waitUntil(due, options, sources)
         const now = yield* Clock.currentTimeMillis
         const statuses = sources.map((source) => source.status(now))
         const ending = options.stopping() || (options.bounded && statuses.every((status) => status.ended))
@@ -291,32 +283,25 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
   })
 
 /**
- * Triggers keep their rhythm while commits keep up with them. Where they do not, an epoch stays open for half an
- * interval after the one before it became durable: it grows, and a row that changes often is written less often.
+ * Triggers keep their rhythm. One that was missed, because the epochs before it were still being committed, is not made
+ * up for: the epoch grows instead, and a row that changes often is written less often.
  */
 const nextTrigger = (due: Millis, now: Millis, intervalMillis: number): Millis =>
   due + intervalMillis > now ? Math.min(due, now) + intervalMillis : now + intervalMillis
 
 /** Waits for the trigger, or for a source that is full, or for the end of the run. */
-const waitUntil = (
-  trigger: () => Millis,
-  options: Options,
-  sources: ReadonlyArray<SourceHandle>
-): Effect.Effect<void> =>
+const waitUntil = (due: Millis, options: Options, sources: ReadonlyArray<SourceHandle>): Effect.Effect<void> =>
   Effect.gen(function* () {
     while (true) {
       // Closed before anything is looked at: what opens it from now on is not missed.
       yield* options.attention.close
       const now = yield* Clock.currentTimeMillis
-      const due = trigger()
       const statuses = sources.map((source) => source.status(now))
       const full =
         statuses.some((status) => status.full === "bound") ||
         (options.bounded && statuses.every((status) => status.ended || status.full !== null))
       if (now >= due || full || options.stopping()) return
-      yield* Number.isFinite(due)
-        ? Effect.raceFirst(Clock.sleep(due - now), options.attention.await)
-        : options.attention.await
+      yield* Effect.raceFirst(Clock.sleep(due - now), options.attention.await)
     }
   })
 
