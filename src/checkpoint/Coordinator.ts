@@ -118,25 +118,24 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
   Effect.gen(function* () {
     const { claim, sinks, sources, store } = options
     const epochs = new Map<number, OpenEpoch>()
-    const last: { manifest: Manifest } = { manifest: claim.manifest }
+    let manifest: Manifest = claim.manifest
     // A cut epoch holds its place until its manifest is durable: this bounds the epochs in flight.
     const places = yield* Effect.makeSemaphore(Limits.epochsInFlight)
     const toCommit = yield* Queue.bounded<CutEpoch | "end">(Limits.epochsInFlight + 1)
 
+    const fiberId = yield* Effect.fiberId
     const epochOf = (epoch: number): OpenEpoch => {
       const known = epochs.get(epoch)
       if (known !== undefined) return known
       const opened: OpenEpoch = {
         acknowledgements: new Map(),
         prepared: new Map(),
-        refused: Deferred.unsafeMake(claimFiber),
-        complete: Deferred.unsafeMake(claimFiber)
+        refused: Deferred.unsafeMake(fiberId),
+        complete: Deferred.unsafeMake(fiberId)
       }
       epochs.set(epoch, opened)
       return opened
     }
-    const claimFiber = yield* Effect.fiberId
-
     const advance = (epoch: OpenEpoch): Effect.Effect<void> =>
       Effect.gen(function* () {
         const first = sinks.filter((sink) => !sink.takesInvalid)
@@ -166,7 +165,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         const facts = yield* makeFacts({
           ...cut,
           ...prepared,
-          before: last.manifest,
+          before: manifest,
           acknowledgements,
           outcomes,
           marks,
@@ -176,7 +175,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         const state = acknowledgements.flatMap((acknowledgement) => acknowledgement.state)
         yield* commitManifest(prepared, { manifest: facts.manifest, state, progress: options.report(facts) })
         const manifestAt = yield* Clock.currentTimeMillis
-        last.manifest = facts.manifest
+        manifest = facts.manifest
         const alreadyThere = facts.sinks.filter((sink) => sink.outcome === "already there").length
         yield* Effect.logDebug("epoch is durable").pipe(
           Effect.annotateLogs({ epoch: cut.intent.epoch, replayed: cut.replayed, alreadyThere })
@@ -236,7 +235,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       let epoch = (lastIntent?.epoch ?? claim.manifest.epoch) + 1
       const closedBefore = lastIntent?.closedAt ?? claim.manifest.closedAt
       // A run that was asked for a final emission owes one, even if nothing came since the last checkpoint.
-      let finalOwed = options.final && !(lastIntent?.final ?? claim.manifest.final)
+      const finalOwed = options.final && !(lastIntent?.final ?? claim.manifest.final)
       let openedAt = Math.max(yield* Clock.currentTimeMillis, closedBefore)
       for (const source of sources) source.opened(openedAt)
       let due = openedAt + options.intervalMillis
@@ -246,11 +245,10 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         const statuses = sources.map((source) => source.status(now))
         const ending = options.stopping() || (options.bounded && statuses.every((status) => status.ended))
         const something = statuses.some((status) => status.records > 0 || status.turned)
-        if (something || (ending && finalOwed && !options.stopping())) {
+        const final = ending && options.final && !options.stopping()
+        if (something || (final && finalOwed)) {
           const closedAt = Math.max(now, openedAt)
-          const final = ending && options.final && !options.stopping()
           yield* cutEpoch({ epoch, openedAt, closedAt, final, partitions: null }, null)
-          if (final) finalOwed = false
           epoch += 1
           openedAt = closedAt
         } else if (!ending) {

@@ -164,7 +164,7 @@ const idleStatus = (job: string, record: JobRecord | null): JobStatus => ({
   runId: null,
   jobId: record?.jobId ?? null,
   epoch: record?.manifest?.epoch ?? 0,
-  checkpointAt: record?.manifest?.closedAt || null,
+  checkpointAt: record?.manifest?.closedAt ?? null,
   rowsIn: record?.manifest?.totals.recordsIn ?? 0,
   rowsOut: record?.manifest?.totals.rowsOut ?? 0,
   lag: 0,

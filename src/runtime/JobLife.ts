@@ -223,7 +223,6 @@ const openSink = (job: string, planned: Plan.PlannedSink, claim: Begun) =>
     const writer: SinkWriter = yield* planned.sink.open(opening) as Effect.Effect<SinkWriter, LifeError, Scope.Scope>
     // The first manifest of a lineage stands one above its floor and holds no row: the older fence is taken over there.
     const epochFloor = claim.epochFloor + 1
-    // The epoch above the floor holds no rows (`begun`): a sink of an older lineage need not have it.
     if (writer._tag === "TablesWriter") yield* Fence.open(writer.tables, { ...opening, epochFloor })
     return writer
   })

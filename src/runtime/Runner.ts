@@ -204,7 +204,7 @@ const listenerOf = (
 const see = (board: Board, manifest: NonNullable<Claim["manifest"]>): void => {
   board.epoch = manifest.epoch
   board.totals = { ...manifest.totals }
-  if (board.checkpointAt === null && manifest.closedAt > 0) board.checkpointAt = manifest.closedAt
+  if (board.checkpointAt === null) board.checkpointAt = manifest.closedAt
   for (const { offset, partition, source } of manifest.partitions) board.durable.set(`${source}/${partition}`, offset)
 }
 
