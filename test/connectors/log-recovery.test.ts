@@ -42,17 +42,28 @@ const valuesOf = (topics: TopicsService, topic: string, partition = 0) =>
 
 const first = (folder: string, topic = "t", partition = 0) => `${folder}/${topic}/${partition}/00000000000000000000.log`
 
+const durable = (folder: string, partition = 0) => `${folder}/t/${partition}/durable`
+
+/** Puts back, whenever it is run, what says how far the log was durable: as if the process died in the next append. */
+const durableAsNow = (folder: string, fs: FileSystem.FileSystem, partition = 0) =>
+  Effect.map(fs.readFile(durable(folder, partition)), (line) => fs.writeFile(durable(folder, partition), line))
+
 /** Topic `t` with values a, b, c, each synced by itself; where each of its frames ends. */
 const threeFrames = (folder: string, fs: FileSystem.FileSystem, last: ProducedRecord = record("c")) =>
   opened(folder)((topics) =>
     Effect.gen(function* () {
       yield* topics.create("t", { partitions: 1 })
       const ends: Array<number> = []
-      for (const one of [record("a"), record("b"), last]) {
-        yield* topics.produce("t", 0, [one])
-        ends.push(Number((yield* fs.stat(first(folder))).size))
-      }
-      return { ends, bytes: yield* fs.readFile(first(folder)) }
+      const produce = (one: ProducedRecord) =>
+        Effect.gen(function* () {
+          yield* topics.produce("t", 0, [one])
+          ends.push(Number((yield* fs.stat(first(folder))).size))
+        })
+      yield* produce(record("a"))
+      yield* produce(record("b"))
+      const dyingInLast = yield* durableAsNow(folder, fs)
+      yield* produce(last)
+      return { ends, bytes: yield* fs.readFile(first(folder)), dyingInLast }
     })
   )
 
@@ -66,9 +77,10 @@ describe("a torn tail", () => {
   it.live("is cut off wherever in the last frame it was torn, and the log goes on there", () =>
     inFolder((folder, fs) =>
       Effect.gen(function* () {
-        const { ends, bytes } = yield* threeFrames(folder, fs)
+        const { ends, bytes, dyingInLast } = yield* threeFrames(folder, fs)
         for (let size = ends[1]!; size < ends[2]!; size++) {
           yield* fs.writeFile(first(folder), bytes.slice(0, size))
+          yield* dyingInLast
           yield* opened(folder)((topics) =>
             Effect.gen(function* () {
               expect(yield* valuesOf(topics, "t")).toEqual(["a", "b"])
@@ -84,9 +96,10 @@ describe("a torn tail", () => {
   it.live("is cut off whichever of its bytes did not reach the disk", () =>
     inFolder((folder, fs) =>
       Effect.gen(function* () {
-        const { ends, bytes } = yield* threeFrames(folder, fs)
+        const { ends, bytes, dyingInLast } = yield* threeFrames(folder, fs)
         for (let at = ends[1]!; at < ends[2]!; at++) {
           yield* fs.writeFile(first(folder), flipped(bytes, at))
+          yield* dyingInLast
           expect(yield* opened(folder)((topics) => valuesOf(topics, "t"))).toEqual(["a", "b"])
         }
       })
@@ -103,6 +116,7 @@ describe("a torn tail", () => {
           })
         )
         const start = Number((yield* fs.stat(first(folder))).size)
+        const dyingInLast = yield* durableAsNow(folder, fs)
         yield* opened(folder)((topics) =>
           topics.produce(
             "t",
@@ -113,6 +127,7 @@ describe("a torn tail", () => {
         const bytes = yield* fs.readFile(first(folder))
         for (const at of [start, start + 100, start + 70_000]) {
           yield* fs.writeFile(first(folder), flipped(bytes, at))
+          yield* dyingInLast
           expect(yield* opened(folder)((topics) => valuesOf(topics, "t"))).toEqual(["a"])
           expect(Number((yield* fs.stat(first(folder))).size)).toBe(start)
         }
@@ -124,9 +139,11 @@ describe("a torn tail", () => {
     inFolder((folder, fs) =>
       Effect.gen(function* () {
         const { ends, bytes } = yield* threeFrames(folder, fs)
+        const dyingInLast = yield* durableAsNow(folder, fs)
         yield* opened(folder)((topics) => topics.produce("t", 0, [record(bytes.slice(ends[0]!, ends[2]!))]))
         const longer = yield* fs.readFile(first(folder))
         yield* fs.writeFile(first(folder), flipped(longer, ends[2]! + 20))
+        yield* dyingInLast
         expect(yield* opened(folder)((topics) => valuesOf(topics, "t"))).toEqual(["a", "b", "c"])
       })
     )
@@ -224,6 +241,71 @@ describe("damage", () => {
     )
   )
 
+  it.live("to the last append, once it was answered, is an error wherever it is, and nothing is cut off", () =>
+    inFolder((folder, fs) =>
+      Effect.gen(function* () {
+        const { ends, bytes } = yield* threeFrames(folder, fs)
+        const damaged = [
+          ...Array.from({ length: ends[2]! - ends[1]! }, (_, i) => flipped(bytes, ends[1]! + i)),
+          ...Array.from({ length: ends[2]! - ends[1]! }, (_, i) => bytes.slice(0, ends[1]! + i))
+        ]
+        for (const one of damaged) {
+          yield* fs.writeFile(first(folder), one)
+          const failure = yield* Effect.flip(opened(folder)((topics) => topics.describe("t")))
+          expect(failure).toMatchObject({ _tag: "LogCorrupted", file: first(folder), position: ends[1] })
+          expect(new Uint8Array(yield* fs.readFile(first(folder)))).toEqual(new Uint8Array(one))
+        }
+      })
+    )
+  )
+
+  it.live("that removed the last segment is an error", () =>
+    inFolder((folder, fs) =>
+      Effect.gen(function* () {
+        yield* threeFrames(folder, fs)
+        yield* fs.remove(first(folder))
+        const failure = yield* Effect.flip(opened(folder)((topics) => topics.describe("t")))
+        expect(failure).toMatchObject({ _tag: "LogCorrupted", file: first(folder) })
+      })
+    )
+  )
+
+  it.live("to what says how far the log is durable takes nothing from the log", () =>
+    inFolder((folder, fs) =>
+      Effect.gen(function* () {
+        yield* threeFrames(folder, fs)
+        const line = yield* fs.readFile(durable(folder))
+        for (const one of [line.slice(0, 0), line.slice(0, 20), flipped(line, 30), new Uint8Array(50)]) {
+          yield* fs.writeFile(durable(folder), one)
+          expect(yield* opened(folder)((topics) => valuesOf(topics, "t"))).toEqual(["a", "b", "c"])
+        }
+      })
+    )
+  )
+
+  it.live("to one partition of an epoch that was answered is an error, and the other keeps its part", () =>
+    inFolder((folder, fs) =>
+      Effect.gen(function* () {
+        const dyingInLast = yield* opened(folder)((topics) =>
+          Effect.gen(function* () {
+            const writer = yield* topics.epochWriter("t", opening(1, 0))
+            yield* writer.write(1, parts("one"))
+            const dying = yield* durableAsNow(folder, fs, 0)
+            yield* writer.write(2, parts("two"))
+            return dying
+          })
+        )
+        const lost = yield* fs.readFile(first(folder, "t", 0))
+        const kept = yield* fs.readFile(first(folder, "t", 1))
+        yield* fs.writeFile(first(folder, "t", 0), lost.slice(0, -8))
+        yield* dyingInLast
+        const failure = yield* Effect.flip(opened(folder)((topics) => topics.describe("t")))
+        expect(failure).toMatchObject({ _tag: "LogCorrupted", file: first(folder, "t", 1) })
+        expect(yield* fs.readFile(first(folder, "t", 1))).toEqual(kept)
+      })
+    )
+  )
+
   it.live("that removed a whole partition is an error", () =>
     inFolder((folder, fs) =>
       Effect.gen(function* () {
@@ -268,13 +350,14 @@ describe("an epoch that was in one of its partitions when the process died", () 
     it.live(`is seen in none, and is written to both when it is asked for again (partition ${lost} lost it)`, () =>
       inFolder((folder, fs) =>
         Effect.gen(function* () {
-          const sizeBefore = yield* opened(folder)((topics) =>
+          const { dyingInLast, sizeBefore } = yield* opened(folder)((topics) =>
             Effect.gen(function* () {
               const writer = yield* topics.epochWriter("t", opening(1, 0))
               yield* writer.write(1, parts("one"))
               const { size } = yield* fs.stat(first(folder, "t", lost))
+              const dying = yield* Effect.forEach([0, 1], (partition) => durableAsNow(folder, fs, partition))
               yield* writer.write(2, parts("two"))
-              return Number(size)
+              return { dyingInLast: Effect.all(dying), sizeBefore: Number(size) }
             })
           )
           const whole = yield* fs.readFile(first(folder, "t", lost))
@@ -282,6 +365,7 @@ describe("an epoch that was in one of its partitions when the process died", () 
           for (let size = sizeBefore; size < whole.length; size += 7) {
             yield* fs.writeFile(first(folder, "t", lost), whole.slice(0, size))
             yield* fs.writeFile(first(folder, "t", 1 - lost), other)
+            yield* dyingInLast
             yield* opened(folder)((topics) =>
               Effect.gen(function* () {
                 expect(yield* bothOf(topics)).toEqual([["one 0"], ["one 1"]])
@@ -468,7 +552,7 @@ describe("retention", () => {
           expect(failure).toMatchObject({ _tag: "OffsetOutOfRange", wanted: 0, oldest: 1, latest: 3 })
           yield* TestClock.adjust("1 hour")
           expect((yield* topics.describe("t")).partitions).toEqual([{ partition: 0, oldest: 2, latest: 3 }])
-          expect(yield* fs.readDirectory(`${folder}/t/0`)).toHaveLength(1)
+          expect((yield* fs.readDirectory(`${folder}/t/0`)).filter((name) => name.endsWith(".log"))).toHaveLength(1)
         })
       )
     )

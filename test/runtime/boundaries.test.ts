@@ -24,7 +24,7 @@ const small = {
 
 const fates: ReadonlyArray<{ readonly checkpoints: World.Checkpoints; readonly stride: number }> = [
   { checkpoints: "in the tables", stride: 1 },
-  { checkpoints: "in files", stride: 4 }
+  { checkpoints: "in files", stride: 5 }
 ]
 
 let scope: Scope.CloseableScope

@@ -2,7 +2,7 @@
  * What a disk, or a person with the best intentions, does to what a job keeps: the job says what is wrong and how to
  * mend it, and changes nothing; once it is mended, the same run ends with the right result.
  */
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
@@ -22,14 +22,18 @@ interface Damage {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "weir-wrong-"))
-const segment = join(folder, "log/orders/1/00000000000000000000.log")
+const partition = join(folder, "log/orders/1")
+const segment = join(partition, "00000000000000000000.log")
 const aside = join(folder, "aside")
 
-const flip = async (): Promise<void> => {
+const flipAt = (place: number) => async (): Promise<void> => {
   const bytes = readFileSync(segment)
-  bytes[300] = bytes[300]! ^ 0x40
+  const at = place < 0 ? bytes.length + place : place
+  bytes[at] = bytes[at]! ^ 0x40
   writeFileSync(segment, bytes)
 }
+const flip = flipAt(300)
+const flipLast = flipAt(-5)
 
 const byHand = (name: string, spoil: string, tag: string, says: RegExp, mend: string): Damage => ({
   name,
@@ -48,14 +52,32 @@ const damages: ReadonlyArray<Damage> = [
     mend: flip
   },
   {
+    name: "the last bit turned of what was acknowledged",
+    spoil: flipLast,
+    tag: "LogCorrupted",
+    says: /orders\/1\/0+\.log is damaged at byte \d+: \d+ bytes that were written cannot be read.*copy/,
+    mend: flipLast
+  },
+  {
+    name: "a segment that is gone",
+    spoil: async () => renameSync(segment, aside),
+    tag: "LogCorrupted",
+    says: /orders\/1\/0+\.log is damaged.*the file is gone.*copy/,
+    mend: async () => renameSync(aside, segment)
+  },
+  {
     name: "a topic that begins anew",
     spoil: async (world) => {
-      renameSync(segment, aside)
+      renameSync(partition, aside)
+      mkdirSync(partition)
       await world.withTopics(Topics)
     },
     tag: "OffsetOutOfRange",
     says: /partition 1 holds the offsets from 0 to 0, and the last checkpoint wants \d+.*weir reset/,
-    mend: async () => renameSync(aside, segment)
+    mend: async () => {
+      rmSync(partition, { recursive: true })
+      renameSync(aside, partition)
+    }
   },
   {
     name: "a topic of the same name with other records",

@@ -15,6 +15,8 @@ export interface LogFiles {
   readonly readAt: (path: string, position: number, buffer: Uint8Array) => Effect.Effect<number, StorageFailed>
   /** Writes at the end of the file, if it still has `size` bytes, and waits until all is on the disk. `false`: it has not. */
   readonly append: (path: string, size: number, bytes: Uint8Array) => Effect.Effect<boolean, StorageFailed>
+  /** Writes over the beginning of a file, or makes it, and does not wait for the disk: half of it may be there later. */
+  readonly overwrite: (path: string, bytes: Uint8Array) => Effect.Effect<void, StorageFailed>
   /** Makes the file `size` bytes long, durably. */
   readonly truncate: (path: string, size: number) => Effect.Effect<void, StorageFailed>
   readonly sync: (path: string) => Effect.Effect<void, StorageFailed>
@@ -68,6 +70,8 @@ export const make: Effect.Effect<LogFiles, never, FileSystem.FileSystem | Path.P
             }),
           "write to"
         ),
+      overwrite: (file, bytes) =>
+        using.overwriting(file, (open) => Effect.zipRight(open.seek(0, "start"), open.writeAll(bytes)), "write to"),
       truncate: (file, size) =>
         using.writing(file, (open) => Effect.zipRight(open.truncate(size), open.sync), "truncate"),
       sync: (file) => using.reading(file, (open) => open.sync, "sync"),
@@ -160,6 +164,7 @@ const openFiles = (fs: FileSystem.FileSystem) =>
     return {
       reading: use("r"),
       writing: use("a"),
+      overwriting: use("w"),
       forget: (path: string) => Effect.zipRight(close(`r ${path}`), close(`a ${path}`))
     }
   })

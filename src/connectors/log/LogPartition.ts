@@ -11,6 +11,7 @@ import type { ProducedRecord } from "../../flow/Topics.ts"
 import { StorageFailed } from "../../model/Errors.ts"
 import type { Offset } from "../../model/Event.ts"
 import * as Limits from "../../model/Limits.ts"
+import * as DurableEnd from "./DurableEnd.ts"
 import * as Frame from "./Frame.ts"
 import type { LogFiles } from "./LogFiles.ts"
 
@@ -116,7 +117,17 @@ export const takeBack = (files: LogFiles, { partition, segment }: Staged): Effec
   )
 
 /** Shows staged groups to readers: in one step, so that nobody sees one partition without the other. */
-export const publish = (all: ReadonlyArray<Staged>): void => {
+export const publish = (files: LogFiles, all: ReadonlyArray<Staged>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    show(all)
+    return Effect.forEach(
+      all,
+      ({ partition, segment }) => DurableEnd.write(files, partition, { base: segment.base, size: segment.size }),
+      { concurrency: 8, discard: true }
+    )
+  })
+
+const show = (all: ReadonlyArray<Staged>): void => {
   for (const { partition, segment, groups, encoded, time } of all) {
     const index = segment.index
     if (index !== null)
@@ -173,9 +184,10 @@ const appendWaiting = (files: LogFiles, partition: Partition): Effect.Effect<voi
       bytes += partition.waiting[count++]!.bytes
     const requests = partition.waiting.splice(0, count)
     const groups = requests.map(({ records }): Frame.Group => ({ records, notes: null }))
-    return Effect.map(Effect.exit(stage(files, partition, groups)), (exit) => {
+    return Effect.gen(function* () {
+      const exit = yield* Effect.exit(stage(files, partition, groups))
       let offset = partition.latest
-      if (Exit.isSuccess(exit)) publish([exit.value])
+      if (Exit.isSuccess(exit)) yield* publish(files, [exit.value])
       for (const request of requests) {
         Deferred.unsafeDone(request.done, Exit.as(exit, offset))
         offset += request.records.length

@@ -3,13 +3,14 @@
  *
  * Only the last segment is read. A frame that cannot be read is a torn tail if it was never durable: the process died
  * while it was written, nobody was told that it is there, and it is cut off. If it was durable once (a readable frame
- * behind it says so), records are lost: that is an error, and nothing is changed.
+ * behind it says so, or `DurableEnd`), records are lost: that is an error, and nothing is changed.
  */
 import { Effect } from "effect"
 import type { EpochFence } from "../../flow/EpochFence.ts"
 import { LogCorrupted, type StorageFailed } from "../../model/Errors.ts"
 import type { Offset } from "../../model/Event.ts"
 import * as Limits from "../../model/Limits.ts"
+import * as DurableEnd from "./DurableEnd.ts"
 import * as Frame from "./Frame.ts"
 import type { LogFiles } from "./LogFiles.ts"
 import { addToIndex, fenceKey, type Partition, type Segment, segmentName, setFence } from "./LogPartition.ts"
@@ -22,6 +23,8 @@ export interface EpochTail {
   readonly partitions: ReadonlyArray<number>
   readonly base: Offset
   readonly position: number
+  /** Was it shown to readers? Then all partitions of the epoch held it. */
+  readonly isDurable: boolean
 }
 
 /** Finds the end of a partition, whose segments are not known yet; answers an epoch at its tail. */
@@ -31,10 +34,16 @@ export const recover = (
 ): Effect.Effect<EpochTail | null, LogCorrupted | StorageFailed> =>
   Effect.gen(function* () {
     const bases = (yield* files.names(partition.folder)).flatMap(baseOf)
+    const durable = yield* DurableEnd.read(files, partition)
+    if (durable !== null && !bases.some((base) => base >= durable.base))
+      return yield* corrupted(files.join(partition.folder, segmentName(durable.base)), 0, "the file is gone")
     let unbegun: Offset | null = null
     while (bases.length > 0) {
       const segment = segmentOf(files, partition, bases[bases.length - 1]!)
       const scan = yield* scanSegment(files, partition, segment)
+      const whole = durable?.base === segment.base ? durable.size : 0
+      if (scan.end < whole)
+        return yield* corrupted(segment.path, scan.end, `${whole - scan.end} bytes that were written cannot be read`)
       if (scan.end === 0 && (bases.length > 1 || segment.base === 0)) {
         // The process died while it began this segment: nothing was in it.
         if (scan.size > 0) yield* cutOff(segment, scan)
@@ -51,15 +60,21 @@ export const recover = (
         yield* files.truncate(segment.path, scan.end)
       } else yield* files.sync(segment.path)
       yield* adopt(files, partition, bases, segment, scan)
-      return scan.tail
+      return scan.tail === null ? null : { ...scan.tail, isDurable: scan.tail.position < whole }
     }
     return null
   })
 
 /** Cuts off the part of an epoch that another partition does not hold. */
-export const cutTail = (files: LogFiles, partition: Partition, tail: EpochTail): Effect.Effect<void, StorageFailed> =>
+export const cutTail = (
+  files: LogFiles,
+  partition: Partition,
+  tail: EpochTail
+): Effect.Effect<void, StorageFailed | LogCorrupted> =>
   Effect.gen(function* () {
     const segment = partition.segments[partition.segments.length - 1]!
+    if (tail.isDurable)
+      return yield* corrupted(segment.path, tail.position, "other partitions have lost their part of an epoch")
     yield* files.truncate(segment.path, tail.position)
     segment.size = tail.position
     segment.index = segment.index?.filter(([, position]) => position < tail.position) ?? null
@@ -98,7 +113,7 @@ interface Scan {
   createdAt: number
   readonly index: NonNullable<Segment["index"]>
   readonly fences: Map<string, EpochFence>
-  tail: EpochTail | null
+  tail: Omit<EpochTail, "isDurable"> | null
 }
 
 // A damaged last frame looks the same as one that was never finished: whoever knows of no crash has to hear of it.
@@ -237,7 +252,7 @@ const take = (
   group.base = group.next
 }
 
-const tailOf = (frame: Frame.Frame, scan: Scan, group: { position: number; base: Offset }): EpochTail | null => {
+const tailOf = (frame: Frame.Frame, scan: Scan, group: { position: number; base: Offset }): Scan["tail"] => {
   const fence = frame.notes?.fences[0]
   const partitions = frame.notes?.partitions
   if (fence === undefined || partitions === undefined) return null

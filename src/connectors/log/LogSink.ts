@@ -39,7 +39,8 @@ export const epochWriter = (
     const found = fenceOf(topic, stamp.job, stamp.sink)
     const fence = yield* EpochFence.open(found, opening, (partition) => topic.partitions[partition]?.latest ?? 0)
     const group: Frame.Group = { records: [], notes: { fences: [fence] } }
-    publish(
+    yield* publish(
+      files,
       yield* stageAll(
         files,
         topic.partitions.map((partition) => [partition, group])
@@ -73,7 +74,8 @@ const write = (
       const verdict = yield* EpochFence.admit(current, stamp, epoch, digest)
       if (verdict === "already there" || digest === null) return "already there"
       const notes: Frame.Notes = { fences: [EpochFence.advance(current, epoch, digest)], partitions: numbers }
-      publish(
+      yield* publish(
+        files,
         yield* stageAll(
           files,
           parts.map((partition) => [partition, { records: records.get(partition.partition)!, notes }])

@@ -4,6 +4,7 @@
  *     <folder>/@log.json                      which log this is, for good
  *     <folder>/<topic>/@topic.json            which topic this is, for good; it is there when all of the folder is
  *     <folder>/<topic>/<partition>/<base>.log
+ *     <folder>/<topic>/<partition>/durable    how far it is known to be whole
  */
 import { Deferred, Effect, FiberId, Option, Schema } from "effect"
 import * as EpochFence from "../../flow/EpochFence.ts"
