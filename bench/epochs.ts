@@ -125,7 +125,8 @@ const barrierOf = (epoch: number): Barrier => ({
   closedAt: start,
   final: false,
   partitions: [{ source: "orders", partition: 0, offset: epoch, state: "active" }],
-  watermark: start + epoch
+  watermark: start + epoch,
+  idle: false
 })
 
 /** Different keys from 0 to below `size`, drawn by a seed. */
@@ -181,7 +182,7 @@ const run = Effect.gen(function* () {
       epoch += 1
       const barrier = barrierOf(epoch)
       const out = { emit: (_: string, batch: Batch) => void emitted.push(batch) }
-      for (let at = 0; at < keys.length; at += 8_192) aggregate.onBatch(batchOf(keys.slice(at, at + 8_192)), out)
+      for (let at = 0; at < keys.length; at += 8_192) aggregate.onBatch(batchOf(keys.slice(at, at + 8_192)), out, 0)
       const end = Processes.stopwatch()
       const began = performance.now()
       aggregate.onBarrier(barrier, out)

@@ -122,7 +122,7 @@ const operator = (): number => {
     appends: false
   })
   batches.forEach((batch, at) => {
-    aggregate.onBatch(batch, out)
+    aggregate.onBatch(batch, out, 0)
     if (at % batchesPerEpoch !== batchesPerEpoch - 1) return
     aggregate.onBarrier(barrier(at, batch.ownWatermarks![0]!), out)
     if (snapshots) aggregate.state!.snapshot(at)
@@ -137,7 +137,8 @@ const barrier = (epoch: number, watermark: number): Barrier => ({
   closedAt: 0,
   final: false,
   partitions: [],
-  watermark
+  watermark,
+  idle: false
 })
 
 const seconds = (run: () => number): number => {

@@ -70,8 +70,9 @@ const Node = Schema.Struct({
 
 const Edge = Schema.Struct({
   from: Schema.String,
-  port: Schema.Literal("out", "late", "invalid"),
-  to: Schema.String
+  port: Schema.String,
+  to: Schema.String,
+  input: Schema.Int
 }).annotations({ identifier: "Edge" })
 
 const Setting = Schema.Struct({

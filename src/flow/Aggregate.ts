@@ -13,7 +13,10 @@ export interface Aggregate<in A, in out S, out B> {
   readonly add: (state: S, event: A, place: Place) => S
   readonly merge: (left: S, right: S) => S
   readonly result: (state: S) => B
+  /** Takes a row back that was added. */
   readonly remove?: (state: S, event: A) => S
+  /** What stands in for it over a flow of changes, where its own state cannot take a row back: one with `remove`. */
+  readonly overChanges?: Aggregate<A, any, B>
 }
 
 /** Where an event stands: what `first` and `last` break ties by, so that they do not depend on the order of arrival. */
@@ -24,9 +27,9 @@ export interface Place {
   readonly row: number
 }
 
-/** An aggregate that can also be kept over a flow of changes. */
+/** An aggregate that can also be kept over a flow of changes: it has `remove`, or `overChanges`. */
 export interface Retractable<in A, in out S, out B> extends Aggregate<A, S, B> {
-  readonly remove: (state: S, event: A) => S
+  readonly isRetractable: true
 }
 
 /** The state of a built-in is its own affair. */
@@ -39,11 +42,12 @@ type Widen<N> = N extends number ? number : N
 /** An average of exact numbers is exact to six places, rounded half to even. */
 type Average<N> = N extends number ? number : Decimal<6>
 
-/** A user's own. */
+/** A user's own. With `remove` it can be kept over changes. */
 export const make: {
-  <A, S, B>(aggregate: Retractable<A, S, B>): Retractable<A, S, B>
+  <A, S, B>(aggregate: Aggregate<A, S, B> & { readonly remove: (state: S, event: A) => S }): Retractable<A, S, B>
   <A, S, B>(aggregate: Aggregate<A, S, B>): Aggregate<A, S, B>
-} = <A, S, B>(aggregate: Aggregate<A, S, B>): never => aggregate as never
+} = <A, S, B>(aggregate: Aggregate<A, S, B>): never =>
+  (aggregate.remove === undefined ? aggregate : { ...aggregate, isRetractable: true }) as never
 
 /** How many events. */
 export const count: Retractable<unknown, State, Int64> = builtIn<unknown, number, Int64>({
@@ -111,10 +115,12 @@ type Placed = readonly [place: Place, value: unknown] | null
 
 const noMean: Mean = [0, null]
 
-function builtIn<A, S, B>(aggregate: Retractable<A, S, B>): Retractable<A, State, B>
+function builtIn<A, S, B>(
+  aggregate: Aggregate<A, S, B> & { readonly remove: (state: S, event: A) => S }
+): Retractable<A, State, B>
 function builtIn<A, S, B>(aggregate: Aggregate<A, S, B>): Aggregate<A, State, B>
 function builtIn<A, S, B>(aggregate: Aggregate<A, S, B>): unknown {
-  return aggregate
+  return make(aggregate)
 }
 
 const addTo = (total: Total, value: Numeric): Total => {

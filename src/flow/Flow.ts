@@ -12,7 +12,7 @@ import type { Invalid, RawEvent } from "../model/Event.ts"
 import type { Aggregate } from "./Aggregate.ts"
 import type { Sink } from "./Sink.ts"
 import type { Source } from "./Source.ts"
-import type { Node, NodeSpec } from "./Topology.ts"
+import type { Input, Node, NodeSpec, Port } from "./Topology.ts"
 import type * as Window from "./Window.ts"
 
 // Brands
@@ -36,7 +36,11 @@ export interface IsWindowResult {
 export interface Changes {
   readonly changes: "rows replace earlier rows"
 }
-type Brand = keyof (HasEventTime & IsKeyed & IsWindowed & IsWindowResult & Changes)
+/** All rows come at each epoch: a sink is due. */
+export interface IsComplete {
+  readonly isComplete: true
+}
+type Brand = keyof (HasEventTime & IsKeyed & IsWindowed & IsWindowResult & Changes & IsComplete)
 /** Refuses a brand; `Why` is the error message. It lists the others too, else TypeScript says "no properties in common". */
 export type Refuses<Name extends Brand, Why extends string> = { readonly [P in Brand]?: P extends Name ? Why : unknown }
 
@@ -54,7 +58,7 @@ type KeyOf<B> = B extends IsKeyed<infer Key> ? Key : never
 export interface Flow<out A, out E = never, out R = never, out Brands = {}> extends Pipeable {
   readonly node: Node
   /** Which of the node's outputs goes on. */
-  readonly port: "out" | "late"
+  readonly port: Port
   readonly row: A
   readonly error: E
   readonly requirements: R
@@ -74,7 +78,7 @@ export type InvalidSink<E, R> = Sink<Invalid, E, R>
 
 // Constructors
 
-export const from = <A, E, R>(source: Source<A, E, R>): Flow<A, E, R> => flow({ kind: "source", source }, null)
+export const from = <A, E, R>(source: Source<A, E, R>): Flow<A, E, R> => step({ kind: "source", source })
 
 // Combinators: one event at a time
 
@@ -88,19 +92,19 @@ export const decode =
     options?: { readonly invalid: InvalidSink<E2, R2> }
   ) =>
   <E, R, B>(self: Flow<RawEvent, E, R, B>): Flow<A, E | E2, R | R2, B> =>
-    step(self, { kind: "decode", schema, invalid: options?.invalid ?? null })
+    step({ kind: "decode", schema, invalid: options?.invalid ?? null }, self)
 
 /** A key's columns are of the event before: after it, `keyBy` is due again. */
 export const map =
   <A, A2>(f: (event: A) => A2) =>
   <E, R, B>(self: Flow<A, E, R, B>): Flow<A2, E, R, Without<B, "isKeyed">> =>
-    step(self, { kind: "map", f })
+    step({ kind: "map", f }, self)
 
 /** Over changes: a row that no longer passes is taken back downstream. */
 export const filter: {
   <A, A2 extends A>(predicate: (event: A) => event is A2): <E, R, B>(self: Flow<A, E, R, B>) => Flow<A2, E, R, B>
   <A>(predicate: (event: A) => boolean): <E, R, B>(self: Flow<A, E, R, B>) => Flow<A, E, R, B>
-} = (predicate: (event: never) => boolean) => (self: any) => step(self, { kind: "filter", predicate })
+} = (predicate: (event: never) => boolean) => (self: any) => step({ kind: "filter", predicate }, self)
 
 /** A key's columns are of the event before: after it, `keyBy` is due again. */
 export const flatMap =
@@ -115,7 +119,7 @@ export const flatMap =
   >(
     self: Flow<A, E, R, B>
   ): Flow<A2, E, R, Without<B, "isKeyed">> =>
-    step(self, { kind: "flatMap", f })
+    step({ kind: "flatMap", f }, self)
 
 // Combinators: time and key
 
@@ -140,13 +144,16 @@ export const eventTime =
   <E, R, B extends Refuses<"changes" | "isWindowResult", "event time belongs before the aggregate">>(
     self: Flow<A, E, R, B>
   ): Flow<A, E, R, With<B, HasEventTime>> =>
-    step(self, {
-      kind: "eventTime",
-      at,
-      maxOutOfOrdernessMillis: Duration.toMillis(options.maxOutOfOrderness),
-      idleAfterMillis: Duration.toMillis(options.idleAfter ?? idleAfterDefault),
-      maxFutureSkewMillis: Duration.toMillis(options.maxFutureSkew ?? maxFutureSkewDefault)
-    })
+    step(
+      {
+        kind: "eventTime",
+        at,
+        maxOutOfOrdernessMillis: Duration.toMillis(options.maxOutOfOrderness),
+        idleAfterMillis: Duration.toMillis(options.idleAfter ?? idleAfterDefault),
+        maxFutureSkewMillis: Duration.toMillis(options.maxFutureSkew ?? maxFutureSkewDefault)
+      },
+      self
+    )
 
 /** The columns that can be a key; the union is written out in `keyBy` so that a message lists the names. */
 type KeyColumns<A> = { readonly [P in keyof A]-?: A[P] extends KeyValue ? P : never }
@@ -171,14 +178,17 @@ export const keyBy =
     ...columns: Columns
   ) =>
   <E, R, B>(self: Flow<A, E, R, B>): Flow<A, E, R, With<B, IsKeyed<KeyFrom<A, Columns>>>> =>
-    step(self, {
-      kind: "keyBy",
-      columns: columns.flatMap((column) =>
-        typeof column === "string"
-          ? [{ name: column, of: (event: never) => event[column] as KeyValue }]
-          : Object.entries(column).map(([name, of]) => ({ name, of: of as (event: never) => KeyValue }))
-      )
-    })
+    step(
+      {
+        kind: "keyBy",
+        columns: columns.flatMap((column) =>
+          typeof column === "string"
+            ? [{ name: column, of: (event: never) => event[column] as KeyValue }]
+            : Object.entries(column).map(([name, of]) => ({ name, of: of as (event: never) => KeyValue }))
+        )
+      },
+      self
+    )
 
 /** Collects the events of one key by event time. A window ends at `windowEnd` and closes at `windowEnd + allowedLateness`. */
 export const window =
@@ -193,11 +203,63 @@ export const window =
   >(
     self: Flow<A, E, R, B>
   ): Flow<A, E, R, With<B, IsWindowed>> =>
-    step(self, {
-      kind: "window",
-      window,
-      allowedLatenessMillis: Duration.toMillis(options?.allowedLateness ?? "0 seconds")
-    })
+    step(
+      {
+        kind: "window",
+        window,
+        allowedLatenessMillis: Duration.toMillis(options?.allowedLateness ?? "0 seconds")
+      },
+      self
+    )
+
+// Combinators: several flows
+
+/** Of two flows that become one: what both are; changes if one of them has them. */
+type Both<B, B2> = Simplify<
+  { readonly [P in keyof B & keyof B2 & "hasEventTime"]: B[P] } & Pick<B & B2, Extract<keyof (B & B2), "changes">>
+>
+
+/**
+ * Lets two flows go on as one; the watermark is the lower of the two, of which one without active partitions holds
+ * back none. A key is due again after it. Where only one flow has changes, the events of the other are rows that never
+ * change.
+ */
+export const merge =
+  <A2, E2, R2, B2 extends NoOpenWindow>(other: Flow<A2, E2, R2, B2>) =>
+  <A, E, R, B extends NoOpenWindow>(self: Flow<A, E, R, B>): Flow<A | A2, E | E2, R | R2, Both<B, B2>> =>
+    step({ kind: "merge" }, self, other)
+
+type Predicates<A> = { readonly [name: string]: (event: A) => boolean }
+type Branches<A, E, R, B, P> = {
+  readonly [N in keyof P | "rest"]: Flow<
+    N extends keyof P ? (P[N] extends (event: any) => event is infer A2 ? A2 & A : A) : A,
+    E,
+    R,
+    B
+  >
+}
+
+/**
+ * Several flows instead of one, by name: each event goes to the first whose predicate holds, or to `rest`. A predicate
+ * may be asked more than once for an event: it decides by the event alone.
+ *
+ *     const { large, small } = orders.pipe(Flow.branch({ large: (o) => o.count > 100n, small: (o) => o.count < 10n }))
+ */
+export const branch =
+  <A, const P extends Predicates<A>>(predicates: P) =>
+  <E, R, B extends NoOpenWindow>(self: Flow<A, E, R, B>): Branches<A, E, R, B, P> => {
+    const names = Object.keys(predicates)
+    const isFree = (event: A, count: number): boolean => {
+      for (let i = 0; i < count; i++) if (predicates[names[i]!]!(event)) return false
+      return true
+    }
+    const flows = names.map((name, i) => [
+      name,
+      step({ kind: "filter", predicate: (event: A) => isFree(event, i) && predicates[name]!(event), label: name }, self)
+    ])
+    const rest = step({ kind: "filter", predicate: (event: A) => isFree(event, names.length), label: "rest" }, self)
+    return Object.fromEntries([...flows, ["rest", rest]])
+  }
 
 // Combinators: state
 
@@ -205,6 +267,13 @@ type Aggregates<A> = { readonly [name: string]: Aggregate<A, any, any> }
 type Results<Aggs> = {
   readonly [N in keyof Aggs]: Aggs[N] extends Aggregate<never, any, infer Result> ? Result : never
 }
+/** The names of those that cannot take a row back refuse a flow of changes. */
+type TakesChanges<Aggs> = [Irretractable<Aggs>] extends [never]
+  ? unknown
+  : Refuses<"changes", `rows cannot be taken back from '${Irretractable<Aggs>}': it has no remove`>
+type Irretractable<Aggs> = {
+  [N in keyof Aggs]: Aggs[N] extends { readonly isRetractable: true } ? never : N & string
+}[keyof Aggs]
 
 /** The rows of closed and open windows; `late` are the events that came after their window's allowed lateness. */
 export interface WindowResult<
@@ -217,34 +286,81 @@ export interface WindowResult<
   readonly late: Late
 }
 
+type Aggregated<A, Aggs, E, R, B> = B extends IsWindowed
+  ? WindowResult<
+      Simplify<KeyOf<B> & Window.WindowBounds & Results<Aggs>>,
+      E,
+      R,
+      With<Without<B, "isWindowed" | "isKeyed">, Changes & IsWindowResult>,
+      Flow<A, E, R, Without<B, "isWindowed">>
+    >
+  : Flow<
+      Simplify<KeyOf<B> & Results<Aggs>>,
+      E,
+      R,
+      With<Without<B, "hasEventTime" | "isWindowResult" | "isKeyed">, Changes>
+    >
+
 /**
- * One row for each key and window: key columns, window bounds, results. `id` names the step, its state and its
- * metrics; it must not change while its state is to live on.
+ * One row for each key, or for each key and window: key columns, window bounds, results. `id` names the step, its
+ * state and its metrics; it must not change while its state is to live on.
+ *
+ * Without a window a row is kept for good, unless `timeToLive` says otherwise: a key of which no event came for so long
+ * is forgotten, and its row is removed. Over changes, rows that were replaced are taken back first.
  */
 export const aggregate =
-  <A, const Aggs extends Aggregates<A>>(id: string, aggregates: Aggs) =>
-  <E, R, B extends IsKeyed & IsWindowed>(
-    self: Flow<A, E, R, B>
-  ): WindowResult<
-    Simplify<KeyOf<B> & Window.WindowBounds & Results<Aggs>>,
-    E,
-    R,
-    With<Without<B, "isWindowed" | "isKeyed">, Changes & IsWindowResult>,
-    Flow<A, E, R, Without<B, "isWindowed">>
-  > => {
-    const result = step(self, { kind: "aggregate", id, aggregates })
+  <A, const Aggs extends Aggregates<A>>(
+    id: string,
+    aggregates: Aggs,
+    options?: { readonly timeToLive?: Window.DurationInput }
+  ) =>
+  <E, R, B extends IsKeyed & TakesChanges<Aggs>>(self: Flow<A, E, R, B>): Aggregated<A, Aggs, E, R, B> => {
+    const timeToLiveMillis = millisOf(options?.timeToLive)
+    const result = step({ kind: "aggregate", id, aggregates, timeToLiveMillis }, self)
     return Object.assign(result, { late: flowOf(result.node, "late") }) as never
   }
 
-export type Mode = "onUpdate" | "onClose"
+/**
+ * Lets the first event of each key through; of those that come in one epoch, the one with the lowest place (partition,
+ * offset). A key is kept for good, or until `timeToLive` has passed since its first event came.
+ */
+export const distinct =
+  (id: string, options?: { readonly timeToLive?: Window.DurationInput }) =>
+  <
+    A,
+    E,
+    R,
+    B extends IsKeyed &
+      Refuses<"changes", "distinct takes events, not changes: an aggregate over them has one row a key"> &
+      NoOpenWindow
+  >(
+    self: Flow<A, E, R, B>
+  ): Flow<A, E, R, B> =>
+    step({ kind: "distinct", id, timeToLiveMillis: millisOf(options?.timeToLive) }, self)
 
-/** `onUpdate` (the default): changed rows at each epoch; `onClose`: a window's row, once. */
+export type Mode = "onUpdate" | "onClose" | "complete"
+type Demands<M> = M extends "onClose" ? Changes & IsWindowResult : Changes
+type Emitted<M, B> = M extends "onClose" ? Without<B, "changes"> : M extends "complete" ? With<B, IsComplete> : B
+
+/**
+ * `onUpdate` (the default): changed rows at each epoch; `onClose`: a window's row, once; `complete`: all rows at each
+ * epoch with changes, for consoles and small tables: it keeps every row, `Limits.completeRowsMax` at most.
+ */
 export const emit =
   <const M extends Mode>(mode: M) =>
-  <A, E, R, B extends Changes & IsWindowResult>(
-    self: Flow<A, E, R, B>
-  ): Flow<A, E, R, M extends "onClose" ? Without<B, "changes"> : B> =>
-    step(self, { kind: "emit", mode })
+  <A, E, R, B extends Demands<M>>(self: Flow<A, E, R, B>): Flow<A, E, R, Emitted<M, B>> =>
+    step(mode === "complete" ? { kind: "complete", id: `${stepOf(self.node)}.complete` } : { kind: "emit", mode }, self)
+
+/** A change of a row as a row of its own: `before` is absent for a new row, `after` for a removed one. */
+export interface Update<out A> {
+  readonly before?: A
+  readonly after?: A
+}
+
+/** Changes as events: a change log can be appended, mapped and counted. */
+export const updates = <A, E, R, B extends Changes>(
+  self: Flow<A, E, R, B>
+): Flow<Update<A>, E, R, Without<B, "changes" | "isComplete">> => step({ kind: "updates" }, self)
 
 // Outputs
 
@@ -255,17 +371,24 @@ export const to =
 
 // Private
 
-const nodeOf = (spec: NodeSpec, input: { readonly node: Node; readonly port: "out" | "late" } | null): Node => ({
+const millisOf = (duration: Window.DurationInput | undefined): number | null =>
+  duration === undefined ? null : Duration.toMillis(duration)
+
+/** The id of the nearest step above that has one. */
+const stepOf = (node: Node): string =>
+  "id" in node.spec ? node.spec.id : node.inputs[0] === undefined ? "rows" : stepOf(node.inputs[0].node)
+
+const nodeOf = (spec: NodeSpec, ...inputs: ReadonlyArray<Input>): Node => ({
   spec,
-  input: input === null ? null : { node: input.node, port: input.port }
+  inputs: inputs.map(({ node, port }) => ({ node, port }))
 })
-const flowOf = (node: Node, port: "out" | "late"): any => ({
+const flowOf = (node: Node, port: Port): any => ({
   node,
   port,
   pipe() {
     return pipeArguments(this, arguments)
   }
 })
-const flow = (spec: NodeSpec, input: Flow<unknown, unknown, unknown, unknown> | null): any =>
-  flowOf(nodeOf(spec, input), "out")
-const step = (self: Flow<any, unknown, unknown, unknown>, spec: NodeSpec): any => flow(spec, self)
+/** A node that reads these flows, and its output. */
+const step = (spec: NodeSpec, ...inputs: ReadonlyArray<Flow<any, unknown, unknown, unknown>>): any =>
+  flowOf(nodeOf(spec, ...inputs), "out")

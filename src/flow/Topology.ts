@@ -27,7 +27,7 @@ export type NodeSpec =
   | { readonly kind: "source"; readonly source: Source<unknown, unknown, unknown> }
   | { readonly kind: "decode"; readonly schema: Schema.Schema<any, any>; readonly invalid: AnySink | null }
   | { readonly kind: "map"; readonly f: (event: never) => unknown }
-  | { readonly kind: "filter"; readonly predicate: (event: never) => boolean }
+  | { readonly kind: "filter"; readonly predicate: (event: never) => boolean; readonly label?: string }
   | { readonly kind: "flatMap"; readonly f: (event: never) => Iterable<unknown> }
   | {
       readonly kind: "eventTime"
@@ -42,17 +42,35 @@ export type NodeSpec =
       readonly kind: "aggregate"
       readonly id: string
       readonly aggregates: Readonly<Record<string, Aggregate<never, any, unknown>>>
+      /** Of keys without events; `null`: they are kept for good. Without a window only. */
+      readonly timeToLiveMillis: number | null
     }
   | { readonly kind: "emit"; readonly mode: "onUpdate" | "onClose" }
+  | { readonly kind: "complete"; readonly id: string }
+  | { readonly kind: "distinct"; readonly id: string; readonly timeToLiveMillis: number | null }
+  | { readonly kind: "merge" }
+  | { readonly kind: "updates" }
   | { readonly kind: "sink"; readonly sink: AnySink }
 
 export type NodeKind = NodeSpec["kind"]
 export type SpecOf<K extends NodeKind> = Extract<NodeSpec, { readonly kind: K }>
 
+/**
+ * Which of a node's outputs: `out` goes on, `late` and `invalid` are set aside, and a step may have others of its own,
+ * by name.
+ */
+export type Port = "out" | "late" | "invalid" | `side ${string}`
+
 /** A node as a flow holds it. */
 export interface Node {
   readonly spec: NodeSpec
-  readonly input: { readonly node: Node; readonly port: "out" | "late" } | null
+  readonly inputs: ReadonlyArray<Input>
+}
+
+/** What a node reads: an output of another. */
+export interface Input {
+  readonly node: Node
+  readonly port: Port
 }
 
 /** A node with its id. */
@@ -65,8 +83,10 @@ export interface TopologyNode<S extends NodeSpec = NodeSpec> {
 
 export interface Edge {
   readonly from: string
-  readonly port: "out" | "late" | "invalid"
+  readonly port: Port
   readonly to: string
+  /** Which of the inputs of `to` it is, from 0. */
+  readonly input: number
 }
 
 export interface Topology {
@@ -115,7 +135,9 @@ export const make = (
       case "source":
         return claim(spec.source.name, `source ${spec.source.label}`)
       case "aggregate":
-        return claim(spec.id, `aggregate ${spec.id}`)
+      case "complete":
+      case "distinct":
+        return claim(spec.id, `${spec.kind} ${spec.id}`)
       case "sink":
         return claim(`${spec.sink.name}`, `sink ${spec.sink.label}`)
       default:
@@ -136,14 +158,14 @@ export const make = (
   const visit = (node: Node): string => {
     const known = ids.get(node)
     if (known !== undefined) return known
-    const input = node.input === null ? null : { from: visit(node.input.node), port: node.input.port }
+    const inputs = node.inputs.map((input) => ({ from: visit(input.node), port: input.port }))
     const spec = overridden(node.spec, overrides)
     const id = idOf(spec)
     ids.set(node, id)
     nodes.push({ id, spec, label: labelOf(spec) })
-    if (input !== null) edges.push({ ...input, to: id })
+    edges.push(...inputs.map((from, input) => ({ ...from, to: id, input })))
     if (spec.kind === "decode" && spec.invalid !== null)
-      edges.push({ from: id, port: "invalid", to: sideSink(spec.invalid) })
+      edges.push({ from: id, port: "invalid", to: sideSink(spec.invalid), input: 0 })
     return id
   }
   for (const output of outputs) {
@@ -176,17 +198,28 @@ const labelOf = (spec: NodeSpec): string => {
     case "window":
       return `${Window.format(spec.window)}, allowedLateness ${Duration.format(spec.allowedLatenessMillis)}`
     case "aggregate":
-      return Object.keys(spec.aggregates).join(", ")
+      return [Object.keys(spec.aggregates).join(", "), ...living(spec.timeToLiveMillis)].join("; ")
+    case "distinct":
+      return ["the first of each key", ...living(spec.timeToLiveMillis)].join("; ")
     case "emit":
       return spec.mode
+    case "complete":
+      return "all rows at each trigger"
     case "sink":
       return spec.sink.label
-    case "map":
+    case "updates":
+      return "changes as rows of their own"
     case "filter":
+      return spec.label ?? ""
+    case "map":
     case "flatMap":
+    case "merge":
       return ""
   }
 }
+
+const living = (timeToLiveMillis: number | null): ReadonlyArray<string> =>
+  timeToLiveMillis === null ? [] : [`timeToLive ${Duration.format(timeToLiveMillis)}`]
 
 const identifierOf = (schema: Schema.Schema<any, any>): string => {
   const text = String(schema)
@@ -195,26 +228,46 @@ const identifierOf = (schema: Schema.Schema<any, any>): string => {
 
 /** A window's rows are told apart by key and `windowStart`: a sink's key without one of them would mix rows. */
 const refuseNarrowKey = (job: string, node: Node): void => {
-  if (node.spec.kind !== "sink" || !node.spec.sink.replaces || node.input?.port !== "out") return
+  const input = node.inputs[0]
+  if (node.spec.kind !== "sink" || !node.spec.sink.replaces || input?.port !== "out") return
   const sinkKey = node.spec.sink.key
-  let keyed: ReadonlyArray<string> | null = null
-  for (let at: Node | undefined = node.input.node; at !== undefined; at = at.input?.node) {
-    const kind = at.spec.kind
-    if (kind === "map" || kind === "flatMap") return
-    if (kind === "aggregate") keyed = ["windowStart"]
-    if (kind === "keyBy") {
-      const wanted = [...at.spec.columns.map((column) => column.name), ...(keyed ?? [])]
-      const missing = keyed === null ? [] : wanted.filter((column) => !sinkKey.includes(column))
-      if (missing.length > 0) {
-        throw new InvalidJob({
-          job,
-          message: `Job ${job}: sink '${node.spec.sink.name}' has key (${sinkKey.join(", ")}), but its rows are told apart by (${wanted.join(", ")})`,
-          hint: `Add ${missing.join(", ")} to the sink's key: without it, rows of several windows or keys would overwrite each other.`
-        })
+  const wanted = rowKey(input.node)
+  const missing = wanted?.filter((column) => !sinkKey.includes(column)) ?? []
+  if (wanted === null || missing.length === 0) return
+  throw new InvalidJob({
+    job,
+    message: `Job ${job}: sink '${node.spec.sink.name}' has key (${sinkKey.join(", ")}), but its rows are told apart by (${wanted.join(", ")})`,
+    hint: `Add ${missing.join(", ")} to the sink's key: without it, rows of several windows or keys would overwrite each other.`
+  })
+}
+
+/** By which columns the rows of a flow are told apart, as far as names say it; `null`: they do not. */
+const rowKey = (node: Node): ReadonlyArray<string> | null => {
+  for (let at: Node | undefined = node; at !== undefined; at = at.inputs[0]?.node) {
+    switch (at.spec.kind) {
+      case "aggregate": {
+        const { keyBy, window } = groupingOf(at)
+        return [...keyBy.columns.map((column) => column.name), ...(window === null ? [] : ["windowStart"])]
       }
-      return
+      case "filter":
+      case "emit":
+      case "complete":
+        continue
+      default:
+        return null
     }
   }
+  return null
+}
+
+/** How the events of an aggregate are grouped: the `keyBy` above it, and the window between, if there is one. */
+const groupingOf = (aggregate: Node): { keyBy: SpecOf<"keyBy">; window: SpecOf<"window"> | null } => {
+  let window: SpecOf<"window"> | null = null
+  for (let at = aggregate.inputs[0]?.node; at !== undefined; at = at.inputs[0]?.node) {
+    if (at.spec.kind === "window") window ??= at.spec
+    if (at.spec.kind === "keyBy") return { keyBy: at.spec, window }
+  }
+  return { keyBy: { kind: "keyBy", columns: [] }, window }
 }
 
 /** Sources first, then each node after all that feed it, otherwise in the order of the text. */

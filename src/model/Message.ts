@@ -62,6 +62,8 @@ export interface Barrier {
   readonly partitions: ReadonlyArray<PartitionCut>
   /** Nothing with `eventTime < watermark` is expected; set by the step that assigns event time. */
   readonly watermark: Millis
+  /** Is no partition behind the watermark active? Then it holds back no other, where flows meet. */
+  readonly idle: boolean
 }
 
 /** Nothing follows. Sent after the last barrier, so that what is queued is drained before a mailbox closes. */

@@ -88,7 +88,7 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"eventTi
       watermark = next
       changed = true
     }
-    return { ...barrier, watermark }
+    return { ...barrier, watermark, idle: barrier.partitions.every((cut) => cut.state !== "active") }
   }
 
   const snapshot = (): Snapshot => {

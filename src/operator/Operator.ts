@@ -4,27 +4,30 @@
  * An operator sees batches, then a barrier, then again batches. Rows of windows leave at barriers only. After every
  * barrier it hands over what changed in its state, so an epoch writes what changed and not the whole.
  */
+import type { Port } from "../flow/Topology.ts"
 import type { Barrier, Batch, Records } from "../model/Message.ts"
 import type { Snapshot, StatePart } from "../state/StatePart.ts"
 
-/** Where an operator puts what it makes. The port `out` goes on; `late` and `invalid` are side outputs. */
+/** Where an operator puts what it makes: `out` goes on, all other ports are side outputs. */
 export interface Collector {
   readonly emit: (port: Port, batch: Batch) => void
 }
-export type Port = "out" | "late" | "invalid"
+
+export type { Port }
 
 export interface Operator {
   /** The node's id: names its state, its metrics and its errors. */
   readonly id: string
   /**
-   * Called for each batch of an epoch, in order within a partition, in any order between partitions. May emit.
-   * Throws only what `model/Errors` holds; a function of the user's that throws is `StepFailed`.
+   * Called for each batch of an epoch, in order within a partition, in any order between partitions and inputs. May
+   * emit. `input`: by which of the node's inputs it came, from 0. Throws only what `model/Errors` holds; a function of
+   * the user's that throws is `StepFailed`.
    */
-  readonly onBatch: (batch: Batch | Records, out: Collector) => void
+  readonly onBatch: (batch: Batch | Records, out: Collector, input: number) => void
   /**
-   * Called once at the end of each epoch, after its batches. May emit. Returns the barrier as it goes on: the step
-   * that assigns event time puts the watermark on it, one that holds rows back lowers it by how long, all others return
-   * it as it came.
+   * Called once at the end of each epoch, after its batches, when all inputs have ended it. May emit. Returns the
+   * barrier as it goes on: the step that assigns event time puts the watermark on it, one that holds rows back lowers
+   * it by how long, all others return it as it came.
    */
   readonly onBarrier: (barrier: Barrier, out: Collector) => Barrier
   /** Absent: the operator keeps nothing between batches. */

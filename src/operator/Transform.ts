@@ -42,6 +42,16 @@ export const make = (
 /** Hands on raw records as events. */
 export const materialise = (id: string): Operator => operator(id, (batch, out) => out.emit("out", batch))
 
+/** Hands on changes as rows of their own, without their key. */
+export const updates = (id: string): Operator =>
+  operator(id, (batch, out) => out.emit("out", { ...batch, values: batch.values.map(withoutKey) }))
+
+const withoutKey = (value: unknown): unknown => {
+  const { after, before } = value as Change
+  if (before === undefined) return { after }
+  return after === undefined ? { before } : { before, after }
+}
+
 type Step = (event: unknown) => unknown
 type Predicate = (event: unknown) => boolean
 

@@ -40,7 +40,7 @@ export interface Options {
   readonly id: string
   readonly keyBy: SpecOf<"keyBy">
   readonly window: SpecOf<"window">
-  readonly aggregate: SpecOf<"aggregate">
+  readonly aggregate: Omit<SpecOf<"aggregate">, "timeToLiveMillis">
   readonly mode: Mode
   /**
    * Can a row not be replaced where it goes? True for append-only sinks and for any step that takes rows as events.

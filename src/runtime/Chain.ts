@@ -13,9 +13,10 @@ import type { Barrier, Batch, Records } from "../model/Message.ts"
 import type { Collector, Operator, Port } from "../operator/Operator.ts"
 import type { PlannedChain, PlannedOperator, Target } from "./Plan.ts"
 
-/** A batch on its way to another actor. */
+/** A batch on its way to another actor, by one of its inputs. */
 export interface Outgoing {
   readonly actor: string
+  readonly input: number
   readonly batch: Batch
 }
 
@@ -34,7 +35,7 @@ export interface Chain {
   /** The id of its actor. */
   readonly id: string
   /** What the batch becomes, for other actors, in order. */
-  readonly onBatch: (batch: Batch | Records) => ReadonlyArray<Outgoing>
+  readonly onBatch: (batch: Batch | Records, input?: number) => ReadonlyArray<Outgoing>
   /** Ends the epoch: the last batches, the barrier as it goes on, and what is to be kept. */
   readonly onBarrier: (barrier: Barrier) => {
     readonly outgoing: ReadonlyArray<Outgoing>
@@ -59,14 +60,14 @@ export const make = (planned: PlannedChain): Chain => {
   let aside = { late: 0, deadLetters: 0 }
   let outgoing: Array<Outgoing> = []
 
-  const feed = (index: number, batch: Batch | Records): void => {
+  const feed = (index: number, batch: Batch | Records, input: number): void => {
     figures[index]!.rowsIn += sizeOf(batch)
-    operators[index]!.onBatch(batch, collectors[index]!)
+    operators[index]!.onBatch(batch, collectors[index]!, input)
   }
   const deliver = (targets: ReadonlyArray<Target>, batch: Batch): void => {
     for (const target of targets) {
-      if ("operator" in target) feed(target.operator, batch)
-      else outgoing.push({ actor: target.actor, batch })
+      if ("operator" in target) feed(target.operator, batch, 0)
+      else outgoing.push({ ...target, batch })
     }
   }
   const collectors = planned.operators.map(
@@ -79,7 +80,7 @@ export const make = (planned: PlannedChain): Chain => {
           if (operator.targets.invalid.length === 0) throw unusable(operator, batch as Batch<Invalid>)
           aside.deadLetters += batch.values.length
         }
-        deliver(operator.targets[port], batch)
+        deliver(operator.targets[port] ?? [], batch)
       }
     })
   )
@@ -98,8 +99,8 @@ export const make = (planned: PlannedChain): Chain => {
     marks,
     // What makes single records of a batch is no node of the drawing.
     figures: figures.filter((_, index) => planned.operators[index]!.kind !== "source"),
-    onBatch: (batch) => {
-      feed(0, batch)
+    onBatch: (batch, input = 0) => {
+      feed(0, batch, input)
       return sent()
     },
     onBarrier: (incoming) => {

@@ -7,16 +7,12 @@ import { Effect, Option } from "effect"
 import * as Mailbox from "../actor/Mailbox.ts"
 import { Defect, type MailboxClosed } from "../model/Errors.ts"
 import type { Message } from "../model/Message.ts"
-
-/** A message, and the actor that it came from. */
-export interface Incoming {
-  readonly from: string
-  readonly message: Message
-}
+import type { Incoming } from "./Alignment.ts"
 
 export interface Exchange {
   readonly mailbox: (actor: string) => Mailbox.Mailbox<Incoming>
-  readonly send: (from: string, to: string, message: Message) => Effect.Effect<void, MailboxClosed>
+  /** `input`: by which of the receiver's inputs it comes, from 0. */
+  readonly send: (from: string, to: string, message: Message, input?: number) => Effect.Effect<void, MailboxClosed>
   /** The next message; ends with `End`. */
   readonly take: (actor: string) => Effect.Effect<Incoming, MailboxClosed>
   /** Messages that wait for an actor. */
@@ -35,11 +31,11 @@ export const make = (actors: ReadonlyArray<string>): Exchange => {
   }
   return {
     mailbox,
-    send: (from, to, message) => mailbox(to).send({ from, message }),
+    send: (from, to, message, input = 0) => mailbox(to).send({ from, input, message }),
     take: (actor) =>
       Effect.map(
         mailbox(actor).take,
-        Option.getOrElse((): Incoming => ({ from: actor, message: { _tag: "End" } }))
+        Option.getOrElse((): Incoming => ({ from: actor, input: 0, message: { _tag: "End" } }))
       ),
     waiting: (actor) => mailboxes.get(actor)?.fill().messages ?? 0
   }

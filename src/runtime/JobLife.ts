@@ -144,9 +144,10 @@ const chainRun = (
   OperatorActor.run({
     id: planned.id,
     chain,
+    inputs: planned.inputs,
     actors: planned.actors,
-    take: Effect.map(exchange.take(planned.id), ({ message }) => message),
-    send: (actor, message) => exchange.send(planned.id, actor, message),
+    take: exchange.take(planned.id),
+    send: (actor, message, input) => exchange.send(planned.id, actor, message, input),
     acknowledge: (epoch, acknowledgement) => coordinator.acknowledge(planned.id, epoch, acknowledgement)
   })
 

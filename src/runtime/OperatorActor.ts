@@ -1,7 +1,7 @@
 /**
  * Hosts one chain of operators: takes batches from its mailbox, sends on what they become.
  *
- * - **Emits** batches to other chains and sinks; at a barrier the rows of the epoch, then the barrier
+ * - **Emits** batches to other chains and sinks; at the barrier of all its inputs the rows of the epoch, then the barrier
  * - **Keeps** what its operators keep; hands the changes of every epoch to the coordinator
  * - **Backpressures** when a mailbox downstream is full
  */
@@ -9,15 +9,18 @@ import { Effect } from "effect"
 import type { Acknowledgement } from "../checkpoint/EpochFacts.ts"
 import { type Explained, isExplained, type MailboxClosed, StepFailed } from "../model/Errors.ts"
 import type { Message } from "../model/Message.ts"
-import type { Chain } from "./Chain.ts"
+import { Alignment, type Incoming } from "./Alignment.ts"
+import type { Chain, Outgoing } from "./Chain.ts"
 
 export interface OperatorOptions {
   readonly id: string
   readonly chain: Chain
+  /** The actors that send to it. */
+  readonly inputs: ReadonlyArray<string>
   /** Actors that get every barrier. */
   readonly actors: ReadonlyArray<string>
-  readonly take: Effect.Effect<Message, MailboxClosed>
-  readonly send: (actor: string, message: Message) => Effect.Effect<void, MailboxClosed>
+  readonly take: Effect.Effect<Incoming, MailboxClosed>
+  readonly send: (actor: string, message: Message, input: number) => Effect.Effect<void, MailboxClosed>
   readonly acknowledge: (epoch: number, acknowledgement: Acknowledgement) => Effect.Effect<void>
 }
 
@@ -25,7 +28,9 @@ export const run = (options: OperatorOptions): Effect.Effect<void, Explained & E
   Effect.gen(function* () {
     const { chain } = options
     const forward = (message: Message) =>
-      Effect.forEach(options.actors, (actor) => options.send(actor, message), { discard: true })
+      Effect.forEach(options.actors, (actor) => options.send(actor, message, 0), { discard: true })
+    const sendAll = (outgoing: ReadonlyArray<Outgoing>) =>
+      Effect.forEach(outgoing, ({ actor, batch, input }) => options.send(actor, batch, input), { discard: true })
     const clock = yield* Effect.clock
     let busyMillis = 0
     const busy = <A>(decide: () => A): Effect.Effect<A, Explained & Error> =>
@@ -35,24 +40,24 @@ export const run = (options: OperatorOptions): Effect.Effect<void, Explained & E
         busyMillis += clock.unsafeCurrentTimeMillis() - begun
         return decided
       })
+    const alignment = new Alignment(options.inputs)
     while (true) {
-      const message = yield* options.take
-      switch (message._tag) {
-        case "End":
-          return yield* forward(message)
-        case "Barrier": {
-          const { acknowledgement, barrier, outgoing } = yield* busy(() => chain.onBarrier(message))
-          for (const { actor, batch } of outgoing) yield* options.send(actor, batch)
-          yield* forward(barrier)
-          yield* options.acknowledge(barrier.epoch, { ...acknowledgement, busyMillis })
-          busyMillis = 0
-          break
-        }
-        default: {
-          const outgoing = yield* busy(() => chain.onBatch(message))
-          for (const { actor, batch } of outgoing) yield* options.send(actor, batch)
-          // Other actors get their turn, and between two turns of the scheduler timers and sockets get theirs.
-          yield* Effect.yieldNow()
+      for (const turn of alignment.offer(yield* options.take)) {
+        switch (turn.kind) {
+          case "end":
+            return yield* forward({ _tag: "End" })
+          case "barrier": {
+            const { acknowledgement, barrier, outgoing } = yield* busy(() => chain.onBarrier(turn.barrier))
+            yield* sendAll(outgoing)
+            yield* forward(barrier)
+            yield* options.acknowledge(barrier.epoch, { ...acknowledgement, busyMillis })
+            busyMillis = 0
+            break
+          }
+          case "batch":
+            yield* sendAll(yield* busy(() => chain.onBatch(turn.batch, turn.input)))
+            // Other actors get their turn, and between two turns of the scheduler timers and sockets get theirs.
+            yield* Effect.yieldNow()
         }
       }
     }

@@ -1,35 +1,39 @@
 /**
  * A topology as actors: one for each source, each chain of operators, each sink.
  *
- * A chain begins behind a source, behind a node that several others read, and behind a stateful step; within it a
- * batch goes from operator to operator by plain calls. `keyBy`, `window`, `aggregate` and `emit` become one operator.
- * Where a source is read by what takes events, be it a sink, the chain begins with an operator that makes them.
+ * A chain begins behind a source, at a node with several inputs, behind a node that several others read, and behind a
+ * step that keeps rows; within it a batch goes from operator to operator by plain calls. `keyBy`, `window`,
+ * `aggregate` and `emit` become one operator. Where a source is read by what takes events, be it a sink, the chain
+ * begins with an operator that makes them.
  */
 
 import type { Source } from "../flow/Source.ts"
-import type { AnySink, NodeKind, SpecOf, Topology, TopologyNode } from "../flow/Topology.ts"
-import { InvalidJob } from "../model/Errors.ts"
-import * as AssignTime from "../operator/AssignTime.ts"
-import * as Decode from "../operator/Decode.ts"
-import type { Operator, Port } from "../operator/Operator.ts"
+import type { AnySink, NodeKind, Port, SpecOf, Topology, TopologyNode } from "../flow/Topology.ts"
+import type { Operator } from "../operator/Operator.ts"
 import * as Transform from "../operator/Transform.ts"
-import * as WindowAggregate from "../operator/WindowAggregate.ts"
+import * as Graph from "./Graph.ts"
+import { operatorOf } from "./Operators.ts"
 
 /** Where an operator's output goes: to another operator of its chain, by index, or to another actor, by id. */
-export type Target = { readonly operator: number } | { readonly actor: string }
+export type Target = { readonly operator: number } | { readonly actor: string; readonly input: number }
 
 export interface PlannedOperator {
   /** Makes the operator anew: at every start of the job. */
   readonly make: () => Operator
   readonly id: string
   readonly kind: NodeKind
-  readonly targets: Readonly<Record<Port, ReadonlyArray<Target>>>
+  readonly targets: Targets
   /** Does it set the watermark? */
   readonly assignsTime: boolean
 }
 
+/** By port; `out`, `late` and `invalid` are always there. */
+export type Targets = Readonly<Record<Port, ReadonlyArray<Target>>>
+
 export interface PlannedChain {
   readonly id: string
+  /** The actors whose barriers end its epochs. */
+  readonly inputs: ReadonlyArray<string>
   readonly operators: ReadonlyArray<PlannedOperator>
   /** The actors that get its batches and barriers. */
   readonly actors: ReadonlyArray<string>
@@ -69,119 +73,68 @@ export interface PlanOptions {
 }
 
 export const make = (topology: Topology, options: PlanOptions): Plan => {
-  const graph = graphOf(topology, options)
-  const heads = topology.nodes.filter((node) => graph.beginsChain(node))
-  const chains = heads.map((head) => chainOf(graph, head))
-  const sinks = graph.ofKind("sink").map((node) => sinkOf(graph, node, chains))
+  const graph = Graph.make(topology, options.job)
+  const heads = topology.nodes.filter((node) => beginsChain(graph, node))
+  const unjoined = heads.map((head) => chainOf(graph, head, options))
   const sources = graph.ofKind("source").map((node) => ({
     id: node.id,
     source: node.spec.source,
-    actors: graph.consumers(node.id, "out").map((consumer) => `chain:${consumer.id}`),
+    actors: [...new Set(graph.consumers(node.id, "out").map((consumer) => `chain:${consumer.node.id}`))],
     idleAfterMillis: Math.min(
       ...graph
         .downstream(node)
         .flatMap((below) => (below.spec.kind === "eventTime" ? [below.spec.idleAfterMillis] : []))
     )
   }))
-  return { sources, chains, sinks }
+  const senders = [...sources, ...unjoined]
+  const chains = unjoined.map((chain) => ({
+    ...chain,
+    inputs: senders.flatMap((sender) => (sender.actors.includes(chain.id) ? [sender.id] : []))
+  }))
+  return { sources, chains, sinks: graph.ofKind("sink").map((node) => sinkOf(graph, node, chains)) }
 }
 
-// Nodes that are no operators of their own are passed over: `keyBy`, `window` and `emit` are parts of an aggregate.
-const isPart = (kind: NodeKind): boolean => kind === "keyBy" || kind === "window" || kind === "emit"
+// Private
 
-interface Graph {
-  readonly options: PlanOptions
-  readonly ofKind: <K extends NodeKind>(kind: K) => ReadonlyArray<TopologyNode<SpecOf<K>>>
-  /** Operators and sinks that read a port, with the parts of aggregates passed over. */
-  readonly consumers: (id: string, port: Port) => ReadonlyArray<TopologyNode>
-  /** The operator or source whose rows a node reads. */
-  readonly producer: (node: TopologyNode) => TopologyNode | null
-  readonly beginsChain: (node: TopologyNode) => boolean
-  /** Does it read the late events of an aggregate? */
-  readonly isLate: (node: TopologyNode) => boolean
-  readonly downstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
-  /** All nodes above, the nearest first, parts included. */
-  readonly upstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
-  /** The id of the sink that takes what this node sets aside as invalid. */
-  readonly invalidOf: (node: TopologyNode) => string | null
+/** A sink that reads a source has a chain of its own, of an operator that is no node. */
+const beginsChain = (graph: Graph.Graph, node: TopologyNode): boolean => {
+  if (Graph.isPart(node.spec.kind)) return false
+  const producers = graph.producers(node)
+  const [from] = producers
+  if (from === undefined) return false
+  if (producers.length === 1 && from.node.spec.kind === "source") return true
+  if (node.spec.kind === "sink") return false
+  return (
+    producers.length > 1 ||
+    keepsRows(from.node.spec.kind) ||
+    from.port !== "out" ||
+    graph.consumers(from.node.id, "out").length > 1
+  )
 }
 
-const graphOf = (topology: Topology, options: PlanOptions): Graph => {
-  const byId = new Map(topology.nodes.map((node) => [node.id, node]))
-  const above = (node: TopologyNode): TopologyNode | null => {
-    const edge = topology.edges.find((edge) => edge.to === node.id && edge.port !== "invalid")
-    return edge === undefined ? null : byId.get(edge.from)!
-  }
-  const upstream = (node: TopologyNode): ReadonlyArray<TopologyNode> => {
-    const found: Array<TopologyNode> = []
-    for (let at = above(node); at !== null; at = above(at)) found.push(at)
-    return found
-  }
-  const consumers = (id: string, port: Port): ReadonlyArray<TopologyNode> =>
-    topology.edges
-      .filter((edge) => edge.from === id && edge.port === port)
-      .flatMap((edge) => {
-        const node = byId.get(edge.to)!
-        return isPart(node.spec.kind) ? consumers(node.id, "out") : [node]
-      })
-  const producer = (node: TopologyNode) => upstream(node).find((other) => !isPart(other.spec.kind)) ?? null
-  const isLate = (node: TopologyNode) => topology.edges.some((edge) => edge.to === node.id && edge.port === "late")
-  return {
-    options,
-    consumers,
-    producer,
-    upstream,
-    isLate,
-    ofKind: (kind) => topology.nodes.filter((node) => node.spec.kind === kind) as never,
-    beginsChain: (node) => {
-      const from = producer(node)
-      if (from === null || isPart(node.spec.kind)) return false
-      if (from.spec.kind === "source") return true
-      return (
-        node.spec.kind !== "sink" &&
-        (from.spec.kind === "aggregate" || consumers(from.id, "out").length > 1 || isLate(node))
-      )
-    },
-    downstream: (node) => {
-      const found: Array<TopologyNode> = []
-      const visit = (id: string): void => {
-        for (const edge of topology.edges) {
-          if (edge.from !== id) continue
-          found.push(byId.get(edge.to)!)
-          visit(edge.to)
-        }
-      }
-      visit(node.id)
-      return found
-    },
-    invalidOf: (node) => {
-      const decode = [node, ...upstream(node)].find((other) => other.spec.kind === "decode")
-      return decode?.spec.kind === "decode" ? (decode.spec.invalid?.name ?? null) : null
-    }
-  }
-}
+const keepsRows = (kind: NodeKind): boolean => kind === "aggregate" || kind === "distinct" || kind === "complete"
 
-const chainOf = (graph: Graph, head: TopologyNode): PlannedChain => {
+const chainOf = (graph: Graph.Graph, head: TopologyNode, options: PlanOptions): PlannedChain => {
   const nodes = operatorsFrom(graph, head)
-  const startsRaw = graph.producer(head)?.spec.kind === "source" && head.spec.kind !== "decode"
+  const [from] = graph.producers(head)
+  const startsRaw = from?.node.spec.kind === "source" && head.spec.kind !== "decode"
   const shift = startsRaw ? 1 : 0
-  const target = (node: TopologyNode): Target => {
+  const target = ({ input, node }: Graph.Consumer): Target => {
     const index = nodes.indexOf(node)
-    if (index >= 0) return { operator: index + shift }
-    return { actor: node.spec.kind === "sink" ? node.id : `chain:${node.id}` }
+    if (index > 0) return { operator: index + shift }
+    return { actor: node.spec.kind === "sink" ? node.id : `chain:${node.id}`, input }
   }
   const operators = nodes.map((node): PlannedOperator => {
     const invalid = graph.invalidOf(node)
+    const read = Object.fromEntries(
+      graph.ports(node.id).map((port) => [port, graph.consumers(node.id, port).map(target)])
+    )
     return {
       id: node.id,
       kind: node.spec.kind,
-      make: () => operatorOf(graph, node),
+      make: () => operatorOf(graph, node, options),
       assignsTime: node.spec.kind === "eventTime",
-      targets: {
-        out: graph.consumers(node.id, "out").map(target),
-        late: graph.consumers(node.id, "late").map(target),
-        invalid: invalid === null ? [] : [{ actor: invalid }]
-      }
+      targets: { out: [], late: [], ...read, invalid: invalid === null ? [] : [{ actor: invalid, input: 0 }] }
     }
   })
   const raw: PlannedOperator = {
@@ -189,106 +142,47 @@ const chainOf = (graph: Graph, head: TopologyNode): PlannedChain => {
     kind: "source",
     make: () => Transform.materialise(`${head.id}:raw`),
     assignsTime: false,
-    targets: { out: [nodes.length === 0 ? { actor: head.id } : { operator: 1 }], late: [], invalid: [] }
+    targets: {
+      out: [nodes.length === 0 ? { actor: head.id, input: 0 } : { operator: 1 }],
+      late: [],
+      invalid: []
+    }
   }
   const all = startsRaw ? [raw, ...operators] : operators
-  const actors = new Set(
-    all.flatMap(({ targets }) =>
-      [...targets.out, ...targets.late, ...targets.invalid].flatMap((to) => ("actor" in to ? [to.actor] : []))
-    )
+  const actors = all.flatMap(({ targets }) =>
+    Object.values(targets).flatMap((list) => list.flatMap((to) => ("actor" in to ? [to.actor] : [])))
   )
-  return { id: `chain:${head.id}`, operators: all, actors: [...actors] }
+  return { id: `chain:${head.id}`, inputs: [], operators: all, actors: [...new Set(actors)] }
 }
 
 /** The nodes that follow each other from the head of a chain on; none if the head is a sink. */
-const operatorsFrom = (graph: Graph, head: TopologyNode): ReadonlyArray<TopologyNode> => {
+const operatorsFrom = (graph: Graph.Graph, head: TopologyNode): ReadonlyArray<TopologyNode> => {
   const nodes: Array<TopologyNode> = []
   for (let next = [head]; next.length === 1 && next[0]!.spec.kind !== "sink"; ) {
     const [node] = next as [TopologyNode]
-    if (node !== head && graph.beginsChain(node)) break
+    if (node !== head && beginsChain(graph, node)) break
     nodes.push(node)
-    next = [...graph.consumers(node.id, "out")]
+    next = graph.consumers(node.id, "out").map((consumer) => consumer.node)
   }
   return nodes
 }
 
-const operatorOf = (graph: Graph, node: TopologyNode): Operator => {
-  const { id, spec } = node
-  switch (spec.kind) {
-    case "decode":
-      return Decode.make({ id, spec })
-    case "map":
-    case "filter":
-    case "flatMap":
-      return Transform.make({ id, spec }, { changes: carriesChanges(graph, node) })
-    case "eventTime":
-      return AssignTime.make({ id, spec }, { triggerMillis: graph.options.triggerMillis })
-    case "aggregate":
-      return WindowAggregate.make({ id, ...partsOf(graph, node as TopologyNode<SpecOf<"aggregate">>) })
-    default:
-      throw new InvalidJob({
-        job: graph.options.job,
-        message: `Job ${graph.options.job}: node ${id} (${spec.kind}) cannot run by itself`,
-        hint: "Put it between a source and a sink."
-      })
-  }
-}
-
-/** Do rows that replace earlier rows pass this node? */
-const carriesChanges = (graph: Graph, node: TopologyNode): boolean => {
-  const aggregate = graph.upstream(node).find((other) => other.spec.kind === "aggregate")
-  if (aggregate === undefined || isLateBetween(graph, aggregate, node)) return false
-  return modeOf(graph, aggregate) === "onUpdate"
-}
-
-/** Does the node read what the aggregate above it sets aside as late? */
-const isLateBetween = (graph: Graph, aggregate: TopologyNode, node: TopologyNode): boolean => {
-  const path = [node, ...graph.upstream(node)]
-  return graph.isLate(path[path.indexOf(aggregate) - 1]!)
-}
-
-const modeOf = (graph: Graph, aggregate: TopologyNode): "onUpdate" | "onClose" => {
-  const modes = new Set(
-    graph
-      .ofKind("emit")
-      .flatMap((emit) =>
-        graph.upstream(emit).find((node) => node.spec.kind === "aggregate")?.id === aggregate.id ? [emit.spec.mode] : []
-      )
-  )
-  if (modes.size > 1) {
-    throw new InvalidJob({
-      job: graph.options.job,
-      message: `Job ${graph.options.job}: '${aggregate.id}' is emitted both onUpdate and onClose`,
-      hint: "Give each its own Flow.aggregate with an id of its own."
-    })
-  }
-  return [...modes][0] ?? "onUpdate"
-}
-
-const partsOf = (graph: Graph, node: TopologyNode<SpecOf<"aggregate">>) => {
-  const above = graph.upstream(node)
-  const window = above.find((other): other is TopologyNode<SpecOf<"window">> => other.spec.kind === "window")!
-  const keyBy = above.find((other): other is TopologyNode<SpecOf<"keyBy">> => other.spec.kind === "keyBy")!
-  const mode = modeOf(graph, node)
-  const appends =
-    mode === "onClose" &&
-    graph
-      .downstream(node)
-      .some((below) => below.spec.kind === "sink" && !below.spec.sink.replaces && !isLateBetween(graph, node, below))
-  return { keyBy: keyBy.spec, window: window.spec, aggregate: node.spec, mode, appends }
-}
-
-const sinkOf = (graph: Graph, node: TopologyNode<SpecOf<"sink">>, chains: ReadonlyArray<PlannedChain>): PlannedSink => {
+const sinkOf = (
+  graph: Graph.Graph,
+  node: TopologyNode<SpecOf<"sink">>,
+  chains: ReadonlyArray<PlannedChain>
+): PlannedSink => {
   const takesInvalid = graph.ofKind("decode").some(({ spec }) => spec.invalid?.name === node.id)
-  const isLate = graph
-    .upstream(node)
-    .some((above) => above.spec.kind === "aggregate" && isLateBetween(graph, above, node))
   return {
     id: node.id,
     sink: node.spec.sink,
     inputs: chains.filter((chain) => chain.actors.includes(node.id)).map((chain) => chain.id),
     invalid: takesInvalid ? null : graph.invalidOf(node),
     takesInvalid,
-    counts: !takesInvalid && !isLate
+    counts: !takesInvalid && !isSetAside(graph, node)
   }
 }
+
+/** Does the node read, by whatever way, what a step set aside? */
+const isSetAside = (graph: Graph.Graph, node: TopologyNode): boolean =>
+  graph.producers(node).some((from) => from.port === "late" || isSetAside(graph, from.node))

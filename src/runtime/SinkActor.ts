@@ -10,7 +10,7 @@ import type { Prepared, SinkError, SinkWriter } from "../flow/Sink.ts"
 import { Defect, type MailboxClosed, RecordUnusable } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
-import type { Incoming } from "./Exchange.ts"
+import { Alignment, type Incoming } from "./Alignment.ts"
 
 export interface SinkOptions {
   readonly id: string
@@ -25,57 +25,36 @@ export interface SinkOptions {
   readonly prepared: (epoch: number, prepared: Prepared) => Effect.Effect<void>
 }
 
-interface OpenEpoch {
-  readonly batches: Array<Batch>
-  readonly barriers: Map<string, Barrier>
-}
-
 export const run = (options: SinkOptions): Effect.Effect<void, SinkError | RecordUnusable | MailboxClosed | Defect> =>
   Effect.gen(function* () {
-    // An input that is ahead of another already sends rows of the next epoch: they wait in theirs.
-    const passed = new Map(options.inputs.map((input) => [input, 0]))
-    const epochs: Array<OpenEpoch> = []
-    let closed = 0
-    let ended = 0
-    const epochOf = (input: string): OpenEpoch => {
-      const index = passed.get(input)! - closed
-      while (epochs.length <= index) epochs.push({ batches: [], barriers: new Map() })
-      return epochs[index]!
-    }
-    while (ended < options.inputs.length) {
-      const { from, message } = yield* options.take
-      switch (message._tag) {
-        case "Batch":
-          epochOf(from).batches.push(message)
-          break
-        case "Barrier": {
-          epochOf(from).barriers.set(from, message)
-          passed.set(from, passed.get(from)! + 1)
-          if (epochs[0]!.barriers.size === options.inputs.length) {
-            const epoch = epochs.shift()!
-            closed += 1
-            yield* prepare(options, epoch)
-          }
-          break
+    const alignment = new Alignment(options.inputs)
+    let batches: Array<Batch> = []
+    while (true) {
+      for (const turn of alignment.offer(yield* options.take)) {
+        switch (turn.kind) {
+          case "end":
+            return
+          case "barrier":
+            yield* prepare(options, turn.barrier, batches)
+            batches = []
+            break
+          case "batch":
+            if (turn.batch._tag === "Records") return yield* rawRecords(options.id)
+            batches.push(turn.batch)
         }
-        case "End":
-          ended += 1
-          break
-        case "Records":
-          return yield* new Defect({
-            message: `Sink ${options.id} was sent raw records`,
-            hint: "This is a defect of Weir."
-          })
       }
     }
   })
 
+const rawRecords = (sink: string) =>
+  new Defect({ message: `Sink ${sink} was sent raw records`, hint: "This is a defect of Weir." })
+
 const prepare = (
   options: SinkOptions,
-  { barriers, batches }: OpenEpoch
+  barrier: Barrier,
+  batches: ReadonlyArray<Batch>
 ): Effect.Effect<void, SinkError | RecordUnusable> =>
   Effect.gen(function* () {
-    const barrier = barriers.values().next().value!
     const refused = options.refused === null ? [] : yield* options.refused(barrier.epoch)
     const all = refused.length === 0 ? batches : [...batches, batchOf(refused, barrier)]
     const prepared = yield* options.writer.prepare({ barrier, batches: all })

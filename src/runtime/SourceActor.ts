@@ -183,7 +183,8 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
           closedAt: cut.closedAt,
           final: cut.final,
           partitions: cuts,
-          watermark: beginning
+          watermark: beginning,
+          idle: false
         }
         records = 0
         bytes = 0

@@ -45,7 +45,8 @@ export const barrier = (epoch: number): Barrier => ({
   closedAt,
   final: false,
   partitions: [],
-  watermark: 0
+  watermark: 0,
+  idle: false
 })
 
 /** A batch of values of one partition, whose offsets begin at `offset`. */

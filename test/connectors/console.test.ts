@@ -15,7 +15,8 @@ const barrier: Barrier = {
   closedAt: 1_500,
   final: false,
   partitions: [],
-  watermark: 0
+  watermark: 0,
+  idle: false
 }
 
 const batch = (values: ReadonlyArray<unknown>, partition = 0): Batch => ({

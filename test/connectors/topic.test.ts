@@ -33,7 +33,8 @@ const barrier = (epoch: number): Barrier => ({
   closedAt: 1_000 * epoch + 500,
   final: false,
   partitions: [],
-  watermark: 0
+  watermark: 0,
+  idle: false
 })
 
 const batch = <A>(origin: string, partition: number, from: number, values: ReadonlyArray<A>): Batch<A> => ({

@@ -66,7 +66,7 @@ describe("Api: jobs", () => {
       expect(json.job).toBe("orders")
       expect(json.topology.nodes[0]).toMatchObject({ id: "orders", kind: "source", rowsPerSecond: 1_200, sink: null })
       expect(json.topology.nodes.at(-3)).toMatchObject({ kind: "sink", sink: { replaces: true } })
-      expect(json.topology.edges).toContainEqual({ from: "window", port: "late", to: "orders.late" })
+      expect(json.topology.edges).toContainEqual({ from: "window", port: "late", to: "orders.late", input: 0 })
       expect(json.settings[0]).toMatchObject({ name: "window", fallback: "1m" })
     })
   )

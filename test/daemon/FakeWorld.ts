@@ -37,15 +37,15 @@ export const ordersTopology: Topology = {
     { id: "orders.invalid", spec: sink("topic orders.invalid", false, []), label: "topic orders.invalid" }
   ],
   edges: [
-    { from: "orders", port: "out", to: "decode" },
-    { from: "decode", port: "invalid", to: "orders.invalid" },
-    { from: "decode", port: "out", to: "eventTime" },
-    { from: "eventTime", port: "out", to: "keyBy" },
-    { from: "keyBy", port: "out", to: "window" },
-    { from: "window", port: "out", to: "income" },
-    { from: "window", port: "late", to: "orders.late" },
-    { from: "income", port: "out", to: "emit" },
-    { from: "emit", port: "out", to: "shop_item_income" }
+    { from: "orders", port: "out", to: "decode", input: 0 },
+    { from: "decode", port: "invalid", to: "orders.invalid", input: 0 },
+    { from: "decode", port: "out", to: "eventTime", input: 0 },
+    { from: "eventTime", port: "out", to: "keyBy", input: 0 },
+    { from: "keyBy", port: "out", to: "window", input: 0 },
+    { from: "window", port: "out", to: "income", input: 0 },
+    { from: "window", port: "late", to: "orders.late", input: 0 },
+    { from: "income", port: "out", to: "emit", input: 0 },
+    { from: "emit", port: "out", to: "shop_item_income", input: 0 }
   ]
 }
 
@@ -56,8 +56,8 @@ const archiveTopology: Topology = {
     { id: "out", spec: sink("Parquet out/stocks-archive", false, []), label: "Parquet out/stocks-archive" }
   ],
   edges: [
-    { from: "stocks", port: "out", to: "decode" },
-    { from: "decode", port: "out", to: "out" }
+    { from: "stocks", port: "out", to: "decode", input: 0 },
+    { from: "decode", port: "out", to: "out", input: 0 }
   ]
 }
 

@@ -226,8 +226,6 @@ const refused = () => {
   closed.pipe(Flow.eventTime((row) => row.windowStart, { maxOutOfOrderness: "5 seconds" }))
   // @ts-expect-error Property 'isKeyed' is missing
   decoded.pipe(Flow.aggregate("totals", { income: Aggregate.sum((order) => order.price) }))
-  // @ts-expect-error Property 'isWindowed' is missing
-  keyed.pipe(Flow.aggregate("totals", { income: Aggregate.sum((order) => order.price) }))
   // @ts-expect-error Property 'orderdAt' does not exist on type 'Order'. Did you mean 'orderedAt'?
   decoded.pipe(Flow.eventTime((order) => order.orderdAt, { maxOutOfOrderness: "5 seconds" }))
   // @ts-expect-error Type 'number' is not assignable to type 'DurationInput'

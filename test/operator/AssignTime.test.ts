@@ -55,17 +55,22 @@ const barrier = (...states: ReadonlyArray<PartitionState>): Barrier => ({
   closedAt: openedAt,
   final: false,
   partitions: states.map((state, partition): PartitionCut => ({ source: "orders", partition, offset: 0, state })),
-  watermark: Time.beginning
+  watermark: Time.beginning,
+  idle: false
 })
 
 const give = (operator: Operator, given: Batch): Partial<Record<Port, Batch>> => {
   const emitted: Partial<Record<Port, Batch>> = {}
-  operator.onBatch(given, {
-    emit: (port, made) => {
-      expect(emitted[port]).toBeUndefined()
-      emitted[port] = made
-    }
-  })
+  operator.onBatch(
+    given,
+    {
+      emit: (port, made) => {
+        expect(emitted[port]).toBeUndefined()
+        emitted[port] = made
+      }
+    },
+    0
+  )
   return emitted
 }
 const watermarkAt = (operator: Operator, ...states: ReadonlyArray<PartitionState>): number =>

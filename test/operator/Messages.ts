@@ -75,6 +75,6 @@ export const collect = (
   message: Batch | Records
 ): ReadonlyArray<Batch & { readonly port: Port }> => {
   const emitted: Array<Batch & { readonly port: Port }> = []
-  operator.onBatch(message, { emit: (port, batch) => emitted.push({ ...batch, port }) })
+  operator.onBatch(message, { emit: (port, batch) => emitted.push({ ...batch, port }) }, 0)
   return emitted
 }

@@ -117,7 +117,8 @@ const barrierOf = (epoch: number, watermark: number, final = false): Barrier => 
   closedAt: 0,
   final,
   partitions: [],
-  watermark
+  watermark,
+  idle: false
 })
 
 /** Runs an operator as a job does, with its state kept beside, and restarts it where it is told to. */
@@ -149,7 +150,7 @@ class Run {
     let from = 0
     for (let i = 1; i <= events.length; i++) {
       if (i < events.length && events[i]!.partition === events[from]!.partition) continue
-      if (i > from) this.operator.onBatch(batchOf(events.slice(from, i)), this.#out)
+      if (i > from) this.operator.onBatch(batchOf(events.slice(from, i)), this.#out, 0)
       from = i
     }
   }
@@ -530,7 +531,7 @@ test("windows over windows lose no row", () => {
     for (; given < inner.rows.length; given++) {
       const { batch } = inner.rows[given]!
       const sales = batch.values.map((row) => ({ ...(row as SaleRow), price: Number((row as SaleRow).total) }))
-      outer.operator.onBatch({ ...batch, values: sales }, { emit: () => expect.fail("a row was late") })
+      outer.operator.onBatch({ ...batch, values: sales }, { emit: () => expect.fail("a row was late") }, 0)
     }
     outer.barrier(inner.passedOn)
   }

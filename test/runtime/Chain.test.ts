@@ -32,7 +32,8 @@ const barrier = (epoch: number, options: { readonly final?: boolean } = {}): Bar
   closedAt: epoch * 1_000 + 999,
   final: options.final ?? false,
   partitions: [{ source: "orders", partition: 3, offset: 10, state: "active" }],
-  watermark: Number.NEGATIVE_INFINITY
+  watermark: Number.NEGATIVE_INFINITY,
+  idle: false
 })
 
 const values = (outgoing: ReadonlyArray<Chain.Outgoing>) =>

@@ -1,0 +1,154 @@
+/**
+ * A topology, looked at from its nodes: who reads whom, what stands above an aggregate, which flows carry changes.
+ *
+ * `keyBy`, `window` and `emit` are no operators of their own but parts of the step below or above them: whoever asks
+ * for operators passes them over.
+ */
+import type { Edge, NodeKind, Port, SpecOf, Topology, TopologyNode } from "../flow/Topology.ts"
+import { InvalidJob } from "../model/Errors.ts"
+
+export interface Graph {
+  readonly job: string
+  readonly ofKind: <K extends NodeKind>(kind: K) => ReadonlyArray<TopologyNode<SpecOf<K>>>
+  /** What reads a port: operators and sinks, and by which of their inputs. */
+  readonly consumers: (id: string, port: Port) => ReadonlyArray<Consumer>
+  /** The ports of a node that somebody reads. */
+  readonly ports: (id: string) => ReadonlyArray<Port>
+  /** What a node reads: an operator or a source, and which of its ports; one for each input. */
+  readonly producers: (node: TopologyNode) => ReadonlyArray<Producer>
+  /** All nodes below, parts included. */
+  readonly downstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
+  /** All nodes above, the nearest first, parts included. */
+  readonly upstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
+  /** Do rows that replace earlier rows come by this input? */
+  readonly takesChanges: (node: TopologyNode, input: number) => boolean
+  /** The parts between a step and the operator above it: how its events are keyed and windowed. */
+  readonly grouping: (node: TopologyNode) => Grouping
+  readonly modeOf: (aggregate: TopologyNode) => "onUpdate" | "onClose"
+  /** The id of the sink that takes what this node sets aside as invalid. */
+  readonly invalidOf: (node: TopologyNode) => string | null
+}
+
+export interface Consumer {
+  readonly node: TopologyNode
+  readonly input: number
+}
+
+export interface Producer {
+  readonly node: TopologyNode
+  readonly port: Port
+}
+
+export interface Grouping {
+  readonly keyBy: SpecOf<"keyBy"> | null
+  readonly window: SpecOf<"window"> | null
+}
+
+export const isPart = (kind: NodeKind): boolean => kind === "keyBy" || kind === "window" || kind === "emit"
+
+export const make = (topology: Topology, job: string): Graph => {
+  const byId = new Map(topology.nodes.map((node) => [node.id, node]))
+  const edgesInto = (id: string): ReadonlyArray<Edge> =>
+    topology.edges
+      .filter((edge) => edge.to === id && edge.port !== "invalid")
+      .sort((left, right) => left.input - right.input)
+  const consumers = (id: string, port: Port): ReadonlyArray<Consumer> =>
+    topology.edges
+      .filter((edge) => edge.from === id && edge.port === port)
+      .flatMap((edge): ReadonlyArray<Consumer> => {
+        const node = byId.get(edge.to)!
+        return isPart(node.spec.kind) ? consumers(node.id, "out") : [{ node, input: edge.input }]
+      })
+  const producer = (edge: Edge): Producer => {
+    const node = byId.get(edge.from)!
+    return isPart(node.spec.kind) ? producer(edgesInto(node.id)[0]!) : { node, port: edge.port }
+  }
+  const producers = (node: TopologyNode) => edgesInto(node.id).map(producer)
+  const upstream = (node: TopologyNode): ReadonlyArray<TopologyNode> => {
+    const found = new Set<TopologyNode>()
+    let level = [node]
+    while (level.length > 0) {
+      level = level.flatMap((one) => edgesInto(one.id).map((edge) => byId.get(edge.from)!))
+      for (const one of level) found.add(one)
+    }
+    return [...found]
+  }
+  const downstream = (node: TopologyNode): ReadonlyArray<TopologyNode> => {
+    const found = new Set<TopologyNode>()
+    const visit = (id: string): void => {
+      for (const edge of topology.edges) {
+        if (edge.from !== id) continue
+        found.add(byId.get(edge.to)!)
+        visit(edge.to)
+      }
+    }
+    visit(node.id)
+    return [...found]
+  }
+  const grouping = (node: TopologyNode): Grouping => {
+    let window: SpecOf<"window"> | null = null
+    for (let edge = edgesInto(node.id)[0]; edge !== undefined; ) {
+      const above = byId.get(edge.from)!
+      if (above.spec.kind === "keyBy") return { keyBy: above.spec, window }
+      if (above.spec.kind === "window") window ??= above.spec
+      edge = edgesInto(above.id)[0]
+    }
+    return { keyBy: null, window }
+  }
+  const ofKind = (kind: NodeKind) => topology.nodes.filter((node) => node.spec.kind === kind)
+  const modeOf = (aggregate: TopologyNode): "onUpdate" | "onClose" => {
+    const emits = ofKind("emit").filter((emit) => nearestAggregate(emit)?.id === aggregate.id)
+    const modes = new Set(emits.map((emit) => (emit as TopologyNode<SpecOf<"emit">>).spec.mode))
+    if (modes.size > 1) throw twoModes(job, aggregate.id)
+    return [...modes][0] ?? "onUpdate"
+  }
+  const nearestAggregate = (node: TopologyNode) => upstream(node).find((above) => above.spec.kind === "aggregate")
+  const givesChanges = (id: string, port: Port): boolean => {
+    const node = byId.get(id)!
+    switch (node.spec.kind) {
+      case "aggregate":
+        if (port !== "out") return takesChanges(node, 0)
+        return grouping(node).window === null || modeOf(node) === "onUpdate"
+      case "map":
+      case "filter":
+      case "merge":
+      case "complete":
+        return edgesInto(node.id).some((edge) => givesChanges(edge.from, edge.port))
+      case "keyBy":
+      case "window":
+      case "emit":
+        return takesChanges(node, 0)
+      default:
+        return false
+    }
+  }
+  const takesChanges = (node: TopologyNode, input: number): boolean => {
+    const edge = edgesInto(node.id)[input]
+    return edge !== undefined && givesChanges(edge.from, edge.port)
+  }
+  return {
+    job,
+    ofKind: ofKind as Graph["ofKind"],
+    consumers,
+    ports: (id) => [...new Set(topology.edges.filter((edge) => edge.from === id).map((edge) => edge.port))],
+    producers,
+    downstream,
+    upstream,
+    takesChanges,
+    grouping,
+    modeOf,
+    invalidOf: (node) => {
+      const decode = [node, ...upstream(node)].find((other) => other.spec.kind === "decode")
+      return decode?.spec.kind === "decode" ? (decode.spec.invalid?.name ?? null) : null
+    }
+  }
+}
+
+// Private
+
+const twoModes = (job: string, aggregate: string): InvalidJob =>
+  new InvalidJob({
+    job,
+    message: `Job ${job}: '${aggregate}' is emitted both onUpdate and onClose`,
+    hint: "Give each its own Flow.aggregate with an id of its own."
+  })

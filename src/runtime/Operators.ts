@@ -1,0 +1,67 @@
+/** Which operator does what a node says: the only list of them. */
+import type { SpecOf, TopologyNode } from "../flow/Topology.ts"
+import { InvalidJob } from "../model/Errors.ts"
+import * as AssignTime from "../operator/AssignTime.ts"
+import * as Decode from "../operator/Decode.ts"
+import * as Merge from "../operator/Merge.ts"
+import type { Operator } from "../operator/Operator.ts"
+import * as Transform from "../operator/Transform.ts"
+import * as WindowAggregate from "../operator/WindowAggregate.ts"
+import type { Graph } from "./Graph.ts"
+
+/** The operator of a node that is one. */
+export const operatorOf = (graph: Graph, node: TopologyNode, options: { readonly triggerMillis: number }): Operator => {
+  const { id, spec } = node
+  switch (spec.kind) {
+    case "decode":
+      return Decode.make({ id, spec })
+    case "map":
+    case "filter":
+    case "flatMap":
+      return Transform.make({ id, spec }, { changes: graph.takesChanges(node, 0) })
+    case "updates":
+      return Transform.updates(id)
+    case "eventTime":
+      return AssignTime.make({ id, spec }, options)
+    case "aggregate":
+      return aggregateOf(graph, node as TopologyNode<SpecOf<"aggregate">>)
+    case "merge": {
+      const changes = graph.producers(node).map((_, input) => graph.takesChanges(node, input))
+      return Merge.make({ id, changes })
+    }
+    default:
+      throw new InvalidJob({
+        job: graph.job,
+        message: `Job ${graph.job}: node ${id} (${spec.kind}) cannot run by itself`,
+        hint: "Put it between a source and a sink."
+      })
+  }
+}
+
+// Private
+
+const aggregateOf = (graph: Graph, node: TopologyNode<SpecOf<"aggregate">>): Operator => {
+  const { id, spec } = node
+  const { keyBy, window } = graph.grouping(node)
+  if (keyBy === null || window === null) throw new Error("unwindowed")
+  const mode = graph.modeOf(node)
+  return WindowAggregate.make({
+    id,
+    keyBy,
+    window,
+    aggregate: spec,
+    mode,
+    appends: mode === "onClose" && isAppended(graph, node)
+  })
+}
+
+/** Does what goes on from here come to a sink that cannot replace a row, or to a step that takes rows as events? */
+const isAppended = (graph: Graph, node: TopologyNode): boolean =>
+  graph
+    .consumers(node.id, "out")
+    .some(({ node: below }) =>
+      below.spec.kind === "sink" ? !below.spec.sink.replaces : keepsRows(below) || isAppended(graph, below)
+    )
+
+const keepsRows = (node: TopologyNode): boolean =>
+  node.spec.kind === "aggregate" || node.spec.kind === "distinct" || node.spec.kind === "complete"
