@@ -5,7 +5,7 @@
  * choice that is not in the input, so a crash anywhere leaves an epoch that can be computed again, bit for bit.
  */
 import type { Offset } from "../model/Event.ts"
-import type { PartitionCut } from "../model/Message.ts"
+import type { PartitionCut, ReplayCut } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
 
 /** The choices of one epoch. Created once, never overwritten, durable before anything of the epoch is visible. */
@@ -18,6 +18,8 @@ export interface Intent {
   readonly closedAt: Millis
   readonly final: boolean
   readonly partitions: ReadonlyArray<PartitionCut>
+  /** Where the replays of what was set aside were cut; absent: the job keeps nothing that can be replayed. */
+  readonly replays?: ReadonlyArray<ReplayCut>
 }
 
 /** Where the state of one key group of one step is: a base, and the deltas since. */
@@ -76,6 +78,21 @@ export interface Manifest {
   readonly stateBytes: number
   /** Totals over the life of the lineage. */
   readonly totals: Totals
+  readonly replays?: ReadonlyArray<ReplayCut>
+  /** What became of all that was replayed in the lineage; absent: nothing was. */
+  readonly replayed?: ReplayCounts
+}
+
+/** What became of records that were set aside and came again. */
+export interface ReplayCounts {
+  /** Put through the job again. */
+  readonly records: number
+  /** Of these, events that were late, again or now. */
+  readonly late: number
+  /** Of these, events that became dead letters again. */
+  readonly deadLetters: number
+  /** Not put through: rows that a sink refused, or records of a step that the job no longer has. */
+  readonly skipped: number
 }
 
 /** Counts since the lineage began. */

@@ -9,6 +9,7 @@ import type { Effect, Scope } from "effect"
 import type { Fenced, NotDeterministic, OtherLineage, SinkAhead, SinkBehind, TableMismatch } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
+import type { Letters } from "./Letters.ts"
 import type { Statement, TablesError, TablesService } from "./Tables.ts"
 import type { TopicsError } from "./Topics.ts"
 
@@ -40,6 +41,8 @@ export interface SinkOpening {
   readonly position: string | null
   /** Did the last manifest know this sink? Then what it wrote must still be there. Absent: no. */
   readonly isKnown?: boolean
+  /** Id of the step whose late events it takes; absent: it takes others. */
+  readonly lateOf?: string
 }
 
 /** A description: rows of type A, what can fail, what it needs, and what it demands of a flow (`takes`). */
@@ -57,6 +60,8 @@ export interface Sink<in A, out E, out R, out Takes = unknown> {
   readonly open: (opening: SinkOpening) => Effect.Effect<SinkWriter, E, R | Scope.Scope>
   /** Removes every row that it holds, for a job that begins anew; `null`: it cannot. Called while the job does not run. */
   readonly clear: Effect.Effect<void, E, R> | null
+  /** Present where it keeps what steps set aside, so that it can be replayed. */
+  readonly letters?: Letters<E, R>
   /** Types only. */
   readonly write?: (row: A) => void
   readonly takes?: Takes

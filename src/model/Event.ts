@@ -66,4 +66,8 @@ export interface Invalid {
   readonly reason: "undecodable" | "far future" | "refused row"
   /** One sentence, for a person. */
   readonly cause: string
+  /** Of a refused row: who gave it its place, a source or the stateful step that made it. */
+  readonly origin?: string
+  /** Of a refused row: which of its record's rows it is. */
+  readonly row?: number
 }

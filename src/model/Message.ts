@@ -14,6 +14,19 @@ export interface Records {
   /** When the epoch of these records was opened: a choice that the intent records. */
   readonly openedAt: Millis
   readonly records: RecordBatch
+  /** These records were set aside before and come again; absent: they come for the first time. */
+  readonly again?: Again | undefined
+}
+
+/**
+ * What is known of records that a step set aside and that come through the job again. They move no watermark, and
+ * until they have come to that step they take no way but the one to it: what else they led to has happened before.
+ */
+export interface Again {
+  /** The step that set them aside; `null`: they have passed it. */
+  readonly step: string | null
+  /** Which row of its record was set aside there; `null`: the record. */
+  readonly row: number | null
 }
 
 /** Events, or changes of rows, of one partition of one origin. */
@@ -36,6 +49,8 @@ export interface Batch<out A = unknown> {
   readonly records: RecordBatch | null
   /** Value i came from record `recordIndexes[i]` of `records`. */
   readonly recordIndexes: Int32Array | null
+  /** These events were set aside before and come again; absent: they come for the first time. */
+  readonly again?: Again | undefined
 }
 
 export type PartitionState = "active" | "idle" | "finished"
@@ -48,6 +63,19 @@ export interface PartitionCut {
   /** The next to read. */
   readonly offset: Offset
   readonly state: PartitionState
+}
+
+/** How far the records that one sink keeps of a source's have been replayed, by partition of what the sink writes. */
+export interface ReplayCut {
+  /** Id of the source node whose records they were. */
+  readonly source: string
+  /** Id of the sink that keeps them. */
+  readonly sink: string
+  readonly partition: number
+  /** The next to read. */
+  readonly offset: Offset
+  /** Where the replay that was asked for ends; `offset`: none is under way. */
+  readonly until: Offset
 }
 
 /** Ends epoch `epoch`. Carries every choice that is not in the input. */

@@ -23,6 +23,7 @@ export const columnsOf = (message: Records): Omit<Batch<never>, "values"> => {
     eventTimes: null,
     ownWatermarks: null,
     records,
-    recordIndexes
+    recordIndexes,
+    again: message.again
   }
 }

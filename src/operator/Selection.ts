@@ -13,7 +13,8 @@ export const select = <A>(batch: Batch<A>, indexes: ReadonlyArray<number>): Batc
   eventTimes: batch.eventTimes === null ? null : doubles(batch.eventTimes, indexes),
   ownWatermarks: batch.ownWatermarks === null ? null : doubles(batch.ownWatermarks, indexes),
   records: batch.records,
-  recordIndexes: batch.recordIndexes === null ? null : integers(batch.recordIndexes, indexes)
+  recordIndexes: batch.recordIndexes === null ? null : integers(batch.recordIndexes, indexes),
+  again: batch.again
 })
 
 const doubles = (column: Float64Array, indexes: ReadonlyArray<number>): Float64Array => {

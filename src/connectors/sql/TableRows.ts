@@ -262,7 +262,9 @@ const refusal = (
     },
     step: options.sink,
     reason: "refused row",
-    cause: `Column ${column.name} (${type}${column.nullable ? "" : ", not null"}) of ${options.table} cannot hold ${shown(row[column.field], column)}`
+    cause: `Column ${column.name} (${type}${column.nullable ? "" : ", not null"}) of ${options.table} cannot hold ${shown(row[column.field], column)}`,
+    origin: place.origin,
+    row: place.row
   }
 }
 

@@ -52,7 +52,9 @@ const refused = (step: string, batch: Batch, i: number, error: Unencodable): Inv
   },
   step,
   reason: "refused row",
-  cause: error.message
+  cause: error.message,
+  origin: batch.origin,
+  ...(batch.rows === null ? {} : { row: batch.rows[i]! })
 })
 
 const shown = (row: unknown): string =>
