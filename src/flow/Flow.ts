@@ -10,9 +10,10 @@ import type { KeyValue } from "../model/Columns.ts"
 import type { RecordUnusable } from "../model/Errors.ts"
 import type { Invalid, RawEvent } from "../model/Event.ts"
 import type { Aggregate } from "./Aggregate.ts"
+import * as Join from "./Join.ts"
 import type { Sink } from "./Sink.ts"
 import type { Source } from "./Source.ts"
-import type { Input, Node, NodeSpec, Port } from "./Topology.ts"
+import { type Input, lateRight, type Node, type NodeSpec, type Port } from "./Topology.ts"
 import type * as Window from "./Window.ts"
 
 // Brands
@@ -229,6 +230,88 @@ export const merge =
   <A, E, R, B extends NoOpenWindow>(self: Flow<A, E, R, B>): Flow<A | A2, E | E2, R | R2, Both<B, B2>> =>
     step({ kind: "merge" }, self, other)
 
+type Events = Refuses<"changes", "a join takes events, not changes: put Flow.emit(onClose) before it"> & NoOpenWindow
+
+/** The columns of both keys must be the same, by name and type; if not, the message shows both keys. */
+type SameKey<B, B2> = [KeyOf<B>, KeyOf<B2>] extends [KeyOf<B2>, KeyOf<B>]
+  ? unknown
+  : {
+      readonly brands: { readonly isKeyed: { readonly "both flows need the same key": readonly [KeyOf<B>, KeyOf<B2>] } }
+    }
+
+/** `late` and `lateOther` are the events of the first and of the other flow that came too late. */
+export interface JoinResult<
+  out A,
+  out E,
+  out R,
+  out Late extends Flow<unknown, unknown, unknown, unknown>,
+  out LateOther extends Flow<unknown, unknown, unknown, unknown>
+> extends Flow<A, E, R, HasEventTime> {
+  readonly late: Late
+  readonly lateOther: LateOther
+}
+
+/**
+ * Pairs of events of equal key, the other's at most `within` before or after the flow's own: rows `{ left, right }`.
+ * Each pair comes once, in the epoch in which its later one came. `left` gives also left events without a partner
+ * (`right` is `null`), `outer` those of both sides: once no partner can come any more. A row's time is the later of
+ * its two events'; a key is due again after it. `id` names the step and its state.
+ *
+ * Events wait for partners in the state, those of a fast flow for the slower one: `Limits.stateKeysMax` at most. An
+ * event is late if its time + `allowedLateness` (default 0) is below the watermark; it goes to `late` or `lateOther`.
+ * Steps below see a watermark that is lower by `allowedLateness`, and unless `inner` by `within` too.
+ *
+ *     orders    ──o1────────o2──────────────           watermark ────▲ o2's time + within
+ *     payments  ──────p1────────────────────
+ *                     (o1, p1)              (o2, null) with `left`
+ *
+ *     orders.pipe(Flow.join("paid", payments, { within: { before: "0 seconds", after: "1 hour" }, type: "left" }))
+ */
+export const join =
+  <A2, E2, R2, B2 extends HasEventTime & IsKeyed & Events, const T extends Join.JoinType = "inner">(
+    id: string,
+    other: Flow<A2, E2, R2, B2>,
+    options: {
+      readonly within: Join.Within
+      readonly type?: T
+      readonly allowedLateness?: Window.DurationInput
+    }
+  ) =>
+  <A, E, R, B extends HasEventTime & IsKeyed & Events>(
+    self: Flow<A, E, R, B> & SameKey<B, B2>
+  ): JoinResult<Join.Joined<A, A2, T>, E | E2, R | R2, Flow<A, E | E2, R | R2, B>, Flow<A2, E | E2, R | R2, B2>> =>
+    joined(
+      { kind: "join", id, type: options.type ?? "inner", ...Join.boundsOf(options.within), ...latenessOf(options) },
+      self,
+      other
+    )
+
+/**
+ * Each event with the version of its key at the event's time: the latest of `versions` at or before it. `versions`
+ * are events, each the version of its key from its time on; of equal times the one with the highest place (partition,
+ * offset) counts. Rows `{ left, right }` with the event's time; `left` gives also events before the first version.
+ *
+ * Events wait until the watermark has passed their time + `allowedLateness` (default 0), then leave in the order of
+ * time and place. A later one is set aside on `late`, a version on `lateOther`: so the rows do not depend on where
+ * epochs are cut. A version is kept until a newer one holds for all that can still come, the last of a key for good:
+ * `Limits.stateKeysMax` events and versions at most.
+ *
+ *     rates   ──1.10──────────1.20─────────
+ *     orders  ─────────o1──o2───────o3─────     (o1, 1.10) (o2, 1.10) (o3, 1.20)
+ *
+ *     orders.pipe(Flow.temporalJoin("rated", rates, { type: "left" }))
+ */
+export const temporalJoin =
+  <A2, E2, R2, B2 extends HasEventTime & IsKeyed & Events, const T extends Join.TemporalType = "inner">(
+    id: string,
+    versions: Flow<A2, E2, R2, B2>,
+    options?: { readonly type?: T; readonly allowedLateness?: Window.DurationInput }
+  ) =>
+  <A, E, R, B extends HasEventTime & IsKeyed & Events>(
+    self: Flow<A, E, R, B> & SameKey<B, B2>
+  ): JoinResult<Join.Joined<A, A2, T>, E | E2, R | R2, Flow<A, E | E2, R | R2, B>, Flow<A2, E | E2, R | R2, B2>> =>
+    joined({ kind: "temporalJoin", id, type: options?.type ?? "inner", ...latenessOf(options) }, self, versions)
+
 type Predicates<A> = { readonly [name: string]: (event: A) => boolean }
 type Branches<A, E, R, B, P> = {
   readonly [N in keyof P | "rest"]: Flow<
@@ -373,6 +456,14 @@ export const to =
 
 const millisOf = (duration: Window.DurationInput | undefined): number | null =>
   duration === undefined ? null : Duration.toMillis(duration)
+
+const latenessOf = (options: { readonly allowedLateness?: Window.DurationInput } | undefined) => ({
+  allowedLatenessMillis: Join.millisOf("allowedLateness", options?.allowedLateness ?? "0 seconds")
+})
+const joined = (spec: NodeSpec, ...inputs: ReadonlyArray<Flow<any, unknown, unknown, unknown>>): any => {
+  const result = step(spec, ...inputs)
+  return Object.assign(result, { late: flowOf(result.node, "late"), lateOther: flowOf(result.node, lateRight) })
+}
 
 /** The id of the nearest step above that has one. */
 const stepOf = (node: Node): string =>

@@ -85,7 +85,7 @@ const common = {
     meaning: "how much out of order events of one partition may come; in force for all steps if set"
   }),
   allowedLateness: Parameter.duration("0 millis", {
-    meaning: "how long an ended window still takes events; in force for all windows if set"
+    meaning: "how long an ended window, or a join, still takes events; in force for all of them if set"
   }),
   startAt: Parameter.text("earliest", { meaning: "where a first start begins: 'earliest' or 'latest'" }),
   maxPerEpoch: Parameter.integer(0, { meaning: "records of one epoch over all partitions; 0: no limit" })
@@ -185,7 +185,7 @@ const writtenIn = (topology: Topology.Topology): Record<string, string> => {
       topology.nodes.flatMap(({ spec }) => (spec.kind === "eventTime" ? [spec.maxOutOfOrdernessMillis] : []))
     ),
     allowedLateness: said(
-      topology.nodes.flatMap(({ spec }) => (spec.kind === "window" ? [spec.allowedLatenessMillis] : []))
+      topology.nodes.flatMap(({ spec }) => (Topology.takesLateness(spec) ? [spec.allowedLatenessMillis] : []))
     )
   }
 }

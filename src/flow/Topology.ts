@@ -11,6 +11,7 @@ import type { KeyValue } from "../model/Columns.ts"
 import { InvalidJob } from "../model/Errors.ts"
 import type { Aggregate } from "./Aggregate.ts"
 import type { Output } from "./Flow.ts"
+import * as Join from "./Join.ts"
 import type { Sink } from "./Sink.ts"
 import type { Source } from "./Source.ts"
 import * as Window from "./Window.ts"
@@ -49,6 +50,20 @@ export type NodeSpec =
   | { readonly kind: "complete"; readonly id: string }
   | { readonly kind: "distinct"; readonly id: string; readonly timeToLiveMillis: number | null }
   | { readonly kind: "merge" }
+  | {
+      readonly kind: "join"
+      readonly id: string
+      readonly type: Join.JoinType
+      readonly beforeMillis: number
+      readonly afterMillis: number
+      readonly allowedLatenessMillis: number
+    }
+  | {
+      readonly kind: "temporalJoin"
+      readonly id: string
+      readonly type: Join.TemporalType
+      readonly allowedLatenessMillis: number
+    }
   | { readonly kind: "updates" }
   | { readonly kind: "sink"; readonly sink: AnySink }
 
@@ -60,6 +75,12 @@ export type SpecOf<K extends NodeKind> = Extract<NodeSpec, { readonly kind: K }>
  * by name.
  */
 export type Port = "out" | "late" | "invalid" | `side ${string}`
+
+/** Where a join sets aside the late events of its second input. */
+export const lateRight = "side late right"
+
+/** Does it carry events that came too late? */
+export const isLate = (port: Port): boolean => port === "late" || port === lateRight
 
 /** A node as a flow holds it. */
 export interface Node {
@@ -137,6 +158,8 @@ export const make = (
       case "aggregate":
       case "complete":
       case "distinct":
+      case "join":
+      case "temporalJoin":
         return claim(spec.id, `${spec.kind} ${spec.id}`)
       case "sink":
         return claim(`${spec.sink.name}`, `sink ${spec.sink.label}`)
@@ -179,11 +202,17 @@ const overridden = (spec: NodeSpec, overrides: Overrides): NodeSpec => {
   if (spec.kind === "eventTime" && overrides.maxOutOfOrdernessMillis !== undefined) {
     return { ...spec, maxOutOfOrdernessMillis: overrides.maxOutOfOrdernessMillis }
   }
-  if (spec.kind === "window" && overrides.allowedLatenessMillis !== undefined) {
+  if (takesLateness(spec) && overrides.allowedLatenessMillis !== undefined) {
     return { ...spec, allowedLatenessMillis: overrides.allowedLatenessMillis }
   }
   return spec
 }
+
+type TakesLateness = SpecOf<"window" | "join" | "temporalJoin">
+
+/** Does the step have an `allowedLateness`? */
+export const takesLateness = (spec: NodeSpec): spec is TakesLateness =>
+  spec.kind === "window" || spec.kind === "join" || spec.kind === "temporalJoin"
 
 const labelOf = (spec: NodeSpec): string => {
   switch (spec.kind) {
@@ -201,6 +230,10 @@ const labelOf = (spec: NodeSpec): string => {
       return [Object.keys(spec.aggregates).join(", "), ...living(spec.timeToLiveMillis)].join("; ")
     case "distinct":
       return ["the first of each key", ...living(spec.timeToLiveMillis)].join("; ")
+    case "join":
+      return `${spec.type}, ${Join.format(spec)}, allowedLateness ${Duration.format(spec.allowedLatenessMillis)}`
+    case "temporalJoin":
+      return `${spec.type}, the version at event time, allowedLateness ${Duration.format(spec.allowedLatenessMillis)}`
     case "emit":
       return spec.mode
     case "complete":

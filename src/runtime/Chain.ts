@@ -7,6 +7,7 @@
 import type { StepMark } from "../checkpoint/Checkpoint.ts"
 import type { StepState } from "../checkpoint/CheckpointStore.ts"
 import type { Acknowledgement } from "../checkpoint/EpochFacts.ts"
+import { isLate } from "../flow/Topology.ts"
 import { RecordUnusable } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import type { Barrier, Batch, Records } from "../model/Message.ts"
@@ -75,7 +76,7 @@ export const make = (planned: PlannedChain): Chain => {
       emit: (port: Port, batch: Batch) => {
         if (batch.values.length === 0) return
         if (port === "out") figures[index]!.rowsOut += batch.values.length
-        if (port === "late") aside.late += batch.values.length
+        if (isLate(port)) aside.late += batch.values.length
         if (port === "invalid") {
           if (operator.targets.invalid.length === 0) throw unusable(operator, batch as Batch<Invalid>)
           aside.deadLetters += batch.values.length

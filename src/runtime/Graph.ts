@@ -22,8 +22,8 @@ export interface Graph {
   readonly upstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
   /** Do rows that replace earlier rows come by this input? */
   readonly takesChanges: (node: TopologyNode, input: number) => boolean
-  /** The parts between a step and the operator above it: how its events are keyed and windowed. */
-  readonly grouping: (node: TopologyNode) => Grouping
+  /** The parts above one of a step's inputs, the first if none is said: how its events are keyed and windowed. */
+  readonly grouping: (node: TopologyNode, input?: number) => Grouping
   readonly modeOf: (aggregate: TopologyNode) => "onUpdate" | "onClose"
   /** The id of the sink that takes what this node sets aside as invalid. */
   readonly invalidOf: (node: TopologyNode) => string | null
@@ -85,9 +85,9 @@ export const make = (topology: Topology, job: string): Graph => {
     visit(node.id)
     return [...found]
   }
-  const grouping = (node: TopologyNode): Grouping => {
+  const grouping = (node: TopologyNode, input = 0): Grouping => {
     let window: SpecOf<"window"> | null = null
-    for (let edge = edgesInto(node.id)[0]; edge !== undefined; ) {
+    for (let edge = edgesInto(node.id)[input]; edge !== undefined; ) {
       const above = byId.get(edge.from)!
       if (above.spec.kind === "keyBy") return { keyBy: above.spec, window }
       if (above.spec.kind === "window") window ??= above.spec

@@ -8,7 +8,15 @@
  */
 
 import type { Source } from "../flow/Source.ts"
-import type { AnySink, NodeKind, Port, SpecOf, Topology, TopologyNode } from "../flow/Topology.ts"
+import {
+  type AnySink,
+  isLate,
+  type NodeKind,
+  type Port,
+  type SpecOf,
+  type Topology,
+  type TopologyNode
+} from "../flow/Topology.ts"
 import type { Operator } from "../operator/Operator.ts"
 import * as Transform from "../operator/Transform.ts"
 import * as Graph from "./Graph.ts"
@@ -185,4 +193,4 @@ const sinkOf = (
 
 /** Does the node read, by whatever way, what a step set aside? */
 const isSetAside = (graph: Graph.Graph, node: TopologyNode): boolean =>
-  graph.producers(node).some((from) => from.port === "late" || isSetAside(graph, from.node))
+  graph.producers(node).some((from) => isLate(from.port) || isSetAside(graph, from.node))

@@ -76,6 +76,16 @@ const income = windowed.pipe(
   Flow.aggregate("income", { income: Aggregate.sum((order) => order.price), orders: Aggregate.count })
 )
 const closed = income.pipe(Flow.emit("onClose"))
+class Payment extends Schema.Class<Payment>("Payment")({
+  region: Schema.String,
+  paid: Decimal(12, 2),
+  paidAt: InstantFromSeconds
+}) {}
+const payments = Flow.from(Topic.source("payments")).pipe(
+  Flow.decode(Payment),
+  Flow.eventTime((payment) => payment.paidAt, { maxOutOfOrderness: "5 seconds" }),
+  Flow.keyBy("region")
+)
 const minute = Window.tumbling("60 seconds")
 const trigger = Trigger.every("10 seconds")
 const Income = Schema.Struct({
@@ -203,6 +213,36 @@ describe("types", () => {
     expect([kept.node.spec.kind, again.node.spec.kind]).toEqual(["window", "window"])
   })
 
+  test("let two flows of one key meet, and say which side may be without a partner", () => {
+    const pairs = keyed.pipe(Flow.join("pairs", payments, { within: "10 minutes" }))
+    holds<Same<typeof pairs.row, { readonly left: Order; readonly right: Payment }>>()
+    holds<Same<typeof pairs.brands, Flow.HasEventTime>>()
+    const within = { before: "0 seconds", after: "1 hour" } as const
+    const left = keyed.pipe(Flow.join("left", payments, { within, type: "left", allowedLateness: "1 minute" }))
+    holds<Same<typeof left.row, { readonly left: Order; readonly right: Payment | null }>>()
+    const outer = keyed.pipe(Flow.join("outer", payments, { within, type: "outer" }))
+    holds<Same<typeof outer.row, { readonly left: Order | null; readonly right: Payment | null }>>()
+    holds<Same<typeof outer.late.row, Order>>()
+    holds<Same<typeof outer.lateOther.row, Payment>>()
+    outer.lateOther.pipe(Flow.window(minute))
+    const versions = keyed.pipe(Flow.temporalJoin("versions", payments))
+    holds<Same<typeof versions.row, { readonly left: Order; readonly right: Payment }>>()
+    const perhaps = keyed.pipe(Flow.temporalJoin("perhaps", payments, { type: "left" }))
+    holds<Same<typeof perhaps.row, { readonly left: Order; readonly right: Payment | null }>>()
+    pairs.pipe(
+      Flow.keyBy({ region: ({ right }) => right.region }),
+      Flow.join("three", payments, { within }),
+      Flow.map(({ left, right }) => [left.left.orderid, right.paid]),
+      Flow.to(Console.sink())
+    )
+    const afterWindow = closed.pipe(Flow.keyBy("region"), Flow.join("windows", payments, { within }))
+    expect([afterWindow.port, afterWindow.late.port, afterWindow.lateOther.port]).toEqual([
+      "out",
+      "late",
+      "side late right"
+    ])
+  })
+
   test("refuse the rest when the project is compiled", () => {
     expect(refused).toBeTypeOf("function")
   })
@@ -248,6 +288,37 @@ const refused = () => {
   income.pipe(Flow.keyBy("region"), Flow.window(minute))
   // @ts-expect-error 'changes': … "one row cannot become several while rows replace each other"
   income.pipe(Flow.flatMap((row) => [row, row]))
+  // @ts-expect-error Property 'hasEventTime' is missing … but required in type 'HasEventTime'
+  decoded.pipe(Flow.keyBy("region"), Flow.join("x", payments, { within: "1 minute" }))
+  // @ts-expect-error Property 'hasEventTime' is missing, of the other flow
+  keyed.pipe(Flow.join("x", decoded.pipe(Flow.keyBy("region")), { within: "1 minute" }))
+  // @ts-expect-error Property 'isKeyed' is missing … but required in type 'IsKeyed<unknown>'
+  timed.pipe(Flow.join("x", payments, { within: "1 minute" }))
+  // @ts-expect-error Property 'isKeyed' is missing, of the other flow
+  keyed.pipe(Flow.join("x", timed, { within: "1 minute" }))
+  // @ts-expect-error "both flows need the same key": readonly [{ readonly shopid: number }, { readonly region: string }]
+  timed.pipe(Flow.keyBy("shopid"), Flow.join("x", payments, { within: "1 minute" }))
+  // @ts-expect-error the same: one column more
+  timed.pipe(Flow.keyBy("region", "shopid"), Flow.join("x", payments, { within: "1 minute" }))
+  // @ts-expect-error the same: one column less
+  keyed.pipe(Flow.join("x", timed.pipe(Flow.keyBy("region", "shopid")), { within: "1 minute" }))
+  // @ts-expect-error the same: a number is no text
+  timed.pipe(Flow.keyBy({ region: (order) => order.shopid }), Flow.temporalJoin("x", payments))
+  // @ts-expect-error 'changes': … "a join takes events, not changes: put Flow.emit(onClose) before it"
+  income.pipe(Flow.keyBy("region"), Flow.join("x", payments, { within: "1 minute" }))
+  // @ts-expect-error 'changes', of the other flow
+  keyed.pipe(Flow.temporalJoin("x", income.pipe(Flow.keyBy("region"))))
+  // @ts-expect-error "put Flow.aggregate between window and sink"
+  windowed.pipe(Flow.join("x", payments, { within: "1 minute" }))
+  // @ts-expect-error Type 'number' is not assignable to type 'Within'
+  keyed.pipe(Flow.join("x", payments, { within: 60 }))
+  // @ts-expect-error Property 'within' is missing
+  keyed.pipe(Flow.join("x", payments, {}))
+  // @ts-expect-error Type '"outer"' is not assignable to type '"inner" | "left"'
+  keyed.pipe(Flow.temporalJoin("x", payments, { type: "outer" }))
+  const joined = keyed.pipe(Flow.join("x", payments, { within: "1 minute" }))
+  // @ts-expect-error Property 'isKeyed' is missing: a row of a join has no key
+  joined.pipe(Flow.window(minute))
   // @ts-expect-error Property 'remove' is missing: a smallest value cannot be taken back
   const _taken: Aggregate.Retractable<Order, Aggregate.State, Decimal<2>> = Aggregate.min((order: Order) => order.price)
   // @ts-expect-error Type 'true' is not assignable to type '"put Flow.aggregate between window and sink"'
