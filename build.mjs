@@ -15,6 +15,12 @@ const modulesOf = (folder) =>
 
 const present = (...files) => files.map((file) => join(root, file)).filter((file) => existsSync(file))
 
+/** The libraries of the page, by the names under which it asks for them. */
+const pageLibraries = {
+  "echarts-5.6.0.js": "echarts/dist/echarts.min.js",
+  "echarts-wordcloud-2.1.0.js": "echarts-wordcloud/dist/echarts-wordcloud.min.js"
+}
+
 /** Chunks that a program which still runs may load later are kept for a week. */
 const keptMillis = 7 * 24 * 3_600_000
 
@@ -46,6 +52,8 @@ export const buildWeir = async () => {
   })
   if (existsSync(join(root, "src/daemon/page")))
     cpSync(join(root, "src/daemon/page"), join(building, "page"), { recursive: true })
+  for (const [name, file] of Object.entries(pageLibraries))
+    cpSync(fileURLToPath(import.meta.resolve(file)), join(building, "page", name))
   const files = readdirSync(building, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   for (const entry of files) {
     const folder = join(out, relative(building, entry.parentPath))

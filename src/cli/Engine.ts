@@ -69,6 +69,7 @@ export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<En
         const served = api.layer({
           token: Option.fromNullable(token),
           pageFolder: process.modules.page,
+          dashboardsFolder: `${folder.path}/dashboards`,
           process: process.facts
         })
         yield* Layer.buildWithScope(Layer.provide(served, services), scope)

@@ -15,7 +15,9 @@ import {
 } from "@effect/platform"
 import { Option, Schema, SchemaAST } from "effect"
 import * as Limits from "../model/Limits.ts"
+import { dashboards } from "./ApiDashboards.ts"
 import {
+  Catalog,
   DeadLetter,
   EpochProgress,
   ErrorAnswer,
@@ -189,6 +191,12 @@ const tables = HttpApiGroup.make("tables")
       .annotateContext(said("A table's columns and primary key."))
   )
 
+const databases = HttpApiGroup.make("databases").add(
+  HttpApiEndpoint.get("list", "/api/databases")
+    .addSuccess(Schema.Array(Catalog))
+    .annotateContext(said("The database of the tables, with every table and view and their columns."))
+)
+
 const metrics = HttpApiGroup.make("observe").add(
   HttpApiEndpoint.get("metrics", "/metrics")
     .addSuccess(text("text/plain"))
@@ -244,6 +252,8 @@ export class Api extends HttpApi.make("weir")
   .add(jobs.middleware(Authorization))
   .add(topics.middleware(Authorization))
   .add(tables.middleware(Authorization))
+  .add(databases.middleware(Authorization))
+  .add(dashboards.middleware(Authorization))
   .add(metrics.middleware(Authorization))
   .add(health)
   .add(page)

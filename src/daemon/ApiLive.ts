@@ -28,6 +28,8 @@ import { layerAnswers, layerAuthorization, type Token } from "./ApiGuard.ts"
 import { QueryAnswer, RunOptions } from "./ApiSchemas.ts"
 import * as ApiTopics from "./ApiTopics.ts"
 import { Daemon } from "./Daemon.ts"
+import { Dashboard } from "./DashboardSchemas.ts"
+import * as Dashboards from "./Dashboards.ts"
 import * as DocsPage from "./DocsPage.ts"
 import * as PageFiles from "./PageFiles.ts"
 
@@ -35,6 +37,8 @@ export interface ApiOptions {
   readonly token: Token
   /** The folder of the page's files: `src/daemon/page`, or where a build has put it. */
   readonly pageFolder: string
+  /** Where dashboards are kept: a folder of the data folder. */
+  readonly dashboardsFolder: string
   readonly process: Effect.Effect<Metrics.ProcessFacts>
 }
 
@@ -64,6 +68,8 @@ export const layer = (
         layerJobs,
         layerTopics,
         layerTables,
+        layerDatabases,
+        layerDashboards(options.dashboardsFolder),
         layerObserve(options),
         layerHealth,
         layerPage(options.pageFolder)
@@ -185,6 +191,45 @@ const unknownTable = (table: string) =>
     hint: "GET /api/tables lists all tables and views.",
     table
   })
+
+const layerDatabases = HttpApiBuilder.group(Api, "databases", (handlers) =>
+  Effect.map(Tables, (tables) =>
+    handlers.handle("list", () =>
+      answering(
+        Effect.gen(function* () {
+          const names = yield* tables.list
+          const described = yield* Effect.forEach(names, (table, i) =>
+            i < Limits.catalogTablesMax ? tables.describe(table) : Effect.succeed(null)
+          )
+          const found = names.map((table, i) => ({
+            table,
+            columns: described[i]?.columns ?? null,
+            primaryKey: described[i]?.primaryKey ?? []
+          }))
+          return [{ database: tables.identity, dialect: tables.dialect.name, tables: found }]
+        })
+      )
+    )
+  )
+)
+
+const layerDashboards = (folder: string) =>
+  HttpApiBuilder.group(Api, "dashboards", (handlers) =>
+    Effect.map(Dashboards.make(folder), (dashboards) =>
+      handlers
+        .handle("list", () => answering(dashboards.list))
+        .handle("read", ({ path }) => answering(dashboards.read(path.dashboard)))
+        .handleRaw("write", ({ path, request }) =>
+          ApiBody.json(request, Dashboard, Limits.dashboardBytesMax).pipe(
+            Effect.flatMap((dashboard) => dashboards.write(path.dashboard, dashboard)),
+            answering
+          )
+        )
+        .handle("remove", ({ path }) =>
+          answering(Effect.as(dashboards.remove(path.dashboard), { removed: path.dashboard }))
+        )
+    )
+  )
 
 const layerObserve = (options: ApiOptions) =>
   HttpApiBuilder.group(Api, "observe", (handlers) =>

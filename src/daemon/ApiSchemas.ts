@@ -94,12 +94,16 @@ export const EpochProgress = Schema.Struct({
   jobId: Schema.String,
   runId: Schema.String,
   job: Schema.String,
+  lineage: Schema.Number,
+  generation: Schema.Number,
   epoch: Schema.Number,
   triggeredAt: Millis,
+  cutAt: Millis,
   inputRows: Schema.Number,
   inputRowsPerSecond: Schema.Number,
   processedRowsPerSecond: Schema.Number,
   phases: Schema.Struct({
+    cut: Schema.Number,
     process: Schema.Number,
     prepare: Schema.Number,
     intent: Schema.Number,
@@ -181,6 +185,21 @@ export const TableDescription = Schema.Struct({
   columns: Schema.Array(Schema.Struct({ name: Schema.String, type: Schema.String, nullable: Schema.Boolean })),
   primaryKey: Schema.Array(Schema.String)
 }).annotations({ identifier: "TableDescription" })
+
+/** The tables of a database with their columns: what completes a query. */
+export const Catalog = Schema.Struct({
+  database: Schema.String.annotations({ description: "Which server and database, without secrets." }),
+  dialect: Schema.String,
+  tables: Schema.Array(
+    Schema.Struct({
+      table: Schema.String,
+      columns: Schema.NullOr(
+        Schema.Array(Schema.Struct({ name: Schema.String, type: Schema.String, nullable: Schema.Boolean }))
+      ).annotations({ description: "`null`: not read, since there are too many tables." }),
+      primaryKey: Schema.Array(Schema.String)
+    })
+  )
+}).annotations({ identifier: "Catalog" })
 
 export const Readiness = Schema.Struct({
   ready: Schema.Boolean,

@@ -201,6 +201,10 @@ export class MethodNotAllowed extends explained("MethodNotAllowed", { fault: "us
 export class UnknownTable extends explained("UnknownTable", { fault: "user", retry: false })<
   Sentence & { readonly table: string }
 > {}
+export class UnknownDashboard extends explained("UnknownDashboard", { fault: "user", retry: false })<
+  Sentence & { readonly dashboard: string }
+> {}
+export class DashboardsFull extends explained("DashboardsFull", { fault: "user", retry: false })<Sentence> {}
 
 /** Does it say of itself whose fault it is? */
 export const isExplained = (error: unknown): error is Explained & Error =>

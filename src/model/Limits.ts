@@ -91,6 +91,21 @@ export const eventsHeartbeatMillis = 15_000
 /** Server-sent events that wait for a slow reader. The oldest are dropped: each event is a whole report. */
 export const eventsWaitingMax = 256
 
+/** Tables of which the catalog over HTTP says the columns: each is a statement. The names of all others are listed. */
+export const catalogTablesMax = 500
+/** Dashboards of a data folder. A list is read by opening each. */
+export const dashboardsMax = 200
+/** Tiles of one dashboard: each is a query that is asked again and again. */
+export const dashboardTilesMax = 48
+/** Bytes of one dashboard as JSON. */
+export const dashboardBytesMax = 1_048_576
+/** Characters of a title, and of a column's name, in a dashboard. */
+export const dashboardTextMax = 200
+/** Characters of a tile's query. */
+export const tileSqlMax = 20_000
+/** Columns that one chart draws as series: more colours than this are not told apart. */
+export const chartSeriesMax = 8
+
 /** Restarts of a job within `restartPeriodMillis` before it is failed. */
 export const restartIntensity = 10
 /** Milliseconds over which restarts are counted. */

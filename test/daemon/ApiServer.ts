@@ -1,5 +1,8 @@
 /** The API over a fake world on a port of its own, for tests. */
+import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Clock, Context, Effect, Layer, Logger, Option, Redacted } from "effect"
@@ -13,17 +16,31 @@ export const pageFolder = new URL("../../src/daemon/page", import.meta.url).path
 
 export const processFacts = Effect.succeed({ residentBytes: 120_000_000, heapBytes: 40_000_000, uptimeMillis: 90_000 })
 
+const temporaryFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "weir-dashboards-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
 /** Serves until the scope ends; answers the address, and what moves the fake daemon. */
 export const start = (
-  options: { readonly token?: string; readonly topics?: TopicsService; readonly tables?: TablesService } = {}
+  options: {
+    readonly token?: string
+    readonly topics?: TopicsService
+    readonly tables?: TablesService
+    /** Kept by whoever names it; else a folder that goes with the scope. */
+    readonly dashboardsFolder?: string
+    readonly port?: number
+  } = {}
 ) =>
   Effect.gen(function* () {
+    const dashboardsFolder = options.dashboardsFolder ?? (yield* temporaryFolder)
     const world = yield* FakeWorld.makeDaemon
     const topics = options.topics ?? FakeWorld.makeTopics()
-    const server = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })
+    const server = NodeHttpServer.layer(createServer, { port: options.port ?? 0, host: "127.0.0.1" })
     const api = ApiLive.layer({
       token: Option.map(Option.fromNullable(options.token), Redacted.make),
       pageFolder,
+      dashboardsFolder,
       process: processFacts
     }).pipe(
       Layer.provideMerge(server),

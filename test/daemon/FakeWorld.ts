@@ -99,12 +99,16 @@ export const reportOf = (status: JobStatus, rate: number, now: number): EpochPro
     jobId: "job-1",
     runId: "run-1",
     job: status.job,
+    lineage: 1,
+    generation: 3,
     epoch: status.epoch,
     triggeredAt: now - 1_000,
+    cutAt: now - 995,
     inputRows: rows,
     inputRowsPerSecond: rows,
     processedRowsPerSecond: rows * 8,
     phases: {
+      cut: 5,
       process: Math.round(90 * wave),
       prepare: 9 + (status.epoch % 5),
       intent: 3,
@@ -358,7 +362,7 @@ export const makeTables = (now: Effect.Effect<number>): TablesService => {
     })
   return {
     identity: "memory",
-    dialect: {} as never,
+    dialect: { name: "postgres" } as never,
     transaction: notHere,
     query: notHere,
     ask: (sql, { rowsMax }) =>
