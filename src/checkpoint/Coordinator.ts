@@ -110,6 +110,7 @@ interface OpenEpoch {
 interface CutEpoch {
   readonly intent: Intent
   readonly cutAt: Millis
+  readonly cutMillis: number
   readonly intentMillis: number
   readonly replayed: boolean
 }
@@ -197,6 +198,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
     const cutEpoch = (cut: Cut, replayed: Intent | null): Effect.Effect<void, CoordinatorError> =>
       Effect.gen(function* () {
         yield* places.take(1)
+        const begunAt = yield* Clock.currentTimeMillis
         const cuts = yield* Effect.forEach(sources, (source) => source.cut(cut), { concurrency: "unbounded" })
         const cutAt = yield* Clock.currentTimeMillis
         const intent: Intent = replayed ?? {
@@ -214,7 +216,13 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         yield* Effect.logDebug("intent is durable").pipe(
           Effect.annotateLogs({ epoch: cut.epoch, replayed: replayed !== null })
         )
-        yield* Queue.offer(toCommit, { intent, cutAt, intentMillis, replayed: replayed !== null })
+        yield* Queue.offer(toCommit, {
+          intent,
+          cutAt,
+          cutMillis: cutAt - begunAt,
+          intentMillis,
+          replayed: replayed !== null
+        })
       })
 
     const replay: Effect.Effect<void, CoordinatorError> = Effect.gen(function* () {

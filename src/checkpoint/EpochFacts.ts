@@ -33,7 +33,10 @@ export interface Acknowledgement {
 /** What happened to one epoch: the facts of its report. */
 export interface EpochFacts {
   readonly manifest: Manifest
+  /** When its sources had ended it, by this process's clock. */
   readonly cutAt: Millis
+  /** Until all sources had ended it; for a replay, until they had read it again. */
+  readonly cutMillis: number
   readonly recordsIn: number
   readonly replayed: boolean
   /** Of the busiest chain. */
@@ -59,6 +62,7 @@ export interface CompleteEpoch {
   readonly claim: Claim
   readonly intent: Intent
   readonly cutAt: Millis
+  readonly cutMillis: number
   readonly intentMillis: number
   readonly replayed: boolean
   readonly before: Manifest
@@ -108,6 +112,7 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
     return {
       manifest,
       cutAt: epoch.cutAt,
+      cutMillis: epoch.cutMillis,
       recordsIn,
       replayed: epoch.replayed,
       processMillis: Math.max(0, ...acknowledgements.map((acknowledgement) => acknowledgement.busyMillis)),

@@ -11,6 +11,7 @@ import type { AnySink } from "../flow/Topology.ts"
 import { type Explained, InvalidJob, UnknownJob } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { EpochProgress, JobEvent, JobStatus } from "../observe/Progress.ts"
+import * as Progress from "../observe/Progress.ts"
 import * as Runner from "../runtime/Runner.ts"
 import { Daemon, type DaemonService, type DeadLetter } from "./Daemon.ts"
 
@@ -178,9 +179,7 @@ const keptProgress = (
   job: string,
   last: number
 ): Effect.Effect<ReadonlyArray<EpochProgress>, Failure> =>
-  Effect.map(store.progress(job, last), (reports) =>
-    reports.filter((report) => report !== "").map((report) => JSON.parse(report) as EpochProgress)
-  )
+  Effect.map(store.progress(job, last), (reports) => reports.filter((report) => report !== "").map(Progress.read))
 
 /** The newest dead letters of every topic that the job sets records aside to, oldest first. */
 const deadLetters = (

@@ -43,6 +43,8 @@ export interface PartitionProgress {
 
 /** Milliseconds that each phase of an epoch took. Epochs overlap: they do not add up to the interval. */
 export interface EpochPhases {
+  /** Until all sources had ended the epoch; for a replay, until they had read it again. */
+  readonly cut: number
   /** The busiest chain of operators, on the epoch's batches and its barrier. */
   readonly process: number
   /** Sinks compact, sort and encode. */
@@ -65,8 +67,15 @@ export interface EpochProgress {
   readonly jobId: string
   readonly runId: string
   readonly job: string
+  /** A reset begins a new one. */
+  readonly lineage: number
+  /** Counts the owners of the job. */
+  readonly generation: number
   readonly epoch: number
+  /** A replayed epoch keeps the trigger of its first time. */
   readonly triggeredAt: Millis
+  /** When its sources had ended it, by the clock of the process that committed it. */
+  readonly cutAt: Millis
   readonly inputRows: number
   /** Rows per second since the last trigger. */
   readonly inputRowsPerSecond: number
@@ -84,6 +93,18 @@ export interface EpochProgress {
   readonly deadLetters: number
   readonly replayed: boolean
   readonly final: boolean
+}
+
+/** A report as it was kept; one of an earlier version lacks what was not said then. */
+export const read = (text: string): EpochProgress => {
+  const kept = JSON.parse(text) as EpochProgress
+  return {
+    ...kept,
+    lineage: kept.lineage ?? 0,
+    generation: kept.generation ?? 0,
+    cutAt: kept.cutAt ?? kept.triggeredAt,
+    phases: { ...kept.phases, cut: kept.phases.cut ?? 0 }
+  }
 }
 
 /** What a daemon tells whoever listens. */

@@ -1,4 +1,5 @@
 /** What an epoch says of itself when it is done: facts of the coordinator as the progress that people read. */
+import type { Manifest } from "../checkpoint/Checkpoint.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import type { Millis } from "../model/Time.ts"
 import type { EpochProgress } from "../observe/Progress.ts"
@@ -22,12 +23,16 @@ export const progressOf = (facts: EpochFacts, run: Run): EpochProgress => {
     jobId: manifest.jobId,
     runId: run.runId,
     job: manifest.job,
+    lineage: manifest.lineage,
+    generation: manifest.generation,
     epoch: manifest.epoch,
     triggeredAt: manifest.closedAt,
+    cutAt: facts.cutAt,
     inputRows: facts.recordsIn,
     inputRowsPerSecond: perSecond(facts.recordsIn, sinceBefore),
     processedRowsPerSecond: perSecond(facts.recordsIn, busyMillis),
     phases: {
+      cut: facts.cutMillis,
       process: facts.processMillis,
       prepare: facts.prepareMillis,
       intent: facts.intentMillis,
@@ -59,10 +64,11 @@ export const emptyProgress = (before: EpochProgress, run: Run, triggeredAt: Mill
   ...before,
   runId: run.runId,
   triggeredAt,
+  cutAt: triggeredAt,
   inputRows: 0,
   inputRowsPerSecond: 0,
   processedRowsPerSecond: 0,
-  phases: { process: 0, prepare: 0, intent: 0, sinks: 0, manifest: 0 },
+  phases: { cut: 0, process: 0, prepare: 0, intent: 0, sinks: 0, manifest: 0 },
   partitions: before.partitions.map((partition) => ({
     ...partition,
     from: partition.to,
@@ -75,5 +81,27 @@ export const emptyProgress = (before: EpochProgress, run: Run, triggeredAt: Mill
   replayed: false,
   final: false
 })
+
+/** The same for a run that has reported nothing yet: what its last manifest says. */
+export const emptyProgressOf = (manifest: Manifest, run: Run, triggeredAt: Millis): EpochProgress => {
+  const facts: EpochFacts = {
+    manifest,
+    cutAt: triggeredAt,
+    cutMillis: 0,
+    recordsIn: 0,
+    replayed: false,
+    processMillis: 0,
+    prepareMillis: 0,
+    intentMillis: 0,
+    sinksMillis: 0,
+    manifestMillis: 0,
+    stateBytesWritten: 0,
+    sinks: manifest.sinks.map(({ sink }) => ({ sink, rows: 0, outcome: "nothing to write" })),
+    late: 0,
+    deadLetters: 0,
+    previous: manifest.partitions
+  }
+  return emptyProgress(progressOf(facts, run), run, triggeredAt)
+}
 
 const perSecond = (rows: number, millis: number): number => Math.round((rows * 1000) / millis)

@@ -193,7 +193,10 @@ const listenerOf = (
         const current = run()
         board.triggeredBefore = triggeredAt
         // A row of triggers without data is one report, told anew: it must not push out the epochs.
-        if (last === undefined) return Effect.void
+        if (last === undefined) {
+          const manifest = board.claim?.manifest ?? null
+          return manifest === null ? Effect.void : keep(Reports.emptyProgressOf(manifest, current, triggeredAt))
+        }
         if (last.inputRows === 0 && last.epoch === board.epoch && last.sinks.every((sink) => sink.rows === 0))
           board.reports.pop()
         return keep(Reports.emptyProgress(last, current, triggeredAt))

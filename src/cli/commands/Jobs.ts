@@ -2,6 +2,7 @@
 import { Clock, Effect, Stream } from "effect"
 import { WrongUsage } from "../../model/Errors.ts"
 import { formatInstant } from "../../model/Time.ts"
+import type { EpochProgress } from "../../observe/Progress.ts"
 import * as Output from "../Output.ts"
 import { Process } from "../Process.ts"
 import * as Project from "../Project.ts"
@@ -71,46 +72,47 @@ export const progress = Usage.command(
         return yield* new WrongUsage({ message: `--last ${last} shows nothing`, hint: "Write a number from 1 on." })
       const job = yield* Project.job(name)
       const reports = yield* Session.use({ data }, (weir) => weir.progress(job.name, last ?? 10))
-      yield* Output.print(format, {
-        columns: [
-          "epoch",
-          "triggered_at",
-          "input_rows",
-          "input_rows_per_s",
-          "process_ms",
-          "prepare_ms",
-          "intent_ms",
-          "sinks_ms",
-          "manifest_ms",
-          "watermark",
-          "state_rows",
-          "state_bytes",
-          "sink_rows",
-          "late",
-          "dead_letters"
-        ],
-        rows: reports.map((report) => [
-          report.epoch,
-          formatInstant(report.triggeredAt),
-          report.inputRows,
-          Math.round(report.inputRowsPerSecond),
-          Math.round(report.phases.process),
-          Math.round(report.phases.prepare),
-          Math.round(report.phases.intent),
-          Math.round(report.phases.sinks),
-          Math.round(report.phases.manifest),
-          report.watermark === null ? null : formatInstant(report.watermark),
-          report.stateRows,
-          report.stateBytes,
-          report.sinks.reduce((sum, sink) => sum + sink.rows, 0),
-          report.late,
-          report.deadLetters
-        ]),
-        values: reports
-      })
+      yield* Output.print(format, progressListing(reports))
       return 0
     })
 )
+
+/** Every field of a report, a column each; what has several values in one is spelled `name value`. */
+const progressColumns: Readonly<Record<string, (report: EpochProgress) => Output.Cell>> = {
+  epoch: ({ epoch }) => epoch,
+  triggered_at: ({ triggeredAt }) => formatInstant(triggeredAt),
+  input_rows: ({ inputRows }) => inputRows,
+  input_rows_per_s: ({ inputRowsPerSecond }) => Math.round(inputRowsPerSecond),
+  processed_rows_per_s: ({ processedRowsPerSecond }) => Math.round(processedRowsPerSecond),
+  cut_ms: ({ phases }) => Math.round(phases.cut),
+  process_ms: ({ phases }) => Math.round(phases.process),
+  prepare_ms: ({ phases }) => Math.round(phases.prepare),
+  intent_ms: ({ phases }) => Math.round(phases.intent),
+  sinks_ms: ({ phases }) => Math.round(phases.sinks),
+  manifest_ms: ({ phases }) => Math.round(phases.manifest),
+  watermark: ({ watermark }) => (watermark === null ? null : formatInstant(watermark)),
+  state_rows: ({ stateRows }) => stateRows,
+  state_bytes: ({ stateBytes }) => stateBytes,
+  state_bytes_written: ({ stateBytesWritten }) => stateBytesWritten,
+  sink_rows: ({ sinks }) => sinks.reduce((sum, sink) => sum + sink.rows, 0),
+  late: ({ late }) => late,
+  dead_letters: ({ deadLetters }) => deadLetters,
+  sinks: ({ sinks }) => sinks.map(({ sink, rows }) => `${sink} ${rows}`).join(", "),
+  offsets: ({ partitions }) =>
+    partitions
+      .map(({ source, partition, from, to, latest }) => `${source}/${partition} ${from}-${to} of ${latest}`)
+      .join(", "),
+  replayed: ({ replayed }) => replayed,
+  job: ({ job }) => job,
+  job_id: ({ jobId }) => jobId,
+  run_id: ({ runId }) => runId
+}
+
+export const progressListing = (reports: ReadonlyArray<EpochProgress>): Output.Listing => ({
+  columns: Object.keys(progressColumns),
+  rows: reports.map((report) => Object.values(progressColumns).map((cell) => cell(report))),
+  values: reports
+})
 
 export const stop = Usage.command(
   "stop",
