@@ -2,10 +2,10 @@
  * The table of every metric, and the text that Prometheus reads.
  *
  * A metric is one row: what it is called, what it means, and where its value stands. Units are base units, last in
- * the name; a counter ends in `_total` and begins anew with each run of the job.
+ * the name; a counter ends in `_total`.
  */
 import type { Millis } from "../model/Time.ts"
-import type { EpochPhases, EpochProgress, JobState, JobStatus } from "./Progress.ts"
+import type { EpochPhases, EpochProgress, JobState, JobStatus, PartitionProgress } from "./Progress.ts"
 
 /** What one node of a topology has counted. */
 export interface NodeFacts {
@@ -15,6 +15,8 @@ export interface NodeFacts {
   readonly rowsPerSecond: number
   readonly watermark: Millis | null
   readonly waiting: number
+  /** What its operator counts, by name; absent for sources and sinks. */
+  readonly counts?: Readonly<Record<string, number>>
 }
 
 export interface JobFacts {
@@ -48,7 +50,7 @@ export interface Sample {
 export interface Metric {
   readonly name: string
   readonly type: "counter" | "gauge"
-  readonly unit: "1" | "records" | "rows" | "bytes" | "seconds" | "messages"
+  readonly unit: "1" | "records" | "rows" | "rows/second" | "bytes" | "seconds" | "messages"
   readonly labels: ReadonlyArray<string>
   readonly help: string
   readonly samples: (facts: Facts) => ReadonlyArray<Sample>
@@ -77,6 +79,18 @@ const ofEpoch = (shape: Shape, value: (last: EpochProgress, now: Millis) => numb
     jobs.flatMap(({ status, last }) => (last === null ? [] : sample([status.job], value(last, now))))
 })
 
+const ofPartition = (shape: Shape, value: (partition: PartitionProgress) => number): Metric => ({
+  ...shape,
+  labels: ["job", "source", "partition"],
+  samples: ({ jobs }) =>
+    jobs.flatMap(({ status, last }) =>
+      (last?.partitions ?? []).map((of) => ({
+        labels: [status.job, of.source, String(of.partition)],
+        value: value(of)
+      }))
+    )
+})
+
 const ofNode = (shape: Shape, value: (node: NodeFacts, now: Millis) => number | null): Metric => ({
   ...shape,
   labels: ["job", "node"],
@@ -87,7 +101,8 @@ const ofNode = (shape: Shape, value: (node: NodeFacts, now: Millis) => number | 
 const sample = (labels: ReadonlyArray<string>, value: number | null): ReadonlyArray<Sample> =>
   value === null ? [] : [{ labels, value }]
 
-const states: ReadonlyArray<JobState> = [
+/** What the label `state` may be. */
+export const states: ReadonlyArray<JobState> = [
   "starting",
   "recovering",
   "running",
@@ -98,7 +113,8 @@ const states: ReadonlyArray<JobState> = [
   "finished",
   "failed"
 ]
-const phases: ReadonlyArray<keyof EpochPhases> = ["process", "prepare", "intent", "sinks", "manifest"]
+/** What the label `phase` may be, in the order of an epoch. */
+export const phases: ReadonlyArray<keyof EpochPhases> = ["cut", "process", "intent", "prepare", "sinks", "manifest"]
 const seconds = (millis: number): number => millis / 1000
 const secondsSince = (at: Millis | null, now: Millis): number | null => (at === null ? null : seconds(now - at))
 
@@ -183,6 +199,33 @@ export const table: ReadonlyArray<Metric> = [
       )
   },
   ofEpoch(
+    {
+      name: "weir_epoch_duration_seconds",
+      type: "gauge",
+      unit: "seconds",
+      help: "Time from the trigger of the last epoch until it was durable."
+    },
+    ({ phases: { cut, intent, prepare, sinks, manifest } }) => seconds(cut + intent + prepare + sinks + manifest)
+  ),
+  ofEpoch(
+    {
+      name: "weir_epoch_input_rows_per_second",
+      type: "gauge",
+      unit: "rows/second",
+      help: "Rows per second that came between the last two triggers."
+    },
+    (last) => last.inputRowsPerSecond
+  ),
+  ofEpoch(
+    {
+      name: "weir_epoch_processed_rows_per_second",
+      type: "gauge",
+      unit: "rows/second",
+      help: "Rows of the last epoch per second of the time spent on them."
+    },
+    (last) => last.processedRowsPerSecond
+  ),
+  ofEpoch(
     { name: "weir_epoch_input_rows", type: "gauge", unit: "rows", help: "Rows that the last epoch read." },
     (last) => last.inputRows
   ),
@@ -223,34 +266,42 @@ export const table: ReadonlyArray<Metric> = [
         (last?.sinks ?? []).map((sink) => ({ labels: [status.job, sink.sink], value: sink.rows }))
       )
   },
-  {
-    name: "weir_partition_lag_records",
-    type: "gauge",
-    unit: "records",
-    labels: ["job", "source", "partition"],
-    help: "Records of the partition that the last epoch had not read.",
-    samples: ({ jobs }) =>
-      jobs.flatMap(({ status, last }) =>
-        (last?.partitions ?? []).map((of) => ({
-          labels: [status.job, of.source, String(of.partition)],
-          value: of.latest - of.to
-        }))
-      )
-  },
-  {
-    name: "weir_partition_idle",
-    type: "gauge",
-    unit: "1",
-    labels: ["job", "source", "partition"],
-    help: "1 if the partition does not hold the watermark back: it is idle or finished.",
-    samples: ({ jobs }) =>
-      jobs.flatMap(({ status, last }) =>
-        (last?.partitions ?? []).map((of) => ({
-          labels: [status.job, of.source, String(of.partition)],
-          value: of.state === "active" ? 0 : 1
-        }))
-      )
-  },
+  ofPartition(
+    {
+      name: "weir_partition_offset",
+      type: "gauge",
+      unit: "records",
+      help: "The offset up to which the last epoch has read the partition."
+    },
+    (of) => of.to
+  ),
+  ofPartition(
+    {
+      name: "weir_partition_latest_offset",
+      type: "gauge",
+      unit: "records",
+      help: "The offset at which the partition ended at the last epoch."
+    },
+    (of) => of.latest
+  ),
+  ofPartition(
+    {
+      name: "weir_partition_lag_records",
+      type: "gauge",
+      unit: "records",
+      help: "Records of the partition that the last epoch had not read."
+    },
+    (of) => of.latest - of.to
+  ),
+  ofPartition(
+    {
+      name: "weir_partition_idle",
+      type: "gauge",
+      unit: "1",
+      help: "1 if the partition does not hold the watermark back: it is idle or finished."
+    },
+    (of) => (of.state === "active" ? 0 : 1)
+  ),
   ofNode(
     { name: "weir_node_rows_in_total", type: "counter", unit: "rows", help: "Rows that came to the node." },
     (node) => node.rowsIn
@@ -271,6 +322,19 @@ export const table: ReadonlyArray<Metric> = [
       help: "How far the node's watermark is behind the clock."
     },
     (node, now) => secondsSince(node.watermark, now)
+  ),
+  ofNode(
+    { name: "weir_node_open_windows", type: "gauge", unit: "1", help: "Windows of the step that hold rows." },
+    (node) => node.counts?.windowsOpen ?? null
+  ),
+  ofNode(
+    {
+      name: "weir_node_keys",
+      type: "gauge",
+      unit: "rows",
+      help: "Rows of state that the step keeps, over all windows."
+    },
+    (node) => node.counts?.keys ?? null
   )
 ]
 

@@ -27,6 +27,8 @@ export interface OperatorFigures {
   rowsIn: number
   rowsOut: number
   watermark: number | null
+  /** What the operator counts since it was made, by name. */
+  readonly counts: () => Readonly<Record<string, number>>
 }
 
 /** What a chain hands over at a barrier; how long it took is its actor's to say. */
@@ -51,11 +53,12 @@ export interface Chain {
 
 export const make = (planned: PlannedChain): Chain => {
   const operators = planned.operators.map((one) => one.make())
-  const figures: ReadonlyArray<OperatorFigures> = planned.operators.map(({ id }) => ({
+  const figures: ReadonlyArray<OperatorFigures> = planned.operators.map(({ id }, index) => ({
     id,
     rowsIn: 0,
     rowsOut: 0,
-    watermark: null
+    watermark: null,
+    counts: () => operators[index]!.counts?.() ?? {}
   }))
   // Set aside since the last barrier.
   let aside = { late: 0, deadLetters: 0 }

@@ -45,6 +45,8 @@ export interface NodeFigures {
   readonly watermark: number | null
   /** Messages waiting in its mailbox. */
   readonly waiting: number
+  /** What its operator counts, by name; absent for sources and sinks. */
+  readonly counts?: Readonly<Record<string, number>>
 }
 
 /** What is known of a run while it goes on. */
@@ -251,13 +253,14 @@ const figuresOf = (board: Board, now: Millis): ReadonlyArray<NodeFigures> => {
     return { node: source.id, rowsIn: rows, rowsOut: rows, rowsPerSecond: rows / seconds, watermark: null, waiting: 0 }
   })
   const operators = parts.chains.flatMap((chain) =>
-    chain.figures.map(({ id, rowsIn, rowsOut, watermark }, index) => ({
+    chain.figures.map(({ id, rowsIn, rowsOut, watermark, counts }, index) => ({
       node: id,
       rowsIn,
       rowsOut,
       rowsPerSecond: rowsIn / seconds,
       watermark,
-      waiting: index === 0 ? parts.waiting(chain.id) : 0
+      waiting: index === 0 ? parts.waiting(chain.id) : 0,
+      counts: counts()
     }))
   )
   const sinks = [...board.written].map(([sink, rows]) => ({

@@ -201,7 +201,8 @@ export const makeDaemon = Effect.gen(function* () {
             rowsOut: i > 4 ? of.status.rowsOut : of.status.rowsIn,
             rowsPerSecond: of.status.state === "running" ? (i > 4 ? of.rate / 25 : of.rate) : 0,
             watermark: i > 1 ? of.status.checkpointAt : null,
-            waiting: i === 4 ? 3 : 0
+            waiting: i === 4 ? 3 : 0,
+            ...(node.id === "income" ? { counts: { windowsOpen: 3, keys: 3_200 } } : {})
           }))
         })
       ),

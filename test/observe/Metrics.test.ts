@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Metrics from "../../src/observe/Metrics.ts"
+import * as MetricsPage from "../../src/observe/MetricsPage.ts"
 import * as FakeWorld from "../daemon/FakeWorld.ts"
 
 const processFacts = { residentBytes: 1_000, heapBytes: 500, uptimeMillis: 2_500 }
@@ -93,6 +94,10 @@ describe("Metrics", () => {
       expect(help).toMatch(/^\S.*\.$/)
     }
     expect(new Set(Metrics.table.map(({ name }) => name)).size).toBe(Metrics.table.length)
+  })
+
+  it("are told in docs/metrics.md as the table has them (write it with `vitest -u`)", async () => {
+    await expect(MetricsPage.page()).toMatchFileSnapshot("../../docs/metrics.md")
   })
 
   it.effect("leaves out what is not known yet, and keeps any job's name readable", () =>
