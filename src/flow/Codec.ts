@@ -16,6 +16,7 @@ import { refuseEffects } from "./codec/Effectful.ts"
 import { Undecodable } from "./codec/Undecodable.ts"
 
 export { encodeJson } from "./codec/JsonEncoder.ts"
+export { prototypesOf } from "./codec/Prototypes.ts"
 export { Undecodable } from "./codec/Undecodable.ts"
 
 export interface Reader<out A> {

@@ -2,19 +2,23 @@
  * Plain values as bytes: what operators keep, read back exactly as it was.
  *
  * Null, undefined, booleans, doubles (-0 and NaN too), bigints of any size, text (lone surrogates too), `Uint8Array`,
- * arrays, plain objects and `Map`. Anything else is refused when it is written. Reading checks every bound before
+ * arrays, plain objects, instances of given classes by their fields, and `Map`. Anything else is refused when it is written. Reading checks every bound before
  * it allocates: damaged bytes give `StateUnreadable`, never a hang and never more memory than the bytes themselves allow.
  */
 import { StateUnreadable } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
+import * as Classes from "./Classes.ts"
 
 /** Appends values to one growing buffer, which `clear` keeps for the next use. */
 export class Writer {
   length = 0
   #bytes: Uint8Array
   #view: DataView
+  readonly #classes: Classes.Classes
 
-  constructor(capacity = 1024) {
+  /** `classes`: of which values may be instances. */
+  constructor(capacity = 1024, classes: Classes.Classes = Classes.none) {
+    this.#classes = classes
     this.#bytes = new Uint8Array(capacity)
     this.#view = new DataView(this.#bytes.buffer)
   }
@@ -147,10 +151,15 @@ export class Writer {
 
   #object(value: object, depth: number): void {
     const prototype = Object.getPrototypeOf(value)
-    if (prototype !== Object.prototype && prototype !== null)
-      throw new TypeError(`a ${value.constructor?.name ?? "object"} cannot be kept in state: make it a plain object`)
+    if (prototype === Object.prototype || prototype === null) this.byte(tags.object)
+    else {
+      const name = this.#classes.nameOf(prototype)
+      if (name === undefined)
+        throw new TypeError(`a ${value.constructor?.name ?? "object"} cannot be kept in state: make it a plain object`)
+      this.byte(tags.instance)
+      this.#text(name)
+    }
     const names = Object.keys(value)
-    this.byte(tags.object)
     this.varint(names.length)
     for (const name of names) {
       this.#text(name)
@@ -172,8 +181,11 @@ export class Reader {
   position = 0
   readonly #bytes: Uint8Array
   readonly #view: DataView
+  readonly #classes: Classes.Classes
 
-  constructor(bytes: Uint8Array) {
+  /** `classes`: those that the writer had. */
+  constructor(bytes: Uint8Array, classes: Classes.Classes = Classes.none) {
+    this.#classes = classes
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
@@ -249,11 +261,13 @@ export class Reader {
         for (let i = 0; i < count; i++) values.push(this.#value(depth + 1))
         return values
       }
-      case tags.object: {
-        const count = this.#count(2)
-        const values: Record<string, unknown> = {}
-        for (let i = 0; i < count; i++) define(values, this.#text(this.byte()), this.#value(depth + 1))
-        return values
+      case tags.object:
+        return this.#fields(depth)
+      case tags.instance: {
+        const name = this.#text(this.byte())
+        const prototype = this.#classes.prototypeOf(name)
+        if (prototype === undefined) throw unreadable(`the job has no class ${name}`, this.position)
+        return Object.setPrototypeOf(this.#fields(depth), prototype)
       }
       case tags.map: {
         const count = this.#count(2)
@@ -268,6 +282,13 @@ export class Reader {
       default:
         throw unreadable(`${tag} is no kind of value`, this.position - 1)
     }
+  }
+
+  #fields(depth: number): object {
+    const count = this.#count(2)
+    const values: Record<string, unknown> = {}
+    for (let i = 0; i < count; i++) define(values, this.#text(this.byte()), this.#value(depth + 1))
+    return values
   }
 
   #text(tag: number): string {
@@ -338,7 +359,8 @@ const tags = {
   bytes: 13,
   array: 14,
   object: 15,
-  map: 16
+  map: 16,
+  instance: 17
 } as const
 
 // Assigning to `__proto__` would set the prototype.

@@ -10,6 +10,7 @@
  * key group comes to `Limits.stateDeltasMax` deltas. Stored bytes stay within about four times those of the state.
  */
 import * as Limits from "../model/Limits.ts"
+import type { Classes } from "./Classes.ts"
 import { Writer } from "./Encoding.ts"
 import type { StatePart } from "./StatePart.ts"
 
@@ -41,11 +42,14 @@ export type WriteEntries<E> = (group: Foldable<E>, from: number, writer: Writer,
 export class Folding<E> {
   readonly #groups: ReadonlyArray<Foldable<E>>
   readonly #write: WriteEntries<E>
-  readonly #writer = new Writer(65_536)
+  readonly #classes: Classes
+  readonly #writer: Writer
   #fold: Fold<E> | null = null
 
-  constructor(groups: ReadonlyArray<Foldable<E>>, write: WriteEntries<E>) {
+  constructor(groups: ReadonlyArray<Foldable<E>>, write: WriteEntries<E>, classes: Classes) {
     this.#groups = groups
+    this.#classes = classes
+    this.#writer = new Writer(65_536, classes)
     this.#write = write
   }
 
@@ -92,7 +96,7 @@ export class Folding<E> {
   #foldFull(bases: Map<number, StatePart>): void {
     for (const group of this.#groups) {
       if (group.deltas < Limits.stateDeltasMax) continue
-      const fold = this.#fold?.group === group ? this.#fold : this.#begin(group, true, new Writer())
+      const fold = this.#fold?.group === group ? this.#fold : this.#begin(group, true, new Writer(1024, this.#classes))
       if (fold === this.#fold) this.#fold = null
       this.#advance(fold, Number.POSITIVE_INFINITY)
       this.#finish(fold, bases)

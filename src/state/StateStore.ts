@@ -7,6 +7,7 @@
  * key groups into bases anew (`Folding`).
  */
 import * as Limits from "../model/Limits.ts"
+import * as Classes from "./Classes.ts"
 import { Reader, unreadable, Writer } from "./Encoding.ts"
 import * as Folding from "./Folding.ts"
 import type { Snapshot, StatePart } from "./StatePart.ts"
@@ -28,6 +29,8 @@ export class Entry {
 
 /** How a step's entries become bytes. A reader method reads exactly what its writer wrote. */
 export interface EntryCodec<E extends Entry> {
+  /** Of which classes values may be instances; absent: of none. */
+  readonly classes?: Classes.Classes
   readonly writeKey: (entry: E, writer: Writer) => void
   readonly writeValue: (entry: E, writer: Writer) => void
   /** Reads a key; the entry that the step has under it, else a new one in its index. The store adds it. */
@@ -46,14 +49,18 @@ export class StateStore<E extends Entry> {
   readonly #codec: EntryCodec<E>
   readonly #groups: ReadonlyArray<Group<E>>
   readonly #folding: Folding.Folding<E>
-  readonly #writer = new Writer(65_536)
+  readonly #writer: Writer
   #headerChanged = false
 
   constructor(codec: EntryCodec<E>) {
+    const classes = codec.classes ?? Classes.none
     this.#codec = codec
+    this.#writer = new Writer(65_536, classes)
     this.#groups = Array.from({ length: Limits.keyGroups }, (_, keyGroup) => new Group<E>(keyGroup))
-    this.#folding = new Folding.Folding(this.#groups, (group, from, writer, bytesMax) =>
-      this.#writeEntries(group, from, writer, bytesMax)
+    this.#folding = new Folding.Folding(
+      this.#groups,
+      (group, from, writer, bytesMax) => this.#writeEntries(group, from, writer, bytesMax),
+      classes
     )
   }
 
@@ -125,7 +132,7 @@ export class StateStore<E extends Entry> {
       if (group === undefined) throw unreadable(`there is no key group ${part.keyGroup}`, 0)
       if (part.kind === "base") this.#forgetAll(group)
       group.stored(part.bytes.length)
-      this.#apply(group, new Reader(part.bytes))
+      this.#apply(group, new Reader(part.bytes, this.#codec.classes))
     }
   }
 

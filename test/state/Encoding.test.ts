@@ -1,6 +1,8 @@
-import { FastCheck } from "effect"
+import { FastCheck, Schema } from "effect"
 import { describe, expect, test, vi } from "vitest"
+import * as Codec from "../../src/flow/Codec.ts"
 import { StateUnreadable } from "../../src/model/Errors.ts"
+import * as Classes from "../../src/state/Classes.ts"
 import { Reader, Writer } from "../../src/state/Encoding.ts"
 
 // Many runs on a machine that is busy with other tests.
@@ -134,5 +136,46 @@ describe("damaged bytes", () => {
     const bytes = new Uint8Array(2_000_000)
     for (let i = 0; i < bytes.length; i += 2) bytes.set([14, 1], i)
     expect(refused(bytes)).toBe(true)
+  })
+})
+
+describe("instances", () => {
+  class Item extends Schema.Class<Item>("Item")({ name: Schema.String }) {
+    get loud(): string {
+      return this.name.toUpperCase()
+    }
+  }
+  class Order extends Schema.Class<Order>("Order")({ id: Schema.Int, items: Schema.Array(Item) }) {}
+  const classes = new Classes.Classes(Codec.prototypesOf(Schema.Struct({ order: Schema.NullOr(Order) })))
+  const order = new Order({ id: 1, items: [new Item({ name: "a" })] })
+
+  test("of the classes of a schema come back as instances, inner ones too", () => {
+    const writer = new Writer(1, classes)
+    writer.value({ order })
+    const read = new Reader(writer.copy(), classes).value() as { readonly order: Order }
+    expect(read.order).toBeInstanceOf(Order)
+    expect(read.order.items[0]!.loud).toBe("A")
+    expect(read).toEqual({ order })
+  })
+
+  test("of other classes are refused, when written and when read", () => {
+    expect(() => new Writer().value(order)).toThrow("a Order cannot be kept in state: make it a plain object")
+    const writer = new Writer(1, classes)
+    writer.value(order)
+    expect(() => new Reader(writer.copy()).value()).toThrow(StateUnreadable)
+  })
+
+  test("of two classes of one name keep theirs", () => {
+    const other = (() => {
+      class Item {
+        readonly price = 1
+      }
+      return new Item()
+    })()
+    const both = new Classes.Classes([Item.prototype, Object.getPrototypeOf(other)])
+    const writer = new Writer(1, both)
+    writer.value([new Item({ name: "a" }), other])
+    const read = new Reader(writer.copy(), both).value() as ReadonlyArray<object>
+    expect(read.map(Object.getPrototypeOf)).toEqual([Item.prototype, Object.getPrototypeOf(other)])
   })
 })

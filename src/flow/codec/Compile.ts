@@ -264,7 +264,7 @@ const transformation = (ast: SchemaAST.Transformation, path: string): Compiled =
  * The prototype that `Schema.Class` gives to its values, so that rows are instances without a call of the constructor.
  * `null` for any other transformation, and for a class whose constructor does more than take its fields.
  */
-const prototypeOf = (ast: SchemaAST.Transformation): object | null => {
+export const prototypeOf = (ast: SchemaAST.Transformation): object | null => {
   if (ast.to._tag !== "Declaration" || ast.transformation._tag !== "FinalTransformation") return null
   if (ast.annotations[SchemaAST.SurrogateAnnotationId] === undefined) return null
   const type = SchemaAST.typeAST(ast.from)
