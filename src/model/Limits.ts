@@ -22,6 +22,10 @@ export const epochsInFlight = 2
 export const epochRecordsMax = 1_000_000
 /** Bytes of raw records of one epoch: bounds what a sink without a window before it holds in memory. */
 export const epochBytesMax = 268_435_456
+/** Dead letters, or late events, that one epoch replays beside its records: more come with the next one. */
+export const replayRecordsMax = 20_000
+/** Bytes of them, after which an epoch replays no more. */
+export const replayBytesMax = 67_108_864
 
 /** One record of a log, key and value together. A larger one is refused when it is produced. */
 export const recordBytesMax = 33_554_432
@@ -34,10 +38,18 @@ export const decodeDepthMax = 64
 export const keyGroups = 60
 /** Keys of one stateful step, over all its windows. One more fails the job: `StateLimitExceeded`. */
 export const stateKeysMax = 10_000_000
+/** Rows that a step in complete mode keeps: it emits all of them at each epoch with changes, and a console shows few. */
+export const completeRowsMax = 100_000
+/** Events of one step that wait for the watermark, each whole in memory. More than some epochs full of them. */
+export const waitingEventsMax = 4_000_000
+/** Rows before the current one that a row frame takes in: the last rows of each key are kept. */
+export const frameRowsMax = 10_000
 /** Deltas of one key group that are kept before it is written anew: each is a row to read at a restart. */
 export const stateDeltasMax = 256
 /** Nested arrays, objects and maps of one value in the state. */
 export const stateDepthMax = 64
+/** Rows of one result of `topN`: each event may move them all, and each epoch writes them again. */
+export const topRowsMax = 1_000
 /** Windows that one event of a sliding window may fall into. */
 export const windowsPerEventMax = 1_024
 /** Milliseconds of one window, and of the gap of a session: 36,525 days. The end of a longer one is no instant of a table. */
@@ -124,6 +136,7 @@ holds("a batch fits into a mailbox", batchBytesMax <= mailboxBytesMax)
 holds("the largest record of a log fits into an epoch", recordBytesMax <= epochBytesMax)
 holds("what is decoded can be stored", decodeBytesMax <= recordBytesMax)
 holds("a full mailbox is less than an epoch", mailboxBatchesMax * batchRecordsMax < epochRecordsMax)
+holds("an epoch may wait for the watermark as a whole", epochRecordsMax < waitingEventsMax)
 holds("a segment holds the largest record", recordBytesMax < segmentBytesMax)
 holds("several frames fit into a read", frameBytesMax * 8 <= batchBytesMax)
 holds("backoff grows", restartBackoffMillis < restartBackoffMillisMax)

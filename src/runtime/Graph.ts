@@ -95,6 +95,32 @@ export const make = (topology: Topology, job: string): Graph => {
     }
     return { keyBy: null, window }
   }
+  const givesTime = (id: string, port: Port): boolean => {
+    const node = byId.get(id)!
+    switch (node.spec.kind) {
+      case "source":
+        return false
+      case "eventTime":
+        return true
+      case "aggregate":
+        return port === "out" && grouping(node).window === null ? false : isTimed(node, 0)
+      default:
+        return edgesInto(id).every((edge) => givesTime(edge.from, edge.port))
+    }
+  }
+  const isTimed = (node: TopologyNode, input: number): boolean => {
+    const edge = edgesInto(node.id)[input]
+    return edge !== undefined && givesTime(edge.from, edge.port)
+  }
+  const prototypes = (node: TopologyNode): ReadonlyArray<object> => {
+    const above = new Set(upstream(node))
+    return ofKind("decode")
+      .filter((decode) => above.has(decode))
+      .flatMap(({ spec }) => {
+        const schema: unknown = (spec as SpecOf<"decode">).schema
+        return typeof schema === "function" ? [schema.prototype as object] : []
+      })
+  }
   const ofKind = (kind: NodeKind) => topology.nodes.filter((node) => node.spec.kind === kind)
   const modeOf = (aggregate: TopologyNode): "onUpdate" | "onClose" => {
     const emits = ofKind("emit").filter((emit) => nearestAggregate(emit)?.id === aggregate.id)
@@ -135,6 +161,8 @@ export const make = (topology: Topology, job: string): Graph => {
     downstream,
     upstream,
     takesChanges,
+    isTimed,
+    prototypes,
     grouping,
     modeOf,
     invalidOf: (node) => {

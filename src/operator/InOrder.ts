@@ -1,0 +1,294 @@
+/**
+ * Events that wait for their turn: what every step needs whose result depends on the order of events.
+ *
+ * Timed: an event is handed out at the first barrier whose watermark passes it (event time < watermark), in the order
+ * (event time, origin, partition, offset, row, input). One that comes when its time has been passed is late: its time is
+ * below the larger of its own partition's watermark before it and what the step has handed out. Untimed: all events of
+ * an epoch are handed out at its barrier, in the order (origin, partition, offset, row, input).
+ *
+ * A final barrier hands out all that wait, as if the watermark had passed them: from then on, what is earlier is late.
+ * Events that wait beyond a barrier are entries of the step's state, each its own; those that are handed out at the
+ * barrier of the epoch in which they came never are.
+ *
+ *     came        4 1 │ 3 6 2 │ 5 8 │
+ *     watermark       2       4     7
+ *     handed out      1      2 3  4 5 6        8 waits
+ */
+import { StateLimitExceeded } from "../model/Errors.ts"
+import * as Limits from "../model/Limits.ts"
+import type { Barrier, Batch } from "../model/Message.ts"
+import { eventTimeMax } from "../model/Time.ts"
+import type { Reader } from "../state/Encoding.ts"
+import { Writer } from "../state/Encoding.ts"
+import { Entry, type EntryCodec, StateStore } from "../state/StateStore.ts"
+import { Calendar } from "./Calendar.ts"
+import type { EventCodec } from "./EventCodec.ts"
+
+/** An event and where it stands. `eventTime` is 0 where events are untimed. */
+export interface Waiting {
+  readonly value: unknown
+  readonly eventTime: number
+  readonly origin: string
+  readonly partition: number
+  readonly offset: number
+  readonly row: number
+  /** By which input of the step it came. */
+  readonly input: number
+}
+
+/** An event that waits beyond a barrier. */
+export class WaitingEntry extends Entry {
+  /** Unlike that of any other entry that waits. */
+  readonly serial: number
+  event: Waiting
+
+  constructor(keyGroup: number, serial: number, event: Waiting) {
+    super(keyGroup)
+    this.serial = serial
+    this.event = event
+  }
+}
+
+export interface Options<Own extends Entry> {
+  readonly step: string
+  /** Do the events have event time? Where several flows meet: do all of them? */
+  readonly timed: boolean
+  readonly events: EventCodec
+  /** The key group of an event's key. */
+  readonly keyGroupOf: (event: Waiting) => number
+  /** What else the step keeps, in the same store. */
+  readonly own: EntryCodec<Own>
+  /** Default `Limits.waitingEventsMax`. */
+  readonly eventsMax?: number
+}
+
+export class InOrder<Own extends Entry> {
+  /** What the step keeps: its own entries, and the events that wait. */
+  readonly store: StateStore<Own | WaitingEntry>
+  /** The job's watermark at the last barrier. */
+  watermark = Number.NEGATIVE_INFINITY
+  /** Everything earlier has been handed out: an event below it is late. Above the watermark after a final barrier. */
+  passed = Number.NEGATIVE_INFINITY
+  /** Late events so far, and how many of them their own partition's watermark had not passed. */
+  late = 0
+  lateByOthers = 0
+  readonly #options: Options<Own>
+  readonly #eventsMax: number
+  readonly #kept = new Calendar<Array<WaitingEntry>>()
+  #keptSize = 0
+  #fresh: Array<Waiting> = []
+  #serial = 0
+  /** While restoring: entries by their serial. */
+  #restored = new Map<number, WaitingEntry>()
+  readonly #inOrder: (left: Waiting, right: Waiting) => number
+
+  constructor(options: Options<Own>) {
+    this.#options = options
+    this.#eventsMax = options.eventsMax ?? Limits.waitingEventsMax
+    this.#inOrder = orderOf(options.events)
+    this.store = new StateStore<Own | WaitingEntry>(this.#codec(options.own))
+  }
+
+  /** Events that wait now. */
+  get size(): number {
+    return this.#keptSize + this.#fresh.length
+  }
+
+  /** Takes the events of a batch; answers the indexes of those that are late. */
+  add(batch: Batch, input = 0): ReadonlyArray<number> {
+    const { events, timed } = this.#options
+    const { eventTimes, offsets, origin, ownWatermarks, partition, rows, values } = batch
+    const lateIndexes: Array<number> = []
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]
+      const eventTime = timed ? eventTimes![i]! : 0
+      if (timed && this.#isLate(eventTime, ownWatermarks![i]!)) lateIndexes.push(i)
+      else {
+        events.check(value)
+        const row = rows === null ? 0 : rows[i]!
+        this.#fresh.push({ value, eventTime, origin, partition, offset: offsets[i]!, row, input })
+      }
+    }
+    this.late += lateIndexes.length
+    if (this.size > this.#eventsMax) throw this.#full()
+    return lateIndexes
+  }
+
+  /** To be called once at each barrier: the events whose turn has come, in order. What is left is kept. */
+  take(barrier: Barrier): ReadonlyArray<Waiting> {
+    const fresh = this.#fresh
+    this.#fresh = []
+    if (!this.#options.timed) return fresh.sort(this.#inOrder)
+    if (barrier.watermark > this.watermark) {
+      this.watermark = barrier.watermark
+      this.store.changeHeader()
+    }
+    const limit = barrier.final ? Number.POSITIVE_INFINITY : limitOf(Math.max(this.watermark, this.passed))
+    const due = this.#takeKept(limit)
+    for (const event of fresh) {
+      if (event.eventTime < limit) due.push(event)
+      else this.#keep(event)
+    }
+    due.sort(this.#inOrder)
+    this.#pass(barrier.final && due.length > 0 ? due[due.length - 1]!.eventTime + 1 : this.watermark)
+    return due
+  }
+
+  /** Takes up what snapshots handed over. Called once, before the first batch. */
+  restore(parts: Parameters<StateStore<Own | WaitingEntry>["restore"]>[0]): void {
+    this.store.restore(parts)
+    for (const entry of this.#restored.values()) this.#put(entry)
+    this.#restored = new Map()
+  }
+
+  #isLate(eventTime: number, own: number): boolean {
+    if (eventTime >= own && eventTime >= this.passed) return false
+    if (eventTime >= own) this.lateByOthers++
+    return true
+  }
+
+  #pass(eventTime: number): void {
+    const passed = Math.max(this.passed, this.watermark, eventTime)
+    if (passed === this.passed) return
+    this.passed = passed
+    this.store.changeHeader()
+  }
+
+  #keep(event: Waiting): void {
+    const entry = new WaitingEntry(this.#options.keyGroupOf(event), this.#serial++, event)
+    this.store.add(entry)
+    this.store.changeHeader()
+    this.#put(entry)
+  }
+
+  #put(entry: WaitingEntry): void {
+    const time = bucketOf(entry.event.eventTime)
+    const bucket = this.#kept.get(time)
+    if (bucket === undefined) this.#kept.put(time, [entry])
+    else bucket.push(entry)
+    this.#keptSize++
+  }
+
+  /** The kept events below the limit, dropped from the state; in no order. */
+  #takeKept(limit: number): Array<Waiting> {
+    const due: Array<Waiting> = []
+    const before = this.#kept.takeUntil(limit - 1)
+    for (const bucket of before) {
+      this.#keptSize -= bucket.length
+      for (const entry of bucket) {
+        if (entry.event.eventTime < limit) {
+          due.push(entry.event)
+          this.store.remove(entry)
+        } else this.#put(entry)
+      }
+    }
+    return due
+  }
+
+  #full(): StateLimitExceeded {
+    return new StateLimitExceeded({
+      step: this.#options.step,
+      keysMax: this.#eventsMax,
+      message: `Step '${this.#options.step}' would hold more than ${this.#eventsMax} events that wait for the watermark`,
+      hint: "Make maxOutOfOrderness or idleAfter shorter: a partition that is far behind the others makes theirs wait."
+    })
+  }
+
+  #codec(own: EntryCodec<Own>): EntryCodec<Own | WaitingEntry> {
+    return {
+      writeKey: (entry, writer) => {
+        if (entry instanceof WaitingEntry) writer.varint(entry.serial + 1)
+        else {
+          writer.varint(0)
+          own.writeKey(entry, writer)
+        }
+      },
+      writeValue: (entry, writer) => {
+        if (entry instanceof WaitingEntry) this.#write(entry.event, writer)
+        else own.writeValue(entry, writer)
+      },
+      readKey: (reader, keyGroup) => {
+        const serial = reader.varint() - 1
+        return serial < 0
+          ? own.readKey(reader, keyGroup)
+          : (this.#restored.get(serial) ?? new WaitingEntry(keyGroup, serial, none))
+      },
+      readValue: (entry, reader) => {
+        if (entry instanceof WaitingEntry) {
+          entry.event = this.#read(reader)
+          this.#restored.set(entry.serial, entry)
+        } else own.readValue(entry, reader)
+      },
+      forget: (entry) => {
+        if (entry instanceof WaitingEntry) this.#restored.delete(entry.serial)
+        else own.forget(entry)
+      },
+      writeHeader: (writer) => {
+        writer.double(this.watermark)
+        writer.double(this.passed)
+        writer.varint(this.#serial)
+        own.writeHeader(writer)
+      },
+      readHeader: (reader) => {
+        this.watermark = reader.double()
+        this.passed = reader.double()
+        this.#serial = reader.varint()
+        own.readHeader(reader)
+      }
+    }
+  }
+
+  #write(event: Waiting, writer: Writer): void {
+    writer.double(event.eventTime)
+    writer.value(event.origin)
+    writer.varint(event.partition)
+    writer.varint(event.offset)
+    writer.varint(event.row)
+    writer.varint(event.input)
+    this.#options.events.write(event.value, writer)
+  }
+
+  #read(reader: Reader): Waiting {
+    return {
+      eventTime: reader.double(),
+      origin: reader.value() as string,
+      partition: reader.varint(),
+      offset: reader.varint(),
+      row: reader.varint(),
+      input: reader.varint(),
+      value: this.#options.events.read(reader)
+    }
+  }
+}
+
+const none: Waiting = { value: null, eventTime: 0, origin: "", partition: 0, offset: 0, row: 0, input: 0 }
+
+/** Milliseconds whose events lie in one place of the calendar: a heap of single milliseconds would be deep. */
+const bucketMillis = 1024
+const bucketOf = (eventTime: number): number => Math.floor(eventTime / bucketMillis) * bucketMillis
+
+/** Where all partitions have finished, nothing is expected: the last instant is passed too. */
+const limitOf = (watermark: number): number => (watermark >= eventTimeMax ? Number.POSITIVE_INFINITY : watermark)
+
+/** The order in which events are handed out. Those of one place, which a merge can make, are told apart by what they are. */
+const orderOf = (events: EventCodec): ((left: Waiting, right: Waiting) => number) => {
+  const bytesOf = (event: Waiting): Uint8Array => {
+    const writer = new Writer()
+    events.write(event.value, writer)
+    return writer.copy()
+  }
+  return (left, right) =>
+    left.eventTime - right.eventTime ||
+    (left.origin === right.origin ? 0 : left.origin < right.origin ? -1 : 1) ||
+    left.partition - right.partition ||
+    left.offset - right.offset ||
+    left.row - right.row ||
+    left.input - right.input ||
+    (left === right ? 0 : compareBytes(bytesOf(left), bytesOf(right)))
+}
+
+const compareBytes = (left: Uint8Array, right: Uint8Array): number => {
+  const length = Math.min(left.length, right.length)
+  for (let i = 0; i < length; i++) if (left[i] !== right[i]) return left[i]! - right[i]!
+  return left.length - right.length
+}
