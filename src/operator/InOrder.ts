@@ -18,11 +18,10 @@ import { StateLimitExceeded } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
 import { eventTimeMax } from "../model/Time.ts"
-import type { Reader } from "../state/Encoding.ts"
-import { Writer } from "../state/Encoding.ts"
+import { Classes } from "../state/Classes.ts"
+import { type Reader, Writer } from "../state/Encoding.ts"
 import { Entry, type EntryCodec, StateStore } from "../state/StateStore.ts"
 import { Calendar } from "./Calendar.ts"
-import type { EventCodec } from "./EventCodec.ts"
 
 /** An event and where it stands. `eventTime` is 0 where events are untimed. */
 export interface Waiting {
@@ -53,7 +52,8 @@ export interface Options<Own extends Entry> {
   readonly step: string
   /** Do the events have event time? Where several flows meet: do all of them? */
   readonly timed: boolean
-  readonly events: EventCodec
+  /** Of the classes that events may be instances of. */
+  readonly prototypes: ReadonlyArray<object>
   /** The key group of an event's key. */
   readonly keyGroupOf: (event: Waiting) => number
   /** What else the step keeps, in the same store. */
@@ -74,6 +74,7 @@ export class InOrder<Own extends Entry> {
   lateByOthers = 0
   readonly #options: Options<Own>
   readonly #eventsMax: number
+  readonly #classes: Classes
   readonly #kept = new Calendar<Array<WaitingEntry>>()
   #keptSize = 0
   #fresh: Array<Waiting> = []
@@ -85,7 +86,8 @@ export class InOrder<Own extends Entry> {
   constructor(options: Options<Own>) {
     this.#options = options
     this.#eventsMax = options.eventsMax ?? Limits.waitingEventsMax
-    this.#inOrder = orderOf(options.events)
+    this.#classes = new Classes(options.prototypes)
+    this.#inOrder = orderOf(this.#classes)
     this.store = new StateStore<Own | WaitingEntry>(this.#codec(options.own))
   }
 
@@ -96,7 +98,7 @@ export class InOrder<Own extends Entry> {
 
   /** Takes the events of a batch; answers the indexes of those that are late. */
   add(batch: Batch, input = 0): ReadonlyArray<number> {
-    const { events, timed } = this.#options
+    const { timed } = this.#options
     const { eventTimes, offsets, origin, ownWatermarks, partition, rows, values } = batch
     const lateIndexes: Array<number> = []
     for (let i = 0; i < values.length; i++) {
@@ -104,7 +106,7 @@ export class InOrder<Own extends Entry> {
       const eventTime = timed ? eventTimes![i]! : 0
       if (timed && this.#isLate(eventTime, ownWatermarks![i]!)) lateIndexes.push(i)
       else {
-        events.check(value)
+        this.#check(value)
         const row = rows === null ? 0 : rows[i]!
         this.#fresh.push({ value, eventTime, origin, partition, offset: offsets[i]!, row, input })
       }
@@ -145,6 +147,15 @@ export class InOrder<Own extends Entry> {
     if (eventTime >= own && eventTime >= this.passed) return false
     if (eventTime >= own) this.lateByOthers++
     return true
+  }
+
+  /** Refuses when it comes what could not be kept: whether a job runs must not depend on the cuts of its epochs. */
+  #check(event: unknown): void {
+    if (typeof event !== "object" || event === null) return
+    const prototype: object | null = Object.getPrototypeOf(event)
+    if (prototype === Object.prototype || prototype === null || this.#classes.nameOf(prototype) !== undefined) return
+    if (Array.isArray(event) || event instanceof Uint8Array || event instanceof Map) return
+    throw new TypeError(`a ${event.constructor?.name ?? "class"} cannot be kept: make it a plain object with Flow.map`)
   }
 
   #pass(eventTime: number): void {
@@ -196,6 +207,7 @@ export class InOrder<Own extends Entry> {
 
   #codec(own: EntryCodec<Own>): EntryCodec<Own | WaitingEntry> {
     return {
+      classes: this.#classes,
       writeKey: (entry, writer) => {
         if (entry instanceof WaitingEntry) writer.varint(entry.serial + 1)
         else {
@@ -245,7 +257,7 @@ export class InOrder<Own extends Entry> {
     writer.varint(event.offset)
     writer.varint(event.row)
     writer.varint(event.input)
-    this.#options.events.write(event.value, writer)
+    writer.value(event.value)
   }
 
   #read(reader: Reader): Waiting {
@@ -256,7 +268,7 @@ export class InOrder<Own extends Entry> {
       offset: reader.varint(),
       row: reader.varint(),
       input: reader.varint(),
-      value: this.#options.events.read(reader)
+      value: reader.value()
     }
   }
 }
@@ -271,10 +283,10 @@ const bucketOf = (eventTime: number): number => Math.floor(eventTime / bucketMil
 const limitOf = (watermark: number): number => (watermark >= eventTimeMax ? Number.POSITIVE_INFINITY : watermark)
 
 /** The order in which events are handed out. Those of one place, which a merge can make, are told apart by what they are. */
-const orderOf = (events: EventCodec): ((left: Waiting, right: Waiting) => number) => {
+const orderOf = (classes: Classes): ((left: Waiting, right: Waiting) => number) => {
   const bytesOf = (event: Waiting): Uint8Array => {
-    const writer = new Writer()
-    events.write(event.value, writer)
+    const writer = new Writer(1024, classes)
+    writer.value(event.value)
     return writer.copy()
   }
   return (left, right) =>

@@ -4,6 +4,7 @@
  * `keyBy`, `window` and `emit` are no operators of their own but parts of the step below or above them: whoever asks
  * for operators passes them over.
  */
+import { prototypesOf } from "../flow/Codec.ts"
 import type { Edge, NodeKind, Port, SpecOf, Topology, TopologyNode } from "../flow/Topology.ts"
 import { InvalidJob } from "../model/Errors.ts"
 
@@ -22,6 +23,10 @@ export interface Graph {
   readonly upstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
   /** Do rows that replace earlier rows come by this input? */
   readonly takesChanges: (node: TopologyNode, input: number) => boolean
+  /** Have the events that come by this input event time? */
+  readonly isTimed: (node: TopologyNode, input: number) => boolean
+  /** Of the classes that events of a step may be instances of: those of the decodes above it. */
+  readonly prototypes: (node: TopologyNode) => ReadonlyArray<object>
   /** The parts above one of a step's inputs, the first if none is said: how its events are keyed and windowed. */
   readonly grouping: (node: TopologyNode, input?: number) => Grouping
   readonly modeOf: (aggregate: TopologyNode) => "onUpdate" | "onClose"
@@ -116,10 +121,7 @@ export const make = (topology: Topology, job: string): Graph => {
     const above = new Set(upstream(node))
     return ofKind("decode")
       .filter((decode) => above.has(decode))
-      .flatMap(({ spec }) => {
-        const schema: unknown = (spec as SpecOf<"decode">).schema
-        return typeof schema === "function" ? [schema.prototype as object] : []
-      })
+      .flatMap(({ spec }) => prototypesOf((spec as SpecOf<"decode">).schema))
   }
   const ofKind = (kind: NodeKind) => topology.nodes.filter((node) => node.spec.kind === kind)
   const modeOf = (aggregate: TopologyNode): "onUpdate" | "onClose" => {
