@@ -2,18 +2,27 @@
  * What a group of events becomes. Four functions; `merge` joins two parts of a group; `remove` takes back a row that
  * has been replaced.
  *
- * `add` and `merge` commute and associate, so a result does not depend on the order of arrival. States are plain data
- * and never changed in place. A group without events has no result: no built-in is asked for one.
+ * `add` and `merge` commute and associate, so a result does not depend on the order of arrival; `AggregateLaws` of
+ * `weir/testing` checks it. A state is plain data that one group owns: `add`, `remove` and `merge` may change the
+ * states that they are given and return one of them, and whoever called them uses the returned one only. A group
+ * without events has no result: nobody asks for it.
  */
-import type { Decimal, Int64, Numeric, Ordered } from "../model/Columns.ts"
+import type { Decimal, Int64, KeyValue, Numeric, Ordered } from "../model/Columns.ts"
 import * as ExactSum from "../model/ExactSum.ts"
+import * as Limits from "../model/Limits.ts"
+import * as TopRows from "./aggregate/TopRows.ts"
+import * as ValueCounts from "./aggregate/ValueCounts.ts"
 
 export interface Aggregate<in A, in out S, out B> {
+  /** A state of its own at each call. */
   readonly empty: () => S
+  /** `place` is overwritten for the next event: a state keeps a copy. */
   readonly add: (state: S, event: A, place: Place) => S
+  /** Takes over both. */
   readonly merge: (left: S, right: S) => S
+  /** What later happens to the state does not change what was returned. */
   readonly result: (state: S) => B
-  /** Takes a row back that was added. */
+  /** Takes a row back. Within an epoch it may be called before the row is added. */
   readonly remove?: (state: S, event: A) => S
   /** What stands in for it over a flow of changes, where its own state cannot take a row back: one with `remove`. */
   readonly overChanges?: Aggregate<A, any, B>
@@ -21,7 +30,10 @@ export interface Aggregate<in A, in out S, out B> {
 
 /** Where an event stands: what `first` and `last` break ties by, so that they do not depend on the order of arrival. */
 export interface Place {
+  /** 0 in a flow without event time. */
   readonly eventTime: number
+  /** Id of the source node, or of the stateful step, that gave the row its place. */
+  readonly origin: string
   readonly partition: number
   readonly offset: number
   readonly row: number
@@ -42,12 +54,15 @@ type Widen<N> = N extends number ? number : N
 /** An average of exact numbers is exact to six places, rounded half to even. */
 type Average<N> = N extends number ? number : Decimal<6>
 
-/** A user's own. With `remove` it can be kept over changes. */
+/** A user's own. With `remove`, or with `overChanges` in its stead, it can be kept over changes. */
 export const make: {
   <A, S, B>(aggregate: Aggregate<A, S, B> & { readonly remove: (state: S, event: A) => S }): Retractable<A, S, B>
+  <A, S, B>(aggregate: Aggregate<A, S, B> & { readonly overChanges: Retractable<A, any, B> }): Retractable<A, S, B>
   <A, S, B>(aggregate: Aggregate<A, S, B>): Aggregate<A, S, B>
 } = <A, S, B>(aggregate: Aggregate<A, S, B>): never =>
-  (aggregate.remove === undefined ? aggregate : { ...aggregate, isRetractable: true }) as never
+  (aggregate.remove === undefined && aggregate.overChanges === undefined
+    ? aggregate
+    : { ...aggregate, isRetractable: true }) as never
 
 /** How many events. */
 export const count: Retractable<unknown, State, Int64> = builtIn<unknown, number, Int64>({
@@ -81,8 +96,12 @@ export const avg: {
 } = <A>(of: (event: A) => Numeric, options?: { readonly scale: number }): Retractable<A, State, never> => {
   const scale = options?.scale ?? 0
   return builtIn<A, Mean, never>({
-    empty: () => noMean,
-    add: ([count, total], event) => [count + 1, addTo(total, of(event))],
+    empty: () => [0, null],
+    add: (mean, event) => {
+      mean[1] = addTo(mean[1], of(event))
+      mean[0]++
+      return mean
+    },
     merge: ([leftCount, left], [rightCount, right]) => [leftCount + rightCount, mergeTotals(left, right)],
     result: ([count, total]) =>
       (typeof total === "bigint"
@@ -92,31 +111,74 @@ export const avg: {
   })
 }
 
-/** The smallest. Text is compared by UTF-16 code units; NaN is above all numbers. Cannot take a row back. */
-export const min = <A, V extends Ordered>(of: (event: A) => V): Aggregate<A, State, V> =>
+/**
+ * The smallest. Text is compared by UTF-16 code units; NaN is above all numbers.
+ *
+ * Over events it keeps one value. Over changes it keeps every distinct value of the group with its count, because any
+ * may come to be the smallest: each epoch writes them all again for every group that it changed.
+ */
+export const min = <A, V extends Ordered>(of: (event: A) => V): Retractable<A, State, V> =>
   extreme(of, (value, than) => isBelow(value, than))
 
-/** The largest. Text is compared by UTF-16 code units; NaN is above all numbers. Cannot take a row back. */
-export const max = <A, V extends Ordered>(of: (event: A) => V): Aggregate<A, State, V> =>
+/** The largest; otherwise as `min`. */
+export const max = <A, V extends Ordered>(of: (event: A) => V): Retractable<A, State, V> =>
   extreme(of, (value, than) => isBelow(than, value))
 
-/** Of the earliest event: by event time, then partition, offset and row. Cannot take a row back. */
+/**
+ * How many distinct values: exact. All NaNs are one value, -0 is 0, null and an absent value are one; `1` and `1n` are
+ * two.
+ *
+ * It keeps every distinct value of the group, over changes with its count: memory grows with them, and each epoch
+ * writes them all again for every group that it changed. Fit for thousands of values a group, not for millions.
+ */
+export const distinctCount = <A>(of: (event: A) => KeyValue | undefined): Retractable<A, State, Int64> =>
+  builtIn<A, Map<KeyValue, null>, Int64>({
+    empty: () => new Map(),
+    add: (seen, event) => seen.set(ValueCounts.canonical(of(event)), null),
+    merge: (left, right) => {
+      const [into, from] = left.size < right.size ? [right, left] : [left, right]
+      for (const value of from.keys()) into.set(value, null)
+      return into
+    },
+    result: (seen) => BigInt(seen.size) as Int64,
+    overChanges: counting(of, (counts) => BigInt(counts.size) as Int64)
+  })
+
+/**
+ * The rows with the `n` highest `by`, highest first: fewer while there are fewer. Rows with equal `by` stand in the
+ * order of what they hold, column by column by name, so the result is a function of the rows alone. NaN is above all
+ * numbers. Rows of a class come out as plain objects with its fields.
+ *
+ * Over events it keeps n rows. Over changes it keeps all rows of the group, because any may come to be among the
+ * highest: each epoch writes them all again for every group that it changed. `n` is from 1 to `Limits.topRowsMax`.
+ */
+export const topN = <A>(n: number, by: (event: A) => Ordered): Retractable<A, State, ReadonlyArray<NoInfer<A>>> => {
+  if (!(Number.isInteger(n) && n >= 1 && n <= Limits.topRowsMax))
+    throw new RangeError(`Aggregate.topN: n must be a whole number from 1 to ${Limits.topRowsMax}, not ${n}`)
+  return builtIn<A, any, ReadonlyArray<A>>({
+    ...TopRows.highest(n, by),
+    overChanges: builtIn<A, any, ReadonlyArray<A>>(TopRows.everything(n, by))
+  })
+}
+
+/** Of the earliest event: by event time, then origin, partition, offset and row. Cannot take a row back. */
 export const first = <A, V>(of: (event: A) => V): Aggregate<A, State, V> =>
   placed(of, (place, than) => comparePlaces(place, than) < 0)
 
-/** Of the latest event: by event time, then partition, offset and row. Cannot take a row back. */
+/** Of the latest event: by event time, then origin, partition, offset and row. Cannot take a row back. */
 export const last = <A, V>(of: (event: A) => V): Aggregate<A, State, V> =>
   placed(of, (place, than) => comparePlaces(place, than) > 0)
 
 /** `null`: of what kind the numbers are is not known before the first. */
 type Total = ExactSum.ExactSum | bigint | null
-type Mean = readonly [count: number, total: Total]
+type Mean = [count: number, total: Total]
 type Placed = readonly [place: Place, value: unknown] | null
-
-const noMean: Mean = [0, null]
 
 function builtIn<A, S, B>(
   aggregate: Aggregate<A, S, B> & { readonly remove: (state: S, event: A) => S }
+): Retractable<A, State, B>
+function builtIn<A, S, B>(
+  aggregate: Aggregate<A, S, B> & { readonly overChanges: Retractable<A, any, B> }
 ): Retractable<A, State, B>
 function builtIn<A, S, B>(aggregate: Aggregate<A, S, B>): Aggregate<A, State, B>
 function builtIn<A, S, B>(aggregate: Aggregate<A, S, B>): unknown {
@@ -162,7 +224,7 @@ const divideToEven = (dividend: bigint, divisor: bigint): bigint => {
 const extreme = <A, V extends Ordered>(
   of: (event: A) => V,
   replaces: (value: V, than: V) => boolean
-): Aggregate<A, State, V> => {
+): Retractable<A, State, V> => {
   const choose = (state: V | null, value: V): V => (state === null || replaces(value, state) ? value : state)
   return builtIn<A, V | null, V>({
     empty: () => null,
@@ -172,9 +234,27 @@ const extreme = <A, V extends Ordered>(
       return choose(state, value === 0 ? (0 as V) : value)
     },
     merge: (left, right) => (right === null ? left : choose(left, right)),
-    result: (state) => state as V
+    result: (state) => state as V,
+    overChanges: counting(of, (counts) => {
+      let chosen: V | null = null
+      for (const value of counts.keys()) chosen = choose(chosen, value as V)
+      return chosen as V
+    })
   })
 }
+
+/** Keeps each value with its count. */
+const counting = <A, B>(
+  of: (event: A) => KeyValue | undefined,
+  result: (counts: ValueCounts.ValueCounts) => B
+): Retractable<A, State, B> =>
+  builtIn<A, ValueCounts.ValueCounts, B>({
+    empty: () => new Map(),
+    add: (counts, event) => ValueCounts.change(counts, of(event), 1),
+    remove: (counts, event) => ValueCounts.change(counts, of(event), -1),
+    merge: ValueCounts.merge,
+    result
+  })
 
 const isBelow = (left: Ordered, right: Ordered): boolean => left < right || (Number.isNaN(right) && !Number.isNaN(left))
 
@@ -188,6 +268,7 @@ const placed = <A, V>(of: (event: A) => V, replaces: (place: Place, than: Place)
 
 const comparePlaces = (left: Place, right: Place): number =>
   left.eventTime - right.eventTime ||
+  (left.origin === right.origin ? 0 : left.origin < right.origin ? -1 : 1) ||
   left.partition - right.partition ||
   left.offset - right.offset ||
   left.row - right.row

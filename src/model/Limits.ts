@@ -129,6 +129,13 @@ export const restartBackoffMillisMax = 10_000
 /** Milliseconds that a drain may take before an interrupted process ends without it: it has ended within 10 seconds. */
 export const drainMillisMax = 9_500
 
+/** Traces a second, of all jobs together: an epoch is one. Beyond them epochs are still counted, and not traced. */
+export const tracesPerSecondMax = 100
+/** Milliseconds that a collector of traces and metrics may take to answer. */
+export const telemetryMillisMax = 5_000
+/** Milliseconds that sending the last traces, and the last metrics, may take when a process ends: well within a drain. */
+export const telemetryDrainMillisMax = 2_000
+
 const holds = (bound: string, condition: boolean): void => {
   if (!condition) throw new Error(`Limits: ${bound}`)
 }

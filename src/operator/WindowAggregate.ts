@@ -23,17 +23,16 @@ import type { Mode } from "../flow/Flow.ts"
 import type { SpecOf } from "../flow/Topology.ts"
 import type * as Windows from "../flow/Window.ts"
 import { StepFailed } from "../model/Errors.ts"
-import type { Change } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
 import * as AlignedWindows from "./AlignedWindows.ts"
 import { KeyReader } from "./KeyTable.ts"
 import type { Collector, Operator } from "./Operator.ts"
+import * as ResultRows from "./ResultRows.ts"
 import * as Selection from "./Selection.ts"
 import * as SessionWindows from "./SessionWindows.ts"
 import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
-import type { Row, WindowEntry } from "./WindowEntry.ts"
-import { batchOf, inOrder } from "./WindowRows.ts"
+import { compare, type WindowEntry } from "./WindowEntry.ts"
 import { type WindowIndex, WindowState } from "./WindowState.ts"
 
 export interface Options {
@@ -74,6 +73,7 @@ export const make = (options: Options): Operator => {
     if (eventTimes === null || ownWatermarks === null) throw untimed(id)
     const { place, watermark } = state
     const lateIndexes: Array<number> = []
+    place.origin = batch.origin
     place.partition = batch.partition
     for (let i = 0; i < values.length; i++) {
       const own = ownWatermarks[i]!
@@ -91,28 +91,22 @@ export const make = (options: Options): Operator => {
 
   const passedOn = (watermark: number): number => (mode === "onClose" ? watermark - index.closesAfterMillis : watermark)
 
-  const emit = (out: Collector, barrier: Barrier, entries: ReadonlyArray<WindowEntry>, watermark: number): void => {
-    for (const [keyGroup, sorted] of inOrder(entries)) {
-      const values: Array<Row | Change> = []
-      const ends: Array<number> = []
-      for (const entry of sorted) {
-        const value = mode === "onClose" ? state.rowOf(entry) : changeOf(state, entry)
-        entry.emitted = true
-        entry.before = null
-        if (value === null) continue
-        values.push(value)
-        ends.push(entry.end)
-      }
-      if (values.length > 0) out.emit("out", batchOf({ origin: id, keyGroup, barrier, watermark, values, ends }))
-    }
-  }
+  const valueOf = (entry: WindowEntry): unknown =>
+    mode === "onClose" ? state.rowOf(entry) : state.changeOf(entry, [...entry.key, entry.start])
+
+  // A row's event time is the last millisecond of its window.
+  const emit = (out: Collector, barrier: Barrier, entries: ReadonlyArray<WindowEntry>, watermark: number): void =>
+    ResultRows.emit(out, entries, {
+      origin: id,
+      barrier,
+      compare,
+      valueOf,
+      times: { of: (entry) => entry.end - 1, watermark }
+    })
 
   const emitChanged = (out: Collector, barrier: Barrier, watermark: number): void => {
-    const changed = state.absorbed
+    const changed = state.absorbed.concat(state.changed())
     state.absorbed = []
-    for (let keyGroup = 0; keyGroup < Limits.keyGroups; keyGroup++) {
-      for (const entry of state.store.changedOf(keyGroup)) if (entry.slot >= 0 && !entry.emitted) changed.push(entry)
-    }
     emit(out, barrier, changed, watermark)
   }
 
@@ -184,15 +178,6 @@ const indexOf = (state: WindowState, window: Windows.Window, allowedLatenessMill
     case "session":
       return SessionWindows.make(state, { ...window, allowedLatenessMillis })
   }
-}
-
-/** `null`: nothing that a reader would see has changed. */
-const changeOf = (state: WindowState, entry: WindowEntry): Change | null => {
-  const key = [...entry.key, entry.start]
-  if (entry.slot < 0) return { key, before: entry.before }
-  const after = state.rowOf(entry)
-  if (entry.before === null) return { key, after }
-  return state.differ(entry.before, after) ? { key, before: entry.before, after } : null
 }
 
 /** Remembers of an emitted entry only that it is closed. */

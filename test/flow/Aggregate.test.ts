@@ -14,7 +14,7 @@ const fold = <A extends { readonly place: Aggregate.Place }, S, B>(
   events: ReadonlyArray<A>
 ): S => events.reduce((state, event) => aggregate.add(state, event, event.place), aggregate.empty())
 
-const at = (i: number): Aggregate.Place => ({ eventTime: i % 3, partition: i % 2, offset: i % 5, row: i })
+const at = (i: number): Aggregate.Place => ({ eventTime: i % 3, origin: "in", partition: i % 2, offset: i % 5, row: i })
 
 const doubles = fc.oneof(
   fc.double(),
@@ -247,12 +247,12 @@ test("NaN is above every number", () => {
 
 test("first and last go by event time, then partition, offset and row", () => {
   const places: ReadonlyArray<Aggregate.Place> = [
-    { eventTime: 2, partition: 0, offset: 0, row: 0 },
-    { eventTime: 1, partition: 1, offset: 0, row: 0 },
-    { eventTime: 1, partition: 0, offset: 9, row: 1 },
-    { eventTime: 1, partition: 0, offset: 9, row: 0 },
-    { eventTime: 2, partition: 0, offset: 1, row: 0 },
-    { eventTime: 2, partition: 0, offset: 1, row: 1 }
+    { eventTime: 2, origin: "in", partition: 0, offset: 0, row: 0 },
+    { eventTime: 1, origin: "in", partition: 1, offset: 0, row: 0 },
+    { eventTime: 1, origin: "in", partition: 0, offset: 9, row: 1 },
+    { eventTime: 1, origin: "in", partition: 0, offset: 9, row: 0 },
+    { eventTime: 2, origin: "in", partition: 0, offset: 1, row: 0 },
+    { eventTime: 2, origin: "in", partition: 0, offset: 1, row: 1 }
   ]
   const events = places.map((place, value) => ({ value, place }))
   const of = (event: { readonly value: number; readonly place: Aggregate.Place }) => event.value
@@ -263,7 +263,7 @@ test("first and last go by event time, then partition, offset and row", () => {
 
 test("keeps the place of first even if its giver writes another into the same object", () => {
   const first = Aggregate.first((event: string) => event)
-  const place = { eventTime: 1, partition: 0, offset: 0, row: 0 }
+  const place = { eventTime: 1, origin: "in", partition: 0, offset: 0, row: 0 }
   const state = first.add(first.empty(), "one", place)
   place.eventTime = 0
   expect(first.result(first.add(state, "two", place))).toBe("two")
