@@ -16,7 +16,7 @@ import type { SourceError } from "../flow/Source.ts"
 import { DeadLetterLimitExceeded, type Defect, type MailboxClosed } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
-import type { PartitionCut } from "../model/Message.ts"
+import type { PartitionCut, ReplayCut } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
 import type { Intent, Manifest, SourceMark } from "./Checkpoint.ts"
 import type { CheckpointStoreService, Claim } from "./CheckpointStore.ts"
@@ -31,6 +31,8 @@ export interface Cut {
   readonly final: boolean
   /** Where to end, for a replay; `null`: where the source stands. */
   readonly partitions: ReadonlyArray<PartitionCut> | null
+  /** Where the replays of what was set aside end, beside them. */
+  readonly replays?: ReadonlyArray<ReplayCut>
 }
 
 /** How a source stands in the open epoch. */
@@ -57,8 +59,17 @@ export interface SourceHandle {
   readonly opened: (openedAt: Millis) => void
   /** Ends the epoch: answers the cuts after `Barrier` was sent downstream. */
   readonly cut: (cut: Cut) => Effect.Effect<ReadonlyArray<PartitionCut>, SourceError | MailboxClosed>
+  /** What it has put through again in the epoch that it cut last, and how far that has come; absent: it never does. */
+  readonly again?: () => Again
   /** How to recognise it after this cut. */
   readonly mark: (cuts: ReadonlyArray<PartitionCut>) => Effect.Effect<SourceMark, SourceError>
+}
+
+/** Records that were set aside and came again, in one epoch. */
+export interface Again {
+  readonly records: number
+  readonly skipped: number
+  readonly cuts: ReadonlyArray<ReplayCut>
 }
 
 export interface Options {
@@ -112,6 +123,7 @@ interface CutEpoch {
   readonly cutAt: Millis
   readonly cutMillis: number
   readonly intentMillis: number
+  readonly again: ReadonlyArray<Again>
   readonly replayed: boolean
 }
 
@@ -201,6 +213,8 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         const begunAt = yield* Clock.currentTimeMillis
         const cuts = yield* Effect.forEach(sources, (source) => source.cut(cut), { concurrency: "unbounded" })
         const cutAt = yield* Clock.currentTimeMillis
+        const again = sources.flatMap((source) => (source.again === undefined ? [] : [source.again()]))
+        const replays = again.flatMap((one) => one.cuts)
         const intent: Intent = replayed ?? {
           job: claim.job,
           lineage: claim.lineage,
@@ -209,7 +223,8 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
           openedAt: cut.openedAt,
           closedAt: cut.closedAt,
           final: cut.final,
-          partitions: cuts.flat()
+          partitions: cuts.flat(),
+          ...(replays.length === 0 ? {} : { replays })
         }
         if (replayed === null) yield* retried(store.writeIntent(claim, intent), () => intentIsThere(store, intent))
         const intentMillis = (yield* Clock.currentTimeMillis) - cutAt
@@ -221,6 +236,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
           cutAt,
           cutMillis: cutAt - begunAt,
           intentMillis,
+          again,
           replayed: replayed !== null
         })
       })

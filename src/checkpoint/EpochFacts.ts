@@ -3,7 +3,16 @@ import { Effect } from "effect"
 import type { Prepared, SinkError, SinkWriter } from "../flow/Sink.ts"
 import type { PartitionCut } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
-import type { Intent, Manifest, SinkMark, SourceMark, StateHandle, StepMark, Totals } from "./Checkpoint.ts"
+import type {
+  Intent,
+  Manifest,
+  ReplayCounts,
+  SinkMark,
+  SourceMark,
+  StateHandle,
+  StepMark,
+  Totals
+} from "./Checkpoint.ts"
 import type { Claim, StepState } from "./CheckpointStore.ts"
 
 /** A sink, as the coordinator sees it. */
@@ -26,6 +35,8 @@ export interface Acknowledgement {
   readonly watermark: Millis | null
   readonly late: number
   readonly deadLetters: number
+  /** How many of these were set aside before and had come again. */
+  readonly again?: Pick<ReplayCounts, "late" | "deadLetters">
   /** Milliseconds that the chain spent on the epoch's batches and its barrier. */
   readonly busyMillis: number
 }
@@ -54,6 +65,8 @@ export interface EpochFacts {
   }>
   readonly late: number
   readonly deadLetters: number
+  /** What became of what was set aside before and came again; absent: nothing did. */
+  readonly again?: ReplayCounts
   readonly previous: ReadonlyArray<PartitionCut>
 }
 
@@ -65,6 +78,7 @@ export interface CompleteEpoch {
   readonly cutMillis: number
   readonly intentMillis: number
   readonly replayed: boolean
+  readonly again: ReadonlyArray<Pick<ReplayCounts, "records" | "skipped">>
   readonly before: Manifest
   readonly sinks: ReadonlyArray<SinkHandle>
   readonly prepared: ReadonlyMap<string, Prepared>
@@ -89,6 +103,7 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
       acknowledgement.watermark === null ? [] : [acknowledgement.watermark]
     )
     const watermark = watermarks.length === 0 ? null : Math.min(...watermarks)
+    const again = againOf(epoch)
     const manifest: Manifest = {
       version: 1,
       job: claim.job,
@@ -107,6 +122,7 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
       state: handlesAfter(before.state, intent.epoch, state),
       stateRows: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateRows)),
       stateBytes: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateBytes)),
+      ...replaysAfter(before, intent, again),
       totals: totalsAfter(before.totals, { recordsIn, rowsOut, late, deadLetters })
     }
     return {
@@ -131,6 +147,7 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
       }),
       late,
       deadLetters,
+      again,
       previous: before.partitions
     }
   })
@@ -145,6 +162,36 @@ const totalsAfter = (before: Totals, epoch: Totals): Totals => ({
   rowsOut: before.rowsOut + epoch.rowsOut,
   late: before.late + epoch.late,
   deadLetters: before.deadLetters + epoch.deadLetters
+})
+
+/** How far replays have come, and what became of them; nothing for a job that keeps nothing to be replayed. */
+const replaysAfter = (
+  before: Manifest,
+  intent: Intent,
+  again: ReplayCounts
+): Pick<Manifest, "replays" | "replayed"> => {
+  const replays = intent.replays ?? before.replays
+  const isAny = before.replayed !== undefined || again.records > 0 || again.skipped > 0
+  return {
+    ...(replays === undefined ? {} : { replays }),
+    ...(isAny ? { replayed: addCounts(before.replayed ?? noCounts, again) } : {})
+  }
+}
+
+const noCounts: ReplayCounts = { records: 0, late: 0, deadLetters: 0, skipped: 0 }
+
+const addCounts = (a: ReplayCounts, b: ReplayCounts): ReplayCounts => ({
+  records: a.records + b.records,
+  late: a.late + b.late,
+  deadLetters: a.deadLetters + b.deadLetters,
+  skipped: a.skipped + b.skipped
+})
+
+const againOf = ({ acknowledgements, again }: CompleteEpoch): ReplayCounts => ({
+  records: sum(again.map(({ records }) => records)),
+  late: sum(acknowledgements.map((acknowledgement) => acknowledgement.again?.late ?? 0)),
+  deadLetters: sum(acknowledgements.map((acknowledgement) => acknowledgement.again?.deadLetters ?? 0)),
+  skipped: sum(again.map(({ skipped }) => skipped))
 })
 
 const recordsBetween = (from: ReadonlyArray<PartitionCut>, to: ReadonlyArray<PartitionCut>): number =>

@@ -44,6 +44,8 @@ export const completeRowsMax = 100_000
 export const waitingEventsMax = 4_000_000
 /** Rows before the current one that a row frame takes in: the last rows of each key are kept. */
 export const frameRowsMax = 10_000
+/** Rows that a join makes of the events of one epoch: they wait in memory for its barrier. One more fails the job. */
+export const joinRowsMax = 4_000_000
 /** Deltas of one key group that are kept before it is written anew: each is a row to read at a restart. */
 export const stateDeltasMax = 256
 /** Nested arrays, objects and maps of one value in the state. */

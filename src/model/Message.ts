@@ -72,6 +72,8 @@ export interface ReplayCut {
   /** Id of the sink that keeps them. */
   readonly sink: string
   readonly partition: number
+  /** Where the epoch began to read: further on than the epoch before ended, if what was between is no longer kept. */
+  readonly from: Offset
   /** The next to read. */
   readonly offset: Offset
   /** Where the replay that was asked for ends; `offset`: none is under way. */

@@ -5,7 +5,8 @@
  *   (highest event time so far - `maxOutOfOrderness`)
  * - **Keeps** the highest event time of each partition, and the job's watermark
  * - **Sets aside** on `invalid` events from the far future (`eventTime > openedAt + trigger + maxFutureSkew`) and
- *   those whose time is no integer of milliseconds of the years 1 to 9999; neither moves a watermark
+ *   those whose time is no integer of milliseconds of the years 1 to 9999; neither moves a watermark. Nor does an
+ *   event that was set aside and comes again: its own watermark is the beginning
  * - **Restores** both; they may be read with any `maxOutOfOrderness`
  * - **Fails with** `StepFailed` where the job's function throws
  *
@@ -55,7 +56,7 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"eventTi
         const eventTime = at(batch.values[i])
         // -0 becomes 0: a window would show it.
         eventTimes[i] = eventTime + 0
-        ownWatermarks[i] = high - spec.maxOutOfOrdernessMillis
+        ownWatermarks[i] = batch.again === undefined ? high - spec.maxOutOfOrdernessMillis : Time.beginning
         if (!Time.isEventTime(eventTime) || eventTime > latest) {
           refused ??= []
           refused.push(i)
@@ -64,7 +65,7 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"eventTi
     } catch (error) {
       throw stepFailed(id, batch, batch.offsets[i]!, error)
     }
-    if (high > before) {
+    if (high > before && batch.again === undefined) {
       partitions.set(batch.partition, high)
       changed = true
     }

@@ -10,8 +10,9 @@ import type { Acknowledgement } from "../checkpoint/EpochFacts.ts"
 import { isLate } from "../flow/Topology.ts"
 import { RecordUnusable } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
-import type { Barrier, Batch, Records } from "../model/Message.ts"
+import type { Again, Barrier, Batch, Records } from "../model/Message.ts"
 import type { Collector, Operator, Port } from "../operator/Operator.ts"
+import * as Selection from "../operator/Selection.ts"
 import type { PlannedChain, PlannedOperator, Target } from "./Plan.ts"
 
 /** A batch on its way to another actor, by one of its inputs. */
@@ -62,22 +63,36 @@ export const make = (planned: PlannedChain): Chain => {
   }))
   // Set aside since the last barrier.
   let aside = { late: 0, deadLetters: 0 }
+  // Of these, what had been set aside before.
+  let again = { late: 0, deadLetters: 0 }
   let outgoing: Array<Outgoing> = []
 
-  const feed = (index: number, batch: Batch | Records, input: number): void => {
+  const feed = (index: number, message: Batch | Records, input: number): void => {
+    const batch = message.again?.step === operators[index]!.id ? setAsideOf(message) : message
     figures[index]!.rowsIn += sizeOf(batch)
     operators[index]!.onBatch(batch, collectors[index]!, input)
   }
   const deliver = (targets: ReadonlyArray<Target>, batch: Batch): void => {
+    const step = batch.again?.step ?? null
     for (const target of targets) {
+      if (step !== null && !planned.leads(idOf(target), step)) continue
       if ("operator" in target) feed(target.operator, batch, 0)
       else outgoing.push({ ...target, batch })
     }
   }
+  const idOf = (target: Target): string =>
+    "operator" in target ? planned.operators[target.operator]!.id : target.actor
   const collectors = planned.operators.map(
     (operator, index): Collector => ({
-      emit: (port: Port, batch: Batch) => {
-        if (batch.values.length === 0) return
+      emit: (port: Port, emitted: Batch) => {
+        if (emitted.values.length === 0) return
+        // What is set aside again stays, wherever on its way it was.
+        const isThere = emitted.again !== undefined && (port === "invalid" || emitted.again.step === operator.id)
+        const batch = isThere ? { ...emitted, again: passed } : emitted
+        if (batch.again !== undefined) {
+          if (isLate(port)) again.late += batch.values.length
+          if (port === "invalid") again.deadLetters += batch.values.length
+        }
         if (port === "out") figures[index]!.rowsOut += batch.values.length
         if (isLate(port)) aside.late += batch.values.length
         if (port === "invalid") {
@@ -120,8 +135,10 @@ export const make = (planned: PlannedChain): Chain => {
         marks,
         watermark: assigned,
         late: aside.late,
-        deadLetters: aside.deadLetters
+        deadLetters: aside.deadLetters,
+        again
       }
+      again = { late: 0, deadLetters: 0 }
       aside = { late: 0, deadLetters: 0 }
       return { outgoing: sent(), barrier, acknowledgement }
     },
@@ -146,6 +163,20 @@ const keep = (operators: ReadonlyArray<Operator>, epoch: number) => {
     stateBytes += snapshot.bytes
   }
   return { state, stateRows, stateBytes }
+}
+
+/** What comes behind the step that set it aside. */
+const passed: Again = { step: null, row: null }
+
+/** What came to the step that set some of it aside, and nothing else of those records. */
+const setAsideOf = (message: Batch | Records): Batch | Records => {
+  const row = message.again?.row ?? null
+  if (message._tag === "Records" || row === null || message.rows === null) return message
+  const { rows } = message
+  return Selection.select(
+    message,
+    Array.from(rows.keys()).filter((i) => rows[i] === row)
+  )
 }
 
 const sizeOf = (batch: Batch | Records): number =>

@@ -14,8 +14,9 @@ import * as Coordinator from "../checkpoint/Coordinator.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import * as Fence from "../checkpoint/Fence.ts"
 import type { Configured, Job } from "../flow/Job.ts"
+import type { Letter, LetterReader } from "../flow/Letters.ts"
 import type { SinkOpening, SinkWriter } from "../flow/Sink.ts"
-import type { SourceReader } from "../flow/Source.ts"
+import type { SourceError, SourceReader } from "../flow/Source.ts"
 import { CheckpointCorrupted, type Explained, StateMismatch } from "../model/Errors.ts"
 import type { Invalid, Offset } from "../model/Event.ts"
 import type { Millis } from "../model/Time.ts"
@@ -23,6 +24,8 @@ import * as Chain from "./Chain.ts"
 import * as Exchange from "./Exchange.ts"
 import * as OperatorActor from "./OperatorActor.ts"
 import * as Plan from "./Plan.ts"
+import * as ReplayDesk from "./ReplayDesk.ts"
+import * as Replays from "./Replays.ts"
 import * as SinkActor from "./SinkActor.ts"
 import * as SourceActor from "./SourceActor.ts"
 
@@ -43,6 +46,9 @@ export interface LifeOptions {
   readonly attention: Effect.Latch
   readonly stopping: () => boolean
   readonly listener: LifeListener
+  readonly desk: ReplayDesk.ReplayDesk
+  /** Reads nothing but what is to be put through again. */
+  readonly replaysOnly: boolean
 }
 
 /** Told what happens in a life, in order. */
@@ -88,9 +94,15 @@ export const actors = <R>(
       chains.map(({ chain }) => chain)
     )
     const exchange = Exchange.make([...plan.chains.map(({ id }) => id), ...plan.sinks.map(({ id }) => id)])
+    const boxes = yield* openLetters(plan)
     const sources = yield* Effect.forEach(plan.sources, (planned) =>
-      openSource(options, plan, planned, found, exchange)
+      openSource(options, plan, planned, found, exchange, boxes)
     )
+    if (found.manifest !== null) yield* options.desk.seen(found.manifest)
+    yield* options.desk.opened({
+      ask: (kind) => Effect.forEach(sources, (source) => source.replay(kind), { discard: true }),
+      cuts: () => sources.flatMap((source) => source.again?.().cuts ?? [])
+    })
     const marks = chains.flatMap(({ chain }) => chain.marks)
     const claim = yield* begun(found, sources, marks)
     const writers = yield* Effect.forEach(plan.sinks, (planned) => openSink(job.name, planned, claim))
@@ -178,14 +190,17 @@ const openSource = (
   plan: Plan.Plan,
   planned: Plan.PlannedSource,
   claim: Claim,
-  exchange: Exchange.Exchange
+  exchange: Exchange.Exchange,
+  boxes: ReadonlyArray<Replays.LetterBox>
 ) =>
   Effect.gen(function* () {
     const reader: SourceReader = yield* planned.source.open as Effect.Effect<SourceReader, LifeError, Scope.Scope>
+    const restored = (claim.manifest ?? claim.intents[0])?.partitions.filter((cut) => cut.source === planned.id) ?? []
     if (options.bounded && !options.ends.has(planned.id)) {
+      const ends = options.replaysOnly ? restored : yield* reader.partitions
       options.ends.set(
         planned.id,
-        new Map((yield* reader.partitions).map(({ latest, partition }) => [partition, latest]))
+        new Map(ends.map((end) => [end.partition, "latest" in end ? end.latest : end.offset]))
       )
     }
     const { maxPerEpoch } = options.configured
@@ -193,16 +208,63 @@ const openSource = (
       id: planned.id,
       reader,
       startAt: options.configured.startAt,
-      restored: (claim.manifest ?? claim.intents[0])?.partitions.filter((cut) => cut.source === planned.id) ?? [],
+      restored,
       mark: claim.manifest?.sources.find((mark) => mark.source === planned.id) ?? null,
       ends: options.ends.get(planned.id) ?? null,
       recordsPerEpochMax: maxPerEpoch === null ? null : Math.max(1, Math.ceil(maxPerEpoch / plan.sources.length)),
       idleAfterMillis: planned.idleAfterMillis,
       attention: options.attention,
+      replays: yield* replaysOf(options, plan, planned, claim, exchange, boxes),
       send: (message) =>
         Effect.forEach(planned.actors, (actor) => exchange.send(planned.id, actor, message), { discard: true })
     })
   })
+
+/** What reads the letters that the job's sinks keep. */
+const openLetters = (plan: Plan.Plan) =>
+  Effect.forEach(
+    plan.sinks.flatMap(({ id, sink }) => (sink.letters === undefined ? [] : [{ id, letters: sink.letters }])),
+    ({ id, letters }) =>
+      Effect.map(
+        letters.open as Effect.Effect<LetterReader, LifeError, Scope.Scope>,
+        (reader): Replays.LetterBox => ({ sink: id, kind: letters.kind, reader })
+      )
+  )
+
+const replaysOf = (
+  options: LifeOptions,
+  plan: Plan.Plan,
+  { actors, id }: Plan.PlannedSource,
+  claim: Claim,
+  exchange: Exchange.Exchange,
+  boxes: ReadonlyArray<Replays.LetterBox>
+): Effect.Effect<Replays.Replays, SourceError> => {
+  const known = claim.manifest ?? claim.intents[0]
+  const isOwn = (source: string): boolean => plan.sources.some((other) => other.id === source)
+  return Replays.make({
+    job: options.job.name,
+    source: id,
+    boxes,
+    restored: known === undefined ? null : (known.replays ?? []),
+    ends: (cut) => options.desk.ends.get(ReplayDesk.keyOf(cut)) ?? 0,
+    // What is of no source of this job cannot be replayed: the first one counts it.
+    owns: ({ source }) => source === id || (plan.sources[0]?.id === id && !isOwn(source)),
+    stepOf: (letter) => (letter.source === id ? stepOf(options.configured, plan, letter) : null),
+    send: (records, step) =>
+      Effect.forEach(
+        actors.filter((actor) => plan.leads(actor, step)),
+        (actor) => exchange.send(id, actor, records),
+        { discard: true }
+      )
+  })
+}
+
+/** The step that a letter is for: the one that set it aside, or the only one of its kind if that is gone. */
+const stepOf = ({ topology }: Configured, plan: Plan.Plan, { reason, source, step }: Letter): string | null => {
+  if (step !== source && plan.leads(source, step)) return step
+  const decodes = topology.nodes.filter(({ id, spec }) => spec.kind === "decode" && plan.leads(source, id))
+  return reason === "undecodable" && decodes.length === 1 ? decodes[0]!.id : null
+}
 
 /** A claim of a job that has begun. */
 type Begun = Claim & { readonly manifest: Manifest }
@@ -219,7 +281,8 @@ const openSink = (job: string, planned: Plan.PlannedSink, claim: Begun) =>
       manifestEpoch: claim.manifest.epoch,
       intentEpochs: claim.intents.map((intent) => intent.epoch),
       position: mark?.position ?? null,
-      isKnown: mark !== undefined
+      isKnown: mark !== undefined,
+      ...(planned.lateOf === null ? {} : { lateOf: planned.lateOf })
     }
     const writer: SinkWriter = yield* planned.sink.open(opening) as Effect.Effect<SinkWriter, LifeError, Scope.Scope>
     // The first manifest of a lineage stands one above its floor and holds no row: the older fence is taken over there.
@@ -312,5 +375,6 @@ const firstIntent = (claim: Claim, sources: ReadonlyArray<SourceActor.SourceActo
   openedAt: now,
   closedAt: now,
   final: false,
-  partitions: sources.flatMap((source) => source.start)
+  partitions: sources.flatMap((source) => source.start),
+  replays: sources.flatMap((source) => source.again?.().cuts ?? [])
 })

@@ -35,11 +35,15 @@ export interface PlannedOperator {
   readonly assignsTime: boolean
 }
 
+/** Is a node on a way to a step, or that step? By their ids; of a chain by its actor's. */
+export type Leads = (node: string, step: string) => boolean
+
 /** By port; `out`, `late` and `invalid` are always there. */
 export type Targets = Readonly<Record<Port, ReadonlyArray<Target>>>
 
 export interface PlannedChain {
   readonly id: string
+  readonly leads: Leads
   /** The actors whose barriers end its epochs. */
   readonly inputs: ReadonlyArray<string>
   readonly operators: ReadonlyArray<PlannedOperator>
@@ -67,12 +71,15 @@ export interface PlannedSink {
   readonly takesInvalid: boolean
   /** Is it fed by what goes on, not by what is set aside? */
   readonly counts: boolean
+  /** The step whose late events it takes; `null`: it takes others. */
+  readonly lateOf: string | null
 }
 
 export interface Plan {
   readonly sources: ReadonlyArray<PlannedSource>
   readonly chains: ReadonlyArray<PlannedChain>
   readonly sinks: ReadonlyArray<PlannedSink>
+  readonly leads: Leads
 }
 
 export interface PlanOptions {
@@ -83,7 +90,8 @@ export interface PlanOptions {
 export const make = (topology: Topology, options: PlanOptions): Plan => {
   const graph = Graph.make(topology, options.job)
   const heads = topology.nodes.filter((node) => beginsChain(graph, node))
-  const unjoined = heads.map((head) => chainOf(graph, head, options))
+  const leads = leadsOf(graph, topology)
+  const unjoined = heads.map((head) => ({ ...chainOf(graph, head, options), leads }))
   const sources = graph.ofKind("source").map((node) => ({
     id: node.id,
     source: node.spec.source,
@@ -99,10 +107,23 @@ export const make = (topology: Topology, options: PlanOptions): Plan => {
     ...chain,
     inputs: senders.flatMap((sender) => (sender.actors.includes(chain.id) ? [sender.id] : []))
   }))
-  return { sources, chains, sinks: graph.ofKind("sink").map((node) => sinkOf(graph, node, chains)) }
+  return { sources, chains, sinks: graph.ofKind("sink").map((node) => sinkOf(graph, node, chains)), leads }
 }
 
 // Private
+
+const leadsOf = (graph: Graph.Graph, topology: Topology): Leads => {
+  const ways = new Map<string, ReadonlySet<string>>()
+  return (node, step) => {
+    let way = ways.get(step)
+    if (way === undefined) {
+      const to = topology.nodes.find(({ id }) => id === step)
+      way = new Set(to === undefined ? [] : [to, ...graph.upstream(to)].flatMap(({ id }) => [id, `chain:${id}`]))
+      ways.set(step, way)
+    }
+    return way.has(node)
+  }
+}
 
 /** A sink that reads a source has a chain of its own, of an operator that is no node. */
 const beginsChain = (graph: Graph.Graph, node: TopologyNode): boolean => {
@@ -122,7 +143,7 @@ const beginsChain = (graph: Graph.Graph, node: TopologyNode): boolean => {
 
 const keepsRows = (kind: NodeKind): boolean => kind === "aggregate" || kind === "distinct" || kind === "complete"
 
-const chainOf = (graph: Graph.Graph, head: TopologyNode, options: PlanOptions): PlannedChain => {
+const chainOf = (graph: Graph.Graph, head: TopologyNode, options: PlanOptions): Omit<PlannedChain, "leads"> => {
   const nodes = operatorsFrom(graph, head)
   const [from] = graph.producers(head)
   const startsRaw = from?.node.spec.kind === "source" && head.spec.kind !== "decode"
@@ -187,8 +208,18 @@ const sinkOf = (
     inputs: chains.filter((chain) => chain.actors.includes(node.id)).map((chain) => chain.id),
     invalid: takesInvalid ? null : graph.invalidOf(node),
     takesInvalid,
-    counts: !takesInvalid && !isSetAside(graph, node)
+    counts: !takesInvalid && !isSetAside(graph, node),
+    lateOf: lateOf(graph, node)
   }
+}
+
+/** The step whose late events come to a node, by whatever way. */
+const lateOf = (graph: Graph.Graph, node: TopologyNode): string | null => {
+  for (const from of graph.producers(node)) {
+    const found = isLate(from.port) ? from.node.id : lateOf(graph, from.node)
+    if (found !== null) return found
+  }
+  return null
 }
 
 /** Does the node read, by whatever way, what a step set aside? */

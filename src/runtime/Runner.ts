@@ -3,15 +3,18 @@
  */
 import { Cause, Clock, Deferred, Duration, Effect, Either, Exit, Fiber, Random, type Scope } from "effect"
 import * as Supervisor from "../actor/Supervisor.ts"
+import type { ReplayCounts } from "../checkpoint/Checkpoint.ts"
 import type { CheckpointStore, Claim } from "../checkpoint/CheckpointStore.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import type { Job } from "../flow/Job.ts"
-import { Defect, type Explained, isExplained } from "../model/Errors.ts"
+import type { LetterKind } from "../flow/Letters.ts"
+import { Defect, type Explained, InvalidJob, isExplained } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Millis } from "../model/Time.ts"
 import type { EpochProgress, JobEvent, JobState, JobStatus } from "../observe/Progress.ts"
 import * as JobLife from "./JobLife.ts"
+import * as ReplayDesk from "./ReplayDesk.ts"
 import * as Reports from "./Reports.ts"
 
 /** How a run is to end and how it was set. */
@@ -22,6 +25,8 @@ export interface RunOptions {
   readonly final?: boolean
   /** Parameters by name, as text: `--set name=value`. */
   readonly set?: Readonly<Record<string, string>>
+  /** Reads nothing but the dead letters, or late events, that are there now: puts them through again, commits, ends. */
+  readonly replay?: LetterKind
 }
 
 /** A job that was started: it restarts by itself within its budget. */
@@ -33,6 +38,11 @@ export interface RunningJob {
   readonly nodes: Effect.Effect<ReadonlyArray<NodeFigures>>
   /** Drains, commits and ends; at the latest after `Limits.drainMillisMax`. */
   readonly stop: Effect.Effect<void>
+  /**
+   * Puts all dead letters, or late events, through the job again that are there now and were not replayed before; ends
+   * when that is durable. Fails if the job ends before: what is left of it goes on with the next start.
+   */
+  readonly replay: (kind: LetterKind) => Effect.Effect<ReplayCounts, Explained & Error>
   /** Ends when the job ends: done, stopped, or failed with why. */
   readonly ended: Effect.Effect<void, Explained & Error>
 }
@@ -86,7 +96,9 @@ export const start = <E, R>(
     const board = emptyBoard(yield* Clock.currentTimeMillis)
     const attention = yield* Effect.makeLatch(false)
     const control = { stopping: false }
-    const bounded = options.availableNow === true || configured.trigger.kind === "availableNow"
+    const desk = yield* ReplayDesk.make(options.replay === undefined ? [] : [options.replay])
+    const bounded =
+      options.availableNow === true || options.replay !== undefined || configured.trigger.kind === "availableNow"
     const status = (): JobStatus => statusOf(job.name, runId, board)
     const turn = (state: JobState, reason: JobStatus["reason"] = null) =>
       Effect.suspend(() => {
@@ -101,9 +113,11 @@ export const start = <E, R>(
       bounded,
       final: options.final === true,
       ends: new Map(),
+      desk,
+      replaysOnly: options.replay !== undefined,
       attention,
       stopping: () => control.stopping,
-      listener: listenerOf(board, runId, turn, listener)
+      listener: tellingDesk(desk, listenerOf(board, runId, turn, listener))
     })
     const supervised = Supervisor.oneForAll(job.name, life, {
       listener: (_, state) => turnOf(state, board, control, turn)
@@ -135,9 +149,21 @@ export const start = <E, R>(
         const drained = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(Limits.drainMillisMax))
         if (drained._tag === "None" || board.state === "backing off") yield* Fiber.interrupt(fiber)
       }),
+      replay: (kind) => Effect.raceFirst(desk.replay(kind), endedBefore(job.name, ended)),
       ended: Deferred.await(ended)
     } satisfies RunningJob
   })
+
+/** Fails when the job ends: whoever waits for something of it waits in vain. */
+const endedBefore = (job: string, ended: Deferred.Deferred<void, Explained & Error>) =>
+  Effect.zipRight(
+    Deferred.await(ended),
+    new InvalidJob({
+      job,
+      message: `Job ${job} ended before all was replayed`,
+      hint: `What is left goes on with its next start; \`weir dead-letters ${job} --replay\` does it too.`
+    })
+  )
 
 const emptyBoard = (startedAt: Millis): Board => ({
   state: "starting",
@@ -153,6 +179,12 @@ const emptyBoard = (startedAt: Millis): Board => ({
   reports: [],
   durable: new Map(),
   written: new Map()
+})
+
+/** The desk sees every manifest before anyone hears of it. */
+const tellingDesk = (desk: ReplayDesk.ReplayDesk, told: JobLife.LifeListener): JobLife.LifeListener => ({
+  ...told,
+  onEpoch: (facts) => Effect.zipRight(desk.seen(facts.manifest), told.onEpoch(facts))
 })
 
 const listenerOf = (

@@ -10,12 +10,14 @@
 import { Clock, Deferred, Effect } from "effect"
 import type { SourceMark } from "../checkpoint/Checkpoint.ts"
 import type { Cut, SourceHandle, SourceStatus } from "../checkpoint/Coordinator.ts"
+import type { LetterKind } from "../flow/Letters.ts"
 import type { PartitionRange, SourceError, SourceReader } from "../flow/Source.ts"
 import { type MailboxClosed, OffsetOutOfRange, SourceReplaced } from "../model/Errors.ts"
 import type { Offset, RecordBatch } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Message, PartitionCut, PartitionState } from "../model/Message.ts"
 import { beginning, type Millis } from "../model/Time.ts"
+import * as Replays from "./Replays.ts"
 
 export interface SourceOptions {
   readonly id: string
@@ -31,6 +33,8 @@ export interface SourceOptions {
   readonly recordsPerEpochMax: number | null
   readonly idleAfterMillis: number
   readonly attention: Effect.Latch
+  /** What of its records is put through the job again. */
+  readonly replays?: Replays.Replays
   /** Sends downstream: waits while a mailbox is full. */
   readonly send: (message: Message) => Effect.Effect<void, MailboxClosed>
 }
@@ -51,6 +55,8 @@ export interface SourceActor extends SourceHandle {
   /** The cut of every partition before anything is read. */
   readonly start: ReadonlyArray<PartitionCut>
   readonly recordsRead: () => number
+  /** Asks for a replay of what was set aside of its records and is there now. */
+  readonly replay: (kind: LetterKind) => Effect.Effect<void, SourceError>
   /** Looks for the ends of the partitions anew: what lag is measured by. */
   readonly refresh: Effect.Effect<void, SourceError>
 }
@@ -77,6 +83,7 @@ interface Request {
 export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceError> =>
   Effect.gen(function* () {
     const { id, reader } = options
+    const replays = options.replays ?? Replays.none
     const assignedAt = yield* Clock.currentTimeMillis
     const partitions = new Map<number, Partition>()
     for (const range of yield* reader.partitions) {
@@ -93,6 +100,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
     let records = 0
     let bytes = 0
     let recordsRead = 0
+    let again: Replays.Sent = { records: 0, skipped: 0 }
     let marks = new Map(options.mark?.partitions.map((mark) => [mark.partition, mark]))
 
     const endOf = (partition: Partition): Offset =>
@@ -110,11 +118,14 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
     }
     const status = (now: Millis): SourceStatus => ({
       records,
-      turned: [...partitions.values()].some(
-        (partition) => partition.isNew || stateOf(partition, now) !== partition.stateAtCut
-      ),
-      full: full(),
-      ended: ended()
+      turned:
+        replays.isPending() ||
+        [...partitions.values()].some(
+          (partition) => partition.isNew || stateOf(partition, now) !== partition.stateAtCut
+        ),
+      // A replay does not wait for the trigger.
+      full: replays.isPending() ? "bound" : full(),
+      ended: ended() && !replays.isPending()
     })
 
     const pass = (batch: RecordBatch, partition: Partition, at: Millis): Effect.Effect<void, MailboxClosed> => {
@@ -165,6 +176,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
           openedAt = cut.openedAt
           yield* readTo(cut.partitions)
         }
+        again = yield* replays.forward(cut.openedAt, cut.partitions === null ? null : (cut.replays ?? []))
         const cuts = [...partitions.values()].flatMap((partition): ReadonlyArray<PartitionCut> => {
           const recorded = cut.partitions?.find(
             (other) => other.source === id && other.partition === partition.partition
@@ -276,6 +288,8 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
         openedAt = at
         wake.unsafeOpen()
       },
+      again: () => ({ ...again, cuts: replays.cuts() }),
+      replay: (kind) => Effect.zipRight(replays.ask(kind), options.attention.open),
       cut: (cut) =>
         Effect.gen(function* () {
           const reply = yield* Deferred.make<ReadonlyArray<PartitionCut>, SourceFailure>()
