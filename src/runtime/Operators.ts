@@ -3,6 +3,7 @@ import type { SpecOf, TopologyNode } from "../flow/Topology.ts"
 import { InvalidJob } from "../model/Errors.ts"
 import * as AssignTime from "../operator/AssignTime.ts"
 import * as Decode from "../operator/Decode.ts"
+import * as Distinct from "../operator/Distinct.ts"
 import * as Merge from "../operator/Merge.ts"
 import type { Operator } from "../operator/Operator.ts"
 import * as Transform from "../operator/Transform.ts"
@@ -25,6 +26,8 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: { readonly
       return AssignTime.make({ id, spec }, options)
     case "aggregate":
       return aggregateOf(graph, node as TopologyNode<SpecOf<"aggregate">>)
+    case "distinct":
+      return Distinct.make({ id, keyBy: keyOf(graph, node), timeToLiveMillis: spec.timeToLiveMillis })
     case "merge": {
       const changes = graph.producers(node).map((_, input) => graph.takesChanges(node, input))
       return Merge.make({ id, changes })
@@ -39,6 +42,9 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: { readonly
 }
 
 // Private
+
+const keyOf = (graph: Graph, node: TopologyNode): SpecOf<"keyBy"> =>
+  graph.grouping(node).keyBy ?? { kind: "keyBy", columns: [] }
 
 const aggregateOf = (graph: Graph, node: TopologyNode<SpecOf<"aggregate">>): Operator => {
   const { id, spec } = node

@@ -1,0 +1,189 @@
+/**
+ * Lets the first event of each key through.
+ *
+ * - **Emits** at the barrier of the epoch in which a key first came: its event, of those in the same epoch the one with
+ *   the lowest place (origin, partition, offset, row), with its event time, own watermark and place as it came
+ * - **Keeps** each key, without its event, for good; with `timeToLive` until the first barrier that closed so long after
+ *   the one at which the key was emitted: events of that epoch still find it, those of the next are new
+ * - **Sets aside** nothing; repeats are dropped, and counted
+ * - **Restores** the keys and when they came; the columns of the key must not change between restarts
+ * - **Fails with** `StateLimitExceeded`, and `StepFailed` where a key's function throws (user fault, no retry)
+ *
+ *     a1 b1 a2 │ b2 c1 a3 │          emits  a1 b1 │ c1 │
+ */
+import type { SpecOf } from "../flow/Topology.ts"
+import { StateLimitExceeded } from "../model/Errors.ts"
+import type { Key } from "../model/Key.ts"
+import * as Keys from "../model/Key.ts"
+import * as Limits from "../model/Limits.ts"
+import type { Barrier, Batch } from "../model/Message.ts"
+import { Entry, type EntryCodec, StateStore } from "../state/StateStore.ts"
+import { Calendar } from "./Calendar.ts"
+import { hashOfKey, KeyReader, KeyTable } from "./KeyTable.ts"
+import type { Collector, Operator } from "./Operator.ts"
+import * as Selection from "./Selection.ts"
+import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
+
+export interface Options {
+  readonly id: string
+  readonly keyBy: SpecOf<"keyBy">
+  readonly timeToLiveMillis: number | null
+  /** Default `Limits.stateKeysMax`. */
+  readonly stateKeysMax?: number
+}
+
+export const make = (options: Options): Operator => {
+  const { id, timeToLiveMillis } = options
+  const keysMax = options.stateKeysMax ?? Limits.stateKeysMax
+  const keys = new KeyReader(options.keyBy.columns)
+  const table = new KeyTable<Seen>()
+  const expiring = new Calendar<Array<Seen>>()
+  const store = new StateStore<Seen>(codecOf(table, options.keyBy.columns.length))
+  let fresh: Array<Seen> = []
+  let repeats = 0
+  let offset = 0
+
+  const onBatch = (batch: Batch): void => {
+    for (let i = 0; i < batch.values.length; i++) {
+      offset = batch.offsets[i]!
+      const hash = keys.read(batch.values[i] as never)
+      const seen = table.find(hash, keys.columns)
+      if (seen === undefined) {
+        if (store.size >= keysMax) throw full(id, keysMax)
+        const entry = new Seen(keys.columns.slice(), hash)
+        entry.batch = batch
+        entry.index = i
+        table.add(entry)
+        store.add(entry)
+        fresh.push(entry)
+        continue
+      }
+      repeats++
+      if (seen.batch === null || !isBefore(batch, i, seen.batch, seen.index)) continue
+      seen.batch = batch
+      seen.index = i
+    }
+  }
+
+  const expiresAt = (entry: Seen): void => {
+    if (timeToLiveMillis === null) return
+    const at = entry.seenAt + timeToLiveMillis
+    const others = expiring.get(at)
+    if (others === undefined) expiring.put(at, [entry])
+    else others.push(entry)
+  }
+
+  const onBarrier = (barrier: Barrier, out: Collector): void => {
+    const first = fresh
+    fresh = []
+    for (const [batch, indexes] of byBatch(first)) out.emit("out", Selection.select(batch, indexes))
+    for (const entry of first) {
+      entry.batch = null
+      entry.seenAt = barrier.closedAt
+      expiresAt(entry)
+    }
+    for (const entries of expiring.takeUntil(barrier.closedAt)) {
+      for (const entry of entries) {
+        table.remove(entry.hash, entry.key)
+        store.remove(entry)
+      }
+    }
+  }
+
+  return {
+    id,
+    onBatch: (batch) => {
+      try {
+        onBatch(batch as Batch)
+      } catch (error) {
+        throw stepFailed(id, batch as Batch, offset, error)
+      }
+    },
+    onBarrier: (barrier, out) => {
+      onBarrier(barrier, out)
+      return barrier
+    },
+    state: {
+      fingerprint: `distinct 1; by ${options.keyBy.columns.map((column) => column.name).join(", ")}`,
+      snapshot: (epoch) => {
+        try {
+          return store.snapshot()
+        } catch (error) {
+          throw stepFailedAtBarrier(id, epoch, error)
+        }
+      },
+      restore: (parts) => {
+        store.restore(parts)
+        for (const entry of table.all()) expiresAt(entry)
+      }
+    },
+    counts: () => ({ keys: store.size, repeats })
+  }
+}
+
+/** A key that has come. */
+class Seen extends Entry {
+  readonly key: Key
+  readonly hash: number
+  /** When the epoch in which it first came was closed. */
+  seenAt = 0
+  /** Where its first event lies, until the barrier of that epoch. */
+  batch: Batch | null = null
+  index = 0
+
+  constructor(key: Key, hash: number) {
+    super(Keys.keyGroupOf(key))
+    this.key = key
+    this.hash = hash
+  }
+}
+
+const isBefore = (left: Batch, leftIndex: number, right: Batch, rightIndex: number): boolean => {
+  if (left.origin !== right.origin) return left.origin < right.origin
+  const order =
+    left.partition - right.partition ||
+    left.offsets[leftIndex]! - right.offsets[rightIndex]! ||
+    (left.rows?.[leftIndex] ?? 0) - (right.rows?.[rightIndex] ?? 0)
+  return order < 0
+}
+
+/** The events of the entries by the batches they lie in, in the order of places, whatever came first. */
+const byBatch = (entries: ReadonlyArray<Seen>): Map<Batch, Array<number>> => {
+  const sorted = [...entries].sort((left, right) =>
+    isBefore(left.batch!, left.index, right.batch!, right.index) ? -1 : 1
+  )
+  const batches = new Map<Batch, Array<number>>()
+  for (const { batch, index } of sorted) {
+    const indexes = batches.get(batch!)
+    if (indexes === undefined) batches.set(batch!, [index])
+    else indexes.push(index)
+  }
+  return batches
+}
+
+const codecOf = (table: KeyTable<Seen>, columns: number): EntryCodec<Seen> => ({
+  writeKey: (entry, writer) => {
+    for (let i = 0; i < entry.key.length; i++) writer.value(entry.key[i])
+  },
+  writeValue: (entry, writer) => writer.double(entry.seenAt),
+  readKey: (reader) => {
+    const key = Array.from({ length: columns }, () => reader.value()) as Key
+    const hash = hashOfKey(key)
+    return table.find(hash, key) ?? new Seen(key, hash)
+  },
+  readValue: (entry, reader) => {
+    entry.seenAt = reader.double()
+    if (table.find(entry.hash, entry.key) === undefined) table.add(entry)
+  },
+  forget: (entry) => table.remove(entry.hash, entry.key),
+  writeHeader: () => {},
+  readHeader: () => {}
+})
+
+const full = (step: string, keysMax: number): StateLimitExceeded =>
+  new StateLimitExceeded({
+    step,
+    keysMax,
+    message: `Step '${step}' would keep more than ${keysMax} keys`,
+    hint: "Give Flow.distinct a timeToLive, or key by fewer distinct values."
+  })
