@@ -62,7 +62,7 @@ const table: Readonly<Record<string, ReadonlyArray<string>>> = {
     "src/observe/",
     "src/runtime/"
   ],
-  "src/observe/": ["effect", "src/model/", "src/observe/"],
+  "src/observe/": ["effect", "@effect/platform", "@effect/opentelemetry", "src/model/", "src/observe/"],
   "src/daemon/": [
     "effect",
     "@effect/platform",

@@ -113,11 +113,30 @@ const openDaemon = (configuration: Configuration, parts: Parts, scope: Scope.Sco
     const topics = Layer.succeed(Topics, yield* parts.topics)
     const tables = Layer.succeed(Tables, yield* parts.tables)
     const store = yield* storeLayer(configuration)
+    const telemetry = yield* Scope.extend(openTelemetry, scope)
     const layer = live
-      .layer(yield* parts.jobs)
+      .layer(yield* parts.jobs, telemetry?.hear)
       .pipe(Layer.provide(Layer.mergeAll(topics, tables, Layer.provide(store, tables))))
-    return Context.get(yield* Layer.buildWithScope(layer, scope), Daemon)
+    const daemon = Context.get(yield* Layer.buildWithScope(layer, scope), Daemon)
+    if (telemetry !== null) {
+      const facts = yield* Effect.promise(() => import("../daemon/DaemonFacts.ts"))
+      yield* Scope.extend(telemetry.report(facts.gather(daemon, (yield* Process).facts)), scope)
+    }
+    return daemon
   })
+
+/** Opened before the jobs, closed after them: their last epochs are told too. `null` where nobody wants it. */
+const openTelemetry = Effect.gen(function* () {
+  const { environment } = yield* Process
+  if ((environment.OTEL_EXPORTER_OTLP_ENDPOINT ?? "") === "") return null
+  const settings = (yield* Effect.promise(() => import("../observe/TelemetrySettings.ts"))).read(environment)
+  if (settings._tag === "Left") {
+    yield* Effect.logWarning(`${settings.left.message}. ${settings.left.hint}`)
+    return null
+  }
+  if (settings.right === null) return null
+  return yield* (yield* Effect.promise(() => import("../observe/Telemetry.ts"))).make(settings.right)
+})
 
 const storeLayer = ({ checkpoints }: Configuration) =>
   Effect.promise(

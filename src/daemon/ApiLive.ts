@@ -28,6 +28,7 @@ import { layerAnswers, layerAuthorization, type Token } from "./ApiGuard.ts"
 import { QueryAnswer, RunOptions } from "./ApiSchemas.ts"
 import * as ApiTopics from "./ApiTopics.ts"
 import { Daemon } from "./Daemon.ts"
+import * as DaemonFacts from "./DaemonFacts.ts"
 import { Dashboard } from "./DashboardSchemas.ts"
 import * as Dashboards from "./Dashboards.ts"
 import * as DocsPage from "./DocsPage.ts"
@@ -235,18 +236,12 @@ const layerObserve = (options: ApiOptions) =>
   HttpApiBuilder.group(Api, "observe", (handlers) =>
     Effect.map(Daemon, (daemon) =>
       handlers.handle("metrics", () =>
-        Effect.gen(function* () {
-          const statuses = yield* daemon.statuses
-          const jobs = yield* Effect.forEach(statuses, (status) =>
-            Effect.zipWith(daemon.progress(status.job, 1), daemon.detail(status.job), (reports, { figures }) => ({
-              status,
-              last: reports.at(-1) ?? null,
-              nodes: figures
-            }))
-          )
-          const text = Metrics.toText({ now: yield* Clock.currentTimeMillis, jobs, process: yield* options.process })
-          return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
-        }).pipe(answering)
+        DaemonFacts.gather(daemon, options.process).pipe(
+          Effect.map((facts) =>
+            HttpServerResponse.text(Metrics.toText(facts), { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+          ),
+          answering
+        )
       )
     )
   )

@@ -27,8 +27,14 @@ interface Started {
   readonly configured: Configured
 }
 
-/** Hosts these jobs; nothing runs until it is started. Closing the layer drains and stops what runs. */
-export const layer = (jobs: ReadonlyArray<Job>): Layer.Layer<Daemon, never, CheckpointStore | Tables | Topics> =>
+/**
+ * Hosts these jobs; nothing runs until it is started. Closing the layer drains and stops what runs. `hear` is told all
+ * that happens until the last job has ended; it must not wait.
+ */
+export const layer = (
+  jobs: ReadonlyArray<Job>,
+  hear: (event: JobEvent) => void = () => {}
+): Layer.Layer<Daemon, never, CheckpointStore | Tables | Topics> =>
   Layer.scoped(
     Daemon,
     Effect.gen(function* () {
@@ -60,7 +66,7 @@ export const layer = (jobs: ReadonlyArray<Job>): Layer.Layer<Daemon, never, Chec
           const configured = yield* configure(job, options.set ?? {})
           const scope = yield* Scope.make()
           const running = yield* Runner.start(job as Job<Failure, Tables | Topics>, options, (event) =>
-            PubSub.publish(events, event)
+            Effect.zipRight(Effect.ignore(Effect.try(() => hear(event))), PubSub.publish(events, event))
           ).pipe(
             Effect.provide(context),
             Scope.extend(scope),

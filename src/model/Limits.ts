@@ -62,6 +62,21 @@ export const manifestsKept = 3
 /** Progress reports of a job that are kept, newest first. */
 export const progressKept = 200
 
+/** Rows of one lookup: all of them are at hand in memory, in up to four versions while they change. */
+export const lookupRowsMax = 1_000_000
+/** Bytes of one lookup, as its file and as it is stored. */
+export const lookupBytesMax = 134_217_728
+/** Bytes of one part of a lookup in a database: a version is stored in as many as it needs. */
+export const lookupPartBytes = 4_194_304
+/** Characters of a lookup's name, which is part of a key where its versions are stored. */
+export const lookupNameMax = 200
+/** Milliseconds that loading a lookup may take. */
+export const lookupMillisMax = 120_000
+/** Milliseconds before a refresh that failed is tried again; doubled for each further one. */
+export const lookupBackoffMillis = 1_000
+/** Milliseconds that this backoff never exceeds. */
+export const lookupBackoffMillisMax = 60_000
+
 /** Rows in one SQL statement. Above this a statement takes longer than a heartbeat should wait. */
 export const statementRowsMax = 10_000
 /** Bytes of parameters of one SQL statement, about: a server, and the embedded one's memory, hold them at once. */
@@ -148,4 +163,5 @@ holds("a full mailbox is less than an epoch", mailboxBatchesMax * batchRecordsMa
 holds("an epoch may wait for the watermark as a whole", epochRecordsMax < waitingEventsMax)
 holds("a segment holds the largest record", recordBytesMax < segmentBytesMax)
 holds("several frames fit into a read", frameBytesMax * 8 <= batchBytesMax)
+holds("a part of a lookup fits into a statement", lookupPartBytes <= statementBytesMax)
 holds("backoff grows", restartBackoffMillis < restartBackoffMillisMax)
