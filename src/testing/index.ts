@@ -1,7 +1,8 @@
 /**
- * The door for who writes a system of topics, a database of tables or a checkpoint store: the cases that each must
- * pass, and topics in memory for tests that need no disk.
+ * The door for who writes an aggregate: the laws that it must keep; and for who writes a system of topics, a database
+ * of tables or a checkpoint store: the cases that each must pass, and topics in memory for tests that need no disk.
  */
+export * as AggregateLaws from "./AggregateLaws.ts"
 export * as SinkSuite from "./SinkSuite.ts"
 export * as StoreSuite from "./StoreSuite.ts"
 export * as TablesSuite from "./TablesSuite.ts"

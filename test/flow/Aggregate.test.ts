@@ -1,7 +1,8 @@
 import { FastCheck as fc } from "effect"
 import { describe, expect, test } from "vitest"
 import * as Aggregate from "../../src/flow/Aggregate.ts"
-import type { Decimal, Int64 } from "../../src/model/Columns.ts"
+import type { Decimal, Int64, KeyValue } from "../../src/model/Columns.ts"
+import { AggregateLaws } from "../../src/testing/index.ts"
 
 interface Reading {
   readonly value: number
@@ -103,7 +104,9 @@ const aggregates = {
   min: Aggregate.min((event: Reading) => event.value),
   max: Aggregate.max((event: Reading) => event.value),
   first: Aggregate.first((event: Reading) => event.whole),
-  last: Aggregate.last((event: Reading) => event.whole)
+  last: Aggregate.last((event: Reading) => event.whole),
+  distinctCount: Aggregate.distinctCount((event: Reading) => event.value),
+  topN: Aggregate.topN(3, (event: Reading) => event.value)
 } satisfies Record<string, Aggregate.Aggregate<Reading, Aggregate.State, unknown>>
 
 describe.each(Object.entries(aggregates))(
@@ -118,7 +121,7 @@ describe.each(Object.entries(aggregates))(
             fc.tuple(fc.constant(events), fc.shuffledSubarray(events, { minLength: events.length }))
           ),
           ([events, shuffled]) => {
-            expect(resultOf(shuffled)).toBe(resultOf(events))
+            expect(resultOf(shuffled)).toStrictEqual(resultOf(events))
           }
         )
       )
@@ -128,44 +131,148 @@ describe.each(Object.entries(aggregates))(
       fc.assert(
         fc.property(readings, fc.nat(12), fc.nat(12), (events, one, other) => {
           const [from, to] = [Math.min(one, other), Math.max(one, other)]
-          const [a, b, c] = [events.slice(0, from), events.slice(from, to), events.slice(to)].map((part) =>
-            fold(aggregate, part)
-          ) as [Aggregate.State, Aggregate.State, Aggregate.State]
+          const states = () =>
+            [events.slice(0, from), events.slice(from, to), events.slice(to)].map((part) => fold(aggregate, part)) as [
+              Aggregate.State,
+              Aggregate.State,
+              Aggregate.State
+            ]
           const { merge, result } = aggregate
           const whole = resultOf(events)
-          expect(result(merge(merge(a, b), c))).toBe(whole)
-          expect(result(merge(a, merge(b, c)))).toBe(whole)
-          expect(result(merge(merge(c, b), a))).toBe(whole)
+          const merged = (how: (a: Aggregate.State, b: Aggregate.State, c: Aggregate.State) => Aggregate.State) =>
+            result(how(...states()))
+          expect(merged((a, b, c) => merge(merge(a, b), c))).toStrictEqual(whole)
+          expect(merged((a, b, c) => merge(a, merge(b, c)))).toStrictEqual(whole)
+          expect(merged((a, b, c) => merge(merge(c, b), a))).toStrictEqual(whole)
         })
       )
     })
 
-    test("never changes a state in place", () => {
-      fc.assert(
-        fc.property(readings, ([first, ...others]) => {
-          const state = fold(aggregate, [first!])
-          const before = structuredClone(state)
-          for (const other of others) {
-            aggregate.add(state, other, other.place)
-            aggregate.merge(state, fold(aggregate, others))
-          }
-          expect(state).toStrictEqual(before)
-        })
-      )
+    test("keeps the laws, also where rows are taken back", () => {
+      AggregateLaws.check(aggregate, { events: readings.map(([event]) => event!) })
     })
 
-    test("takes rows back, where it can", () => {
-      const { remove } = aggregate
-      if (remove === undefined) return void expect(["min", "max", "first", "last"]).toContain(name)
-      fc.assert(
-        fc.property(readings, readings, (kept, taken) => {
-          const state = taken.reduce((all, event) => remove(all, event), fold(aggregate, [...kept, ...taken]))
-          expect(aggregate.result(state)).toBe(resultOf(kept))
-        })
-      )
+    test("can be kept over changes, unless it goes by the place of an event", () => {
+      const takesBack = (aggregate.overChanges ?? aggregate).remove !== undefined
+      expect(takesBack).toBe(!["first", "last"].includes(name))
+      expect("isRetractable" in aggregate).toBe(takesBack)
     })
   }
 )
+
+const few = fc.constantFrom<KeyValue | undefined>(
+  1,
+  1n,
+  "1",
+  "",
+  0,
+  -0,
+  Number.NaN,
+  true,
+  false,
+  null,
+  undefined,
+  2n ** 70n
+)
+
+test("a distinct count tells apart what keys tell apart, and takes rows back", () => {
+  const distinct = Aggregate.distinctCount((event: { readonly value: KeyValue | undefined }) => event.value)
+  AggregateLaws.check(distinct, { events: fc.record({ value: few }) })
+  const spelled = (value: unknown) => `${typeof (value ?? "")} ${Object.is(value, -0) ? 0 : (value ?? null)}`
+  fc.assert(
+    fc.property(fc.array(few, { minLength: 1 }), (values) => {
+      const state = values.reduce((all, value, i) => distinct.add(all, { value }, at(i)), distinct.empty())
+      expect(distinct.result(state)).toBe(BigInt(new Set(values.map((v) => (v == null ? "null" : spelled(v)))).size))
+    })
+  )
+  expect(() => distinct.add(distinct.empty(), { value: {} as never }, at(0))).toThrow("not object")
+})
+
+const sized = fc.record({ size: fc.constantFrom(1, 2, 3, 0, -0, Number.NaN), name: fc.constantFrom("a", "b", "c") })
+
+test("the top rows are the first n in the order of their values, then of what they hold", () => {
+  const top = Aggregate.topN(4, (row: typeof sized extends fc.Arbitrary<infer A> ? A : never) => row.size)
+  AggregateLaws.check(top, { events: sized, cases: 300 })
+  const rank = (size: number) => (Number.isNaN(size) ? Number.POSITIVE_INFINITY : size)
+  fc.assert(
+    fc.property(fc.array(sized, { minLength: 1 }), (rows) => {
+      const state = rows.reduce((all, row, i) => top.add(all, row, at(i)), top.empty())
+      const sorted = [...rows].sort(
+        (left, right) =>
+          (rank(left.size) === rank(right.size) ? 0 : rank(right.size) - rank(left.size)) ||
+          (left.name < right.name ? -1 : left.name > right.name ? 1 : 0) ||
+          Number(Object.is(right.size, -0)) - Number(Object.is(left.size, -0))
+      )
+      expect(top.result(state)).toEqual(sorted.slice(0, 4))
+    })
+  )
+})
+
+test("top rows of a class are plain objects with its fields, and can be written", () => {
+  class Bid {
+    readonly price = 7
+  }
+  const top = Aggregate.topN(1, (bid: Bid) => bid.price)
+  AggregateLaws.check(top, { events: fc.constant(new Bid()), cases: 3 })
+  expect(top.result(top.add(top.empty(), new Bid(), at(0)))).toStrictEqual([{ price: 7 }])
+})
+
+test.each([0, -1, 1.5, 1_001, Number.NaN])("there are no top %d rows", (n) => {
+  expect(() => Aggregate.topN(n, (event: Reading) => event.value)).toThrow(RangeError)
+})
+
+type Broken = Partial<Aggregate.Aggregate<number, Array<number>, number>>
+const listed: Aggregate.Aggregate<number, Array<number>, number> = {
+  empty: () => [],
+  add: (state, event) => [...state, event],
+  merge: (left, right) => [...left, ...right],
+  result: (state) => state.reduce((sum, value) => sum + value, 0)
+}
+const shared: Array<number> = []
+
+describe("the laws refuse an aggregate", () => {
+  test.each<readonly [string, Broken, RegExp]>([
+    ["that goes by the order of arrival", { result: (state) => state[0] ?? 0 }, /in any order/],
+    ["that loses a part", { merge: (left, right) => (left.length === 0 ? right : left) }, /parts of the events/],
+    ["whose empty state is shared", { empty: () => shared, add: pushed }, /./],
+    [
+      "whose state cannot be written",
+      { empty: () => [new Date(0) as never], result: () => 0 },
+      /cannot be kept in state/
+    ],
+    ["that cannot take back", { remove: (state) => state }, /added and taken back/],
+    [
+      "that cannot take back what is yet to come",
+      { remove: (state, event) => state.filter((_, i) => i !== state.indexOf(event)) },
+      /added and taken back/
+    ],
+    ["whose stand-in cannot take back", { overChanges: listed }, /overChanges takes rows back/],
+    [
+      "whose stand-in gives something else",
+      { overChanges: { ...listed, remove: (state, event) => [...state, -event], result: (state) => state.length } },
+      /overChanges/
+    ]
+  ])("%s", (_, broken, told) => {
+    const events = fc.integer({ min: 1, max: 9 })
+    expect(() => AggregateLaws.check(listed, { events })).not.toThrow()
+    expect(() => AggregateLaws.check({ ...listed, ...broken }, { events, seed: 1 })).toThrow(told)
+  })
+
+  test("that hands its state out, and says for which events", () => {
+    const { empty, merge } = listed
+    const handing = { empty, merge, add: pushed, result: (state: Array<number>): ReadonlyArray<number> => state }
+    const equals = (left: ReadonlyArray<number>, right: ReadonlyArray<number>) =>
+      [...left].sort().join() === [...right].sort().join()
+    expect(() => AggregateLaws.check(handing, { events: fc.constant(5), equals, seed: 1 })).toThrow(
+      /^This aggregate breaks a law: a result stays what it was .*\n {2}It gave \[5,5(,5)*\], not \[5\]\n {2}for one event: \[5\]/
+    )
+  })
+})
+
+function pushed(state: Array<number>, event: number): Array<number> {
+  state.push(event)
+  return state
+}
 
 test("a sum of doubles is the exact sum, rounded once", () => {
   fc.assert(
