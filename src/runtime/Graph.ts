@@ -51,6 +51,11 @@ export interface Grouping {
 
 export const isPart = (kind: NodeKind): boolean => kind === "keyBy" || kind === "window" || kind === "emit"
 
+/** Does a step of this kind keep rows and let others go at barriers? */
+export const keepsRows = (kind: NodeKind): boolean => keeping.has(kind)
+
+const keeping: ReadonlySet<NodeKind> = new Set<NodeKind>(["aggregate", "distinct", "complete", "join", "temporalJoin"])
+
 export const make = (topology: Topology, job: string): Graph => {
   const byId = new Map(topology.nodes.map((node) => [node.id, node]))
   const edgesInto = (id: string): ReadonlyArray<Edge> =>

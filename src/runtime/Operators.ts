@@ -1,14 +1,16 @@
 /** Which operator does what a node says: the only list of them. */
-import type { SpecOf, TopologyNode } from "../flow/Topology.ts"
+import type { KeyColumn, SpecOf, TopologyNode } from "../flow/Topology.ts"
 import { InvalidJob } from "../model/Errors.ts"
 import * as AssignTime from "../operator/AssignTime.ts"
 import * as Decode from "../operator/Decode.ts"
 import * as Distinct from "../operator/Distinct.ts"
+import * as IntervalJoin from "../operator/IntervalJoin.ts"
 import * as Merge from "../operator/Merge.ts"
 import type { Operator } from "../operator/Operator.ts"
+import * as TemporalJoin from "../operator/TemporalJoin.ts"
 import * as Transform from "../operator/Transform.ts"
 import * as WindowAggregate from "../operator/WindowAggregate.ts"
-import type { Graph } from "./Graph.ts"
+import { type Graph, keepsRows } from "./Graph.ts"
 
 /** The operator of a node that is one. */
 export const operatorOf = (graph: Graph, node: TopologyNode, options: { readonly triggerMillis: number }): Operator => {
@@ -32,6 +34,13 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: { readonly
       const changes = graph.producers(node).map((_, input) => graph.takesChanges(node, input))
       return Merge.make({ id, changes })
     }
+    case "join": {
+      const prototypes = graph.prototypes(node)
+      const appends = isAppended(graph, node)
+      return IntervalJoin.make({ id, join: spec, keys: joinedKeys(graph, node), prototypes, appends })
+    }
+    case "temporalJoin":
+      return TemporalJoin.make({ id, join: spec, keys: joinedKeys(graph, node), prototypes: graph.prototypes(node) })
     default:
       throw new InvalidJob({
         job: graph.job,
@@ -42,6 +51,8 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: { readonly
 }
 
 // Private
+
+type Columns = ReadonlyArray<KeyColumn>
 
 const keyOf = (graph: Graph, node: TopologyNode): SpecOf<"keyBy"> =>
   graph.grouping(node).keyBy ?? { kind: "keyBy", columns: [] }
@@ -66,8 +77,18 @@ const isAppended = (graph: Graph, node: TopologyNode): boolean =>
   graph
     .consumers(node.id, "out")
     .some(({ node: below }) =>
-      below.spec.kind === "sink" ? !below.spec.sink.replaces : keepsRows(below) || isAppended(graph, below)
+      below.spec.kind === "sink" ? !below.spec.sink.replaces : keepsRows(below.spec.kind) || isAppended(graph, below)
     )
 
-const keepsRows = (node: TopologyNode): boolean =>
-  node.spec.kind === "aggregate" || node.spec.kind === "distinct" || node.spec.kind === "complete"
+/** How both inputs of a join are keyed: the columns of the second in the order of the first. */
+const joinedKeys = (graph: Graph, node: TopologyNode): readonly [Columns, Columns] => {
+  const [left, right] = [0, 1].map((input) => graph.grouping(node, input).keyBy?.columns ?? [])
+  const found = left!.flatMap(({ name }) => right!.find((column) => column.name === name) ?? [])
+  if (found.length === left!.length && found.length === right!.length) return [left!, found]
+  const named = (columns: Columns) => columns.map(({ name }) => name).join(", ")
+  throw new InvalidJob({
+    job: graph.job,
+    message: `Job ${graph.job}: '${node.id}' joins a flow by (${named(left!)}) with one by (${named(right!)})`,
+    hint: "Give Flow.keyBy of both flows columns of the same names."
+  })
+}

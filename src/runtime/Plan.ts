@@ -135,13 +135,11 @@ const beginsChain = (graph: Graph.Graph, node: TopologyNode): boolean => {
   if (node.spec.kind === "sink") return false
   return (
     producers.length > 1 ||
-    keepsRows(from.node.spec.kind) ||
+    Graph.keepsRows(from.node.spec.kind) ||
     from.port !== "out" ||
     graph.consumers(from.node.id, "out").length > 1
   )
 }
-
-const keepsRows = (kind: NodeKind): boolean => kind === "aggregate" || kind === "distinct" || kind === "complete"
 
 const chainOf = (graph: Graph.Graph, head: TopologyNode, options: PlanOptions): Omit<PlannedChain, "leads"> => {
   const nodes = operatorsFrom(graph, head)

@@ -1,0 +1,101 @@
+/**
+ * Joins each left event with the version of its key at the event's time: the latest right event at or before it, of
+ * equal times the one with the highest place.
+ *
+ * - **Emits** at barriers only, a batch for each key group, sorted by time and place of the left events:
+ *   `{ left, right }` with the left event's time, at the first barrier whose watermark is above that time
+ *   `+ allowedLateness`; at a final barrier all that wait, with the versions known so far, and never again. Without a
+ *   version: `left` gives `null` for it, `inner` no row
+ * - **Keeps** left events until they leave, versions until a newer one holds for every left event that can still come,
+ *   the newest of each key for good; and the watermark
+ * - **Sets aside** on `late` (left) and `side late right` (versions) the events with `time + allowedLateness` below the
+ *   larger of their own partition's watermark before them and the job's at the start of their epoch
+ * - **Passes on** a watermark that is `allowedLateness` lower. With it, no row is late for the step after it
+ * - **Restores** events, versions and watermark; the key must not change between restarts
+ * - **Fails with** `StateLimitExceeded`; `StepFailed` where a key cannot be read or an event cannot be kept (user
+ *   fault, no retry)
+ *
+ *     versions  ──v1──────────v2───────────     watermark ─────▲ past l2
+ *     left      ──────l1──l2───────l3──────     emits (l1, v1) (l2, v1)
+ */
+import type { KeyColumn, SpecOf } from "../flow/Topology.ts"
+import * as Limits from "../model/Limits.ts"
+import { indexAfterTime, indexAtTime, type JoinEntry, left, right } from "./JoinEntry.ts"
+import * as JoinOperator from "./JoinOperator.ts"
+import { JoinRows } from "./JoinRows.ts"
+import { JoinState } from "./JoinState.ts"
+import type { Operator } from "./Operator.ts"
+import { TimeQueue } from "./TimeQueue.ts"
+
+export interface Options {
+  readonly id: string
+  readonly join: Omit<SpecOf<"temporalJoin">, "kind" | "id">
+  /** The key columns of left events and of versions: of the same names, in the same order. */
+  readonly keys: readonly [ReadonlyArray<KeyColumn>, ReadonlyArray<KeyColumn>]
+  /** The prototypes of classes that events may be instances of. */
+  readonly prototypes: ReadonlyArray<object>
+  /** Default `Limits.stateKeysMax`. */
+  readonly entriesMax?: number
+  /** Default `Limits.joinRowsMax`. */
+  readonly rowsMax?: number
+}
+
+export const make = (options: Options): Operator => {
+  const { id, join } = options
+  const state = new JoinState({
+    step: id,
+    keys: options.keys,
+    prototypes: options.prototypes,
+    allowedLatenessMillis: join.allowedLatenessMillis,
+    entriesMax: options.entriesMax ?? Limits.stateKeysMax
+  })
+  const rows = new JoinRows(id, options.rowsMax ?? Limits.joinRowsMax)
+  const waiting = new TimeQueue<JoinEntry>()
+  const versions = new TimeQueue<JoinEntry>()
+
+  const put = (entry: JoinEntry): void => {
+    if (entry.side === left) waiting.put(entry.eventTime, entry)
+    else versions.put(entry.eventTime, entry)
+  }
+
+  const leave = (entry: JoinEntry): void => {
+    const known = entry.of.sides[right]
+    const version = known[indexAfterTime(known, entry.eventTime) - 1] ?? null
+    if (version !== null || join.type === "left") rows.add(entry.keyGroup, entry, version)
+  }
+
+  /** Lets the left events before a time go. */
+  const leaveBefore = (until: number): void => {
+    while (waiting.size > 0 && waiting.earliest < until) {
+      const first = waiting.take()
+      // It left with an earlier one of its key.
+      if (first.slot < 0) continue
+      for (const entry of state.takeBefore(first.of, left, indexAtTime(first.of.sides[left], until))) leave(entry)
+    }
+  }
+
+  /** Forgets the versions that a newer one replaces for all that can still come. */
+  const forgetVersions = (until: number): void => {
+    while (versions.size > 0 && versions.earliest <= until) {
+      const first = versions.take()
+      if (first.slot < 0) continue
+      const newest = indexAfterTime(first.of.sides[right], until) - 1
+      if (newest > 0) state.takeBefore(first.of, right, newest)
+    }
+  }
+
+  return JoinOperator.make({
+    id,
+    state,
+    rows,
+    fingerprint: `temporal join 1; by ${options.keys[left].map(({ name }) => name).join(", ")}`,
+    lowersMillis: join.allowedLatenessMillis,
+    came: put,
+    restored: put,
+    passed: (final) => {
+      const until = state.watermark - join.allowedLatenessMillis
+      leaveBefore(final ? Number.POSITIVE_INFINITY : until)
+      forgetVersions(until)
+    }
+  })
+}
