@@ -358,6 +358,17 @@ type Irretractable<Aggs> = {
   [N in keyof Aggs]: Aggs[N] extends { readonly isRetractable: true } ? never : N & string
 }[keyof Aggs]
 
+interface AggregateOptions {
+  readonly timeToLive?: Window.DurationInput
+}
+/** Keys that are forgotten refuse a flow of changes. */
+type Lives<Options> = Options extends { readonly timeToLive: unknown }
+  ? Refuses<
+      "changes",
+      "a row of a forgotten key could not be taken back: put Flow.emit(onClose) before it, or no timeToLive"
+    >
+  : unknown
+
 /** The rows of closed and open windows; `late` are the events that came after their window's allowed lateness. */
 export interface WindowResult<
   out A,
@@ -389,15 +400,25 @@ type Aggregated<A, Aggs, E, R, B> = B extends IsWindowed
  * state and its metrics; it must not change while its state is to live on.
  *
  * Without a window a row is kept for good, unless `timeToLive` says otherwise: a key of which no event came for so long
- * is forgotten, and its row is removed. Over changes, rows that were replaced are taken back first.
+ * is forgotten, and its row is removed; an event that comes later begins anew. Time is that of the machine, judged
+ * when an epoch is closed. Each epoch gives the rows that came out other than before, and costs what its events touched.
+ *
+ * Over changes, a row that was replaced or removed is taken back from its key; a key whose last row is gone loses its
+ * row. So a count over rows that change is right at every epoch:
+ *
+ *     totals.pipe(Flow.filter((shop) => shop.total > 1_000n), Flow.keyBy("region"), Flow.aggregate("large", { shops: Aggregate.count }))
+ *
+ * There is no time to live over changes: of a key that was forgotten, a row could still be taken back.
  */
 export const aggregate =
-  <A, const Aggs extends Aggregates<A>>(
+  <A, const Aggs extends Aggregates<A>, Options extends AggregateOptions = {}>(
     id: string,
     aggregates: Aggs,
-    options?: { readonly timeToLive?: Window.DurationInput }
+    options?: Options
   ) =>
-  <E, R, B extends IsKeyed & TakesChanges<Aggs>>(self: Flow<A, E, R, B>): Aggregated<A, Aggs, E, R, B> => {
+  <E, R, B extends IsKeyed & TakesChanges<Aggs> & Lives<Options>>(
+    self: Flow<A, E, R, B>
+  ): Aggregated<A, Aggs, E, R, B> => {
     const timeToLiveMillis = millisOf(options?.timeToLive)
     const result = step({ kind: "aggregate", id, aggregates, timeToLiveMillis }, self)
     return Object.assign(result, { late: flowOf(result.node, "late") }) as never

@@ -183,6 +183,7 @@ export const make = (
     if (known !== undefined) return known
     const inputs = node.inputs.map((input) => ({ from: visit(input.node), port: input.port }))
     const spec = overridden(node.spec, overrides)
+    refuseTimeToLive(job, node)
     const id = idOf(spec)
     ids.set(node, id)
     nodes.push({ id, spec, label: labelOf(spec) })
@@ -257,6 +258,24 @@ const living = (timeToLiveMillis: number | null): ReadonlyArray<string> =>
 const identifierOf = (schema: Schema.Schema<any, any>): string => {
   const text = String(schema)
   return /^\(.* <-> (\w+)\)$/s.exec(text)?.[1] ?? text
+}
+
+/** Time to live is of keys that are kept for good: windows are forgotten when they close. */
+const refuseTimeToLive = (job: string, node: Node): void => {
+  const { spec } = node
+  if ((spec.kind !== "aggregate" && spec.kind !== "distinct") || spec.timeToLiveMillis === null) return
+  if (!(spec.timeToLiveMillis > 0))
+    throw new InvalidJob({
+      job,
+      message: `Job ${job}: '${spec.id}' has a timeToLive of ${Duration.format(spec.timeToLiveMillis)}, so it would keep nothing`,
+      hint: "Make timeToLive longer than 0, or leave it out to keep every key."
+    })
+  if (spec.kind !== "aggregate" || groupingOf(node).window === null) return
+  throw new InvalidJob({
+    job,
+    message: `Job ${job}: '${spec.id}' has a window and a timeToLive, but a window is forgotten when it closes`,
+    hint: "Leave timeToLive out: allowedLateness of Flow.window says how long a window takes events after its end."
+  })
 }
 
 /** A window's rows are told apart by key and `windowStart`: a sink's key without one of them would mix rows. */

@@ -5,6 +5,7 @@ import * as AssignTime from "../operator/AssignTime.ts"
 import * as Decode from "../operator/Decode.ts"
 import * as Distinct from "../operator/Distinct.ts"
 import * as IntervalJoin from "../operator/IntervalJoin.ts"
+import * as KeyedAggregate from "../operator/KeyedAggregate.ts"
 import * as Merge from "../operator/Merge.ts"
 import type { Operator } from "../operator/Operator.ts"
 import * as TemporalJoin from "../operator/TemporalJoin.ts"
@@ -59,12 +60,13 @@ const keyOf = (graph: Graph, node: TopologyNode): SpecOf<"keyBy"> =>
 
 const aggregateOf = (graph: Graph, node: TopologyNode<SpecOf<"aggregate">>): Operator => {
   const { id, spec } = node
-  const { keyBy, window } = graph.grouping(node)
-  if (keyBy === null || window === null) throw new Error("unwindowed")
+  const { window } = graph.grouping(node)
+  if (window === null)
+    return KeyedAggregate.make({ id, keyBy: keyOf(graph, node), aggregate: spec, changes: graph.takesChanges(node, 0) })
   const mode = graph.modeOf(node)
   return WindowAggregate.make({
     id,
-    keyBy,
+    keyBy: keyOf(graph, node),
     window,
     aggregate: spec,
     mode,
