@@ -3,7 +3,7 @@
  *
  * Deltas outweigh what they describe sooner or later, and a restart has to read them all. Writing a large key group
  * anew at one barrier would make that epoch slow, so a fold is spread over epochs: entries are written from the last
- * index down, a share at each barrier, and the deltas that came meanwhile are put behind them. Read in order, these
+ * index down, then those that are packed, a share at each barrier, and the deltas that came meanwhile are put behind them. Read in order, these
  * give the state at the barrier at which the fold ends: an entry that changed after it was written is in a delta too.
  *
  * Work per epoch: `creditShare` times the bytes of its deltas, and `1 / paceEpochs` of the whole state, so that no
@@ -12,12 +12,14 @@
 import * as Limits from "../model/Limits.ts"
 import type { Classes } from "./Classes.ts"
 import { Writer } from "./Encoding.ts"
+import type { PackedEntries } from "./PackedEntries.ts"
 import type { StatePart } from "./StatePart.ts"
 
 /** What folding sees of a key group. */
 export interface Foldable<E> {
   readonly keyGroup: number
   readonly entries: ReadonlyArray<E>
+  readonly packed: PackedEntries
   /** Bytes of its entries as they were last written. */
   liveBytes: number
   /** Bytes of its base and deltas. */
@@ -30,14 +32,21 @@ interface Fold<E> {
   readonly group: Foldable<E>
   readonly byWeight: boolean
   readonly writer: Writer
-  /** Entries from here up are written. */
-  index: number
+  readonly progress: Progress
   /** Deltas since it began. */
   readonly behind: Array<Uint8Array>
 }
 
-/** Writes entries from index `from - 1` down, until `bytesMax` are written; returns the index it came to. */
-export type WriteEntries<E> = (group: Foldable<E>, from: number, writer: Writer, bytesMax: number) => number
+/** How far a fold has come. */
+export interface Progress {
+  /** Entries from here up are written; `null`: it has not begun. */
+  index: number | null
+  /** Chunks of packed entries that are written. */
+  chunks: number
+}
+
+/** Writes entries, then packed ones, from where it stands until `bytesMax` are written; says whether that was all. */
+export type WriteEntries<E> = (group: Foldable<E>, progress: Progress, writer: Writer, bytesMax: number) => boolean
 
 export class Folding<E> {
   readonly #groups: ReadonlyArray<Foldable<E>>
@@ -51,6 +60,11 @@ export class Folding<E> {
     this.#classes = classes
     this.#writer = new Writer(65_536, classes)
     this.#write = write
+  }
+
+  /** Is a fold of this key group under way? */
+  isFolding(keyGroup: number): boolean {
+    return this.#fold?.group.keyGroup === keyGroup
   }
 
   /** The parts of an epoch, after its share of folding: a key group whose fold ended has a base in place of its delta. */
@@ -79,14 +93,16 @@ export class Folding<E> {
       if (fold === null) return
       const allowed = fold.byWeight ? weightBytes + paceBytes : paceBytes
       if (allowed <= 0) return
-      let spent = this.#advance(fold, allowed)
+      const start = fold.writer.length
+      const isWhole = this.#write(fold.group, fold.progress, fold.writer, allowed)
+      let spent = fold.writer.length - start
       if (fold.byWeight) {
         const fromWeight = Math.min(spent, weightBytes)
         weightBytes -= fromWeight
         spent -= fromWeight
       }
       paceBytes -= spent
-      if (fold.index > 0) return
+      if (!isWhole) return
       this.#fold = null
       this.#finish(fold, bases)
     }
@@ -98,7 +114,7 @@ export class Folding<E> {
       if (group.deltas < Limits.stateDeltasMax) continue
       const fold = this.#fold?.group === group ? this.#fold : this.#begin(group, true, new Writer(1024, this.#classes))
       if (fold === this.#fold) this.#fold = null
-      this.#advance(fold, Number.POSITIVE_INFINITY)
+      this.#write(group, fold.progress, fold.writer, Number.POSITIVE_INFINITY)
       this.#finish(fold, bases)
     }
   }
@@ -120,15 +136,7 @@ export class Folding<E> {
   }
 
   #begin(group: Foldable<E>, byWeight: boolean, writer: Writer): Fold<E> {
-    return { group, byWeight, writer, index: group.entries.length, behind: [] }
-  }
-
-  #advance(fold: Fold<E>, bytesMax: number): number {
-    const start = fold.writer.length
-    // Entries that were removed since moved others down: those were either written or are below the end.
-    const from = Math.min(fold.index, fold.group.entries.length)
-    fold.index = this.#write(fold.group, from, fold.writer, bytesMax)
-    return fold.writer.length - start
+    return { group, byWeight, writer, progress: { index: null, chunks: 0 }, behind: [] }
   }
 
   #finish(fold: Fold<E>, bases: Map<number, StatePart>): void {
@@ -151,5 +159,5 @@ const paceBytesMin = 4096
 
 /** Stored bytes above twice the live ones: from 0 on, a fold drops about half of what is stored. */
 const excess = (group: Foldable<unknown>): number =>
-  group.storedBytes - 2 * group.liveBytes - (group.entries.length === 0 ? 0 : 1024)
+  group.storedBytes - 2 * group.liveBytes - (group.entries.length + group.packed.size === 0 ? 0 : 1024)
 const ratio = (group: Foldable<unknown>): number => group.storedBytes / (group.liveBytes + 1)

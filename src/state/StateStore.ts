@@ -10,6 +10,7 @@ import * as Limits from "../model/Limits.ts"
 import * as Classes from "./Classes.ts"
 import { Reader, unreadable, Writer } from "./Encoding.ts"
 import * as Folding from "./Folding.ts"
+import { PackedEntries } from "./PackedEntries.ts"
 import type { Snapshot, StatePart } from "./StatePart.ts"
 
 /** What the store keeps with each entry. A step's entries extend it. */
@@ -21,6 +22,8 @@ export class Entry {
   bytes = 0
   /** Has it changed since the last snapshot? */
   changed = false
+  /** Has it changed since it was last looked at as one to be packed? */
+  used = false
 
   constructor(keyGroup: number) {
     this.keyGroup = keyGroup
@@ -36,7 +39,9 @@ export interface EntryCodec<E extends Entry> {
   /** Reads a key; the entry that the step has under it, else a new one in its index. The store adds it. */
   readonly readKey: (reader: Reader, keyGroup: number) => E
   readonly readValue: (entry: E, reader: Reader) => void
-  /** Called while restoring: the entry is gone, drop it from the index. */
+  /** Called while restoring, after its value was read: puts it into the index, if that is not `readKey`'s affair. */
+  readonly place?: (entry: E) => void
+  /** The entry is gone, or packed: drop it from the index. */
   readonly forget: (entry: E) => void
   /** Values of the step itself, such as its watermark; they are kept with key group 0. */
   readonly writeHeader: (writer: Writer) => void
@@ -44,22 +49,32 @@ export interface EntryCodec<E extends Entry> {
 }
 
 export class StateStore<E extends Entry> {
-  /** Entries in all key groups. */
+  /** Entries in all key groups, packed ones too. */
   size = 0
+  /** Those of them that are packed. */
+  packed = 0
   readonly #codec: EntryCodec<E>
   readonly #groups: ReadonlyArray<Group<E>>
   readonly #folding: Folding.Folding<E>
   readonly #writer: Writer
   #headerChanged = false
+  readonly #entriesMax: number
+  /** Where the next entry to be packed is looked for. */
+  #hand = { group: 0, index: 0 }
 
-  constructor(codec: EntryCodec<E>) {
+  /** `entriesMax`: more than so many are packed into bytes, those first that did not change for the longest. */
+  constructor(
+    codec: EntryCodec<E>,
+    options: { readonly entriesMax: number } = { entriesMax: Number.POSITIVE_INFINITY }
+  ) {
+    this.#entriesMax = options.entriesMax
     const classes = codec.classes ?? Classes.none
     this.#codec = codec
     this.#writer = new Writer(65_536, classes)
     this.#groups = Array.from({ length: Limits.keyGroups }, (_, keyGroup) => new Group<E>(keyGroup))
     this.#folding = new Folding.Folding(
       this.#groups,
-      (group, from, writer, bytesMax) => this.#writeEntries(group, from, writer, bytesMax),
+      (group, progress, writer, bytesMax) => this.#writeEntries(group, progress, writer, bytesMax),
       classes
     )
   }
@@ -70,22 +85,46 @@ export class StateStore<E extends Entry> {
     this.change(entry)
   }
 
+  /**
+   * Takes an entry that the index does not hold, as changed. Was one with its key packed, then its value is read into
+   * this one, as if it had never been gone.
+   */
+  admit(entry: E): void {
+    const group = this.#groups[entry.keyGroup]!
+    if (group.packed.size > 0 && this.#unpack(group, entry)) this.change(entry)
+    else this.add(entry)
+  }
+
+  /** Entries again of those packed ones whose key passes; the index does not hold them. Looks at every packed key. */
+  unpack(passes: (key: Reader) => boolean): ReadonlyArray<E> {
+    const entries: Array<E> = []
+    if (this.packed === 0) return entries
+    for (const group of this.#groups) {
+      group.packed.takeWhere(
+        (key) => passes(new Reader(key, this.#codec.classes)),
+        (key, value) => {
+          const entry = this.#codec.readKey(new Reader(key, this.#codec.classes), group.keyGroup)
+          this.#fill(group, entry, key, value)
+          this.change(entry)
+          entries.push(entry)
+        }
+      )
+    }
+    return entries
+  }
+
   /** Says that the entry is other than at the last snapshot. */
   change(entry: E): void {
     if (entry.changed) return
     entry.changed = true
+    entry.used = true
     this.#groups[entry.keyGroup]!.changed.push(entry)
   }
 
   /** Drops an entry that is in the store; the next snapshot says so. */
   remove(entry: E): void {
     const group = this.#groups[entry.keyGroup]!
-    const last = group.entries.pop()!
-    if (last !== entry) {
-      group.entries[entry.slot] = last
-      last.slot = entry.slot
-    }
-    entry.slot = -1
+    group.takeOut(entry)
     this.size--
     group.liveBytes -= entry.bytes
     if (entry.bytes > 0) group.removed.push(entry)
@@ -96,7 +135,7 @@ export class StateStore<E extends Entry> {
     this.#headerChanged = true
   }
 
-  /** All entries of a key group, in no order. */
+  /** All entries of a key group that are not packed, in no order. */
   entriesOf(keyGroup: number): ReadonlyArray<E> {
     return this.#groups[keyGroup]!.entries
   }
@@ -117,6 +156,7 @@ export class StateStore<E extends Entry> {
     }
     this.#headerChanged = false
     const folded = this.#folding.run(parts)
+    this.#pack()
     let bytes = 0
     for (const group of this.#groups) bytes += group.storedBytes
     return { parts: folded, rows: this.size, bytes }
@@ -133,6 +173,7 @@ export class StateStore<E extends Entry> {
       if (part.kind === "base") this.#forgetAll(group)
       group.stored(part.bytes.length)
       this.#apply(group, new Reader(part.bytes, this.#codec.classes))
+      this.#pack()
     }
   }
 
@@ -141,6 +182,55 @@ export class StateStore<E extends Entry> {
     entry.slot = group.entries.length
     group.entries.push(entry)
     this.size++
+  }
+
+  /** Packs entries until no more are left than may be. One that changed since the hand came by is passed over once. */
+  #pack(): void {
+    const hand = this.#hand
+    while (this.size - this.packed > this.#entriesMax) {
+      const group = this.#groups[hand.group]!
+      const entry = group.entries[hand.index]
+      if (entry === undefined) {
+        if (!this.#folding.isFolding(group.keyGroup)) group.packed.tidy()
+        hand.group = (hand.group + 1) % this.#groups.length
+        hand.index = 0
+      } else if (entry.used) {
+        entry.used = false
+        hand.index++
+      } else this.#packEntry(group, entry)
+    }
+  }
+
+  #packEntry(group: Group<E>, entry: E): void {
+    const writer = this.#writer
+    writer.clear()
+    this.#codec.writeKey(entry, writer)
+    const keyLength = writer.length
+    this.#codec.writeValue(entry, writer)
+    group.packed.put(writer.copy(), keyLength)
+    group.takeOut(entry)
+    this.#codec.forget(entry)
+    this.packed++
+  }
+
+  /** Fills the entry with what is packed under its key; `false`: nothing is. */
+  #unpack(group: Group<E>, entry: E): boolean {
+    const writer = this.#writer
+    writer.clear()
+    this.#codec.writeKey(entry, writer)
+    const key = writer.copy()
+    const value = group.packed.take(key)
+    if (value === null) return false
+    this.#fill(group, entry, key, value)
+    return true
+  }
+
+  #fill(group: Group<E>, entry: E, key: Uint8Array, value: Uint8Array): void {
+    this.#codec.readValue(entry, new Reader(value, this.#codec.classes))
+    entry.bytes = 1 + key.length + value.length
+    entry.slot = group.entries.length
+    group.entries.push(entry)
+    this.packed--
   }
 
   /** Removed keys before changed ones: a key may have been removed and made again. */
@@ -163,13 +253,22 @@ export class StateStore<E extends Entry> {
     return writer.length === 0 ? null : writer.copy()
   }
 
-  /** Writes entries from index `from - 1` down, until `bytesMax` are written; returns the index it came to. */
-  #writeEntries(group: Folding.Foldable<E>, from: number, writer: Writer, bytesMax: number): number {
-    if (from === group.entries.length && group.keyGroup === 0) this.#writeHeader(writer)
+  /** Entries that were removed since moved others down: those were either written or are below the end. */
+  #writeEntries(group: Folding.Foldable<E>, progress: Folding.Progress, writer: Writer, bytesMax: number): boolean {
     const end = writer.length + bytesMax
-    let index = from
+    if (progress.index === null && group.keyGroup === 0) this.#writeHeader(writer)
+    let index = Math.min(progress.index ?? group.entries.length, group.entries.length)
     while (index > 0 && writer.length < end) this.#writeEntry(group, group.entries[--index]!, writer)
-    return index
+    progress.index = index
+    if (index > 0) return false
+    // What was packed since the fold began was an entry then, and is written; written twice it is the same.
+    for (; progress.chunks < group.packed.chunks && writer.length < end; progress.chunks++) {
+      group.packed.eachOf(progress.chunks, (record) => {
+        writer.byte(records.entry)
+        writer.raw(record)
+      })
+    }
+    return progress.chunks >= group.packed.chunks
   }
 
   #writeEntry(group: Folding.Foldable<E>, entry: E, writer: Writer): void {
@@ -197,6 +296,7 @@ export class StateStore<E extends Entry> {
       if (record !== records.entry && record !== records.removed)
         throw unreadable(`${record} is no kind of state record`, start)
       const entry = this.#codec.readKey(reader, group.keyGroup)
+      if (entry.slot < 0 && group.packed.size > 0) this.#unpack(group, entry)
       if (record === records.removed) {
         if (entry.slot >= 0) this.#drop(group, entry)
         this.#codec.forget(entry)
@@ -204,6 +304,7 @@ export class StateStore<E extends Entry> {
       }
       if (entry.slot < 0) this.#insert(entry)
       this.#codec.readValue(entry, reader)
+      this.#codec.place?.(entry)
       group.liveBytes += reader.position - start - entry.bytes
       entry.bytes = reader.position - start
     }
@@ -219,6 +320,10 @@ export class StateStore<E extends Entry> {
       this.#drop(group, entry)
       this.#codec.forget(entry)
     }
+    this.size -= group.packed.size
+    this.packed -= group.packed.size
+    group.packed = new PackedEntries()
+    group.liveBytes = 0
     group.storedBytes = 0
     group.deltas = 0
   }
@@ -228,6 +333,7 @@ export class StateStore<E extends Entry> {
 class Group<E extends Entry> implements Folding.Foldable<E> {
   readonly keyGroup: number
   readonly entries: Array<E> = []
+  packed = new PackedEntries()
   changed: Array<E> = []
   removed: Array<E> = []
   liveBytes = 0
@@ -237,6 +343,16 @@ class Group<E extends Entry> implements Folding.Foldable<E> {
 
   constructor(keyGroup: number) {
     this.keyGroup = keyGroup
+  }
+
+  /** Takes an entry out of `entries`: the last one moves to its place. */
+  takeOut(entry: E): void {
+    const last = this.entries.pop()!
+    if (last !== entry) {
+      this.entries[entry.slot] = last
+      last.slot = entry.slot
+    }
+    entry.slot = -1
   }
 
   stored(bytes: number): void {

@@ -4,7 +4,7 @@ import { StateUnreadable } from "../../src/model/Errors.ts"
 import * as Key from "../../src/model/Key.ts"
 import * as Limits from "../../src/model/Limits.ts"
 import type { StatePart } from "../../src/state/StatePart.ts"
-import { Entry, StateStore } from "../../src/state/StateStore.ts"
+import { Entry, type EntryCodec, StateStore } from "../../src/state/StateStore.ts"
 
 // Many runs on a machine that is busy with other tests.
 vi.setConfig({ testTimeout: 60_000 })
@@ -23,7 +23,11 @@ class Counters {
   readonly byId = new Map<number, Counter>()
   total = 0
   encoded = 0
-  readonly store: StateStore<Counter> = new StateStore<Counter>({
+  readonly store: StateStore<Counter>
+  constructor(entriesMax = Number.POSITIVE_INFINITY) {
+    this.store = new StateStore<Counter>(this.#codec, { entriesMax })
+  }
+  readonly #codec: EntryCodec<Counter> = {
     writeKey: (entry, writer) => writer.varint(entry.id),
     writeValue: (entry, writer) => {
       this.encoded++
@@ -45,14 +49,14 @@ class Counters {
     readHeader: (reader) => {
       this.total = reader.varint()
     }
-  })
+  }
 
   count(id: number): void {
     let entry = this.byId.get(id)
     if (entry === undefined) {
       entry = new Counter(id)
       this.byId.set(id, entry)
-      this.store.add(entry)
+      this.store.admit(entry)
     }
     entry.count++
     this.total++
@@ -61,7 +65,7 @@ class Counters {
   }
 
   remove(id: number): void {
-    const entry = this.byId.get(id)
+    const [entry = this.byId.get(id)] = this.store.unpack((key) => key.varint() === id)
     if (entry === undefined) return
     this.byId.delete(id)
     this.store.remove(entry)
@@ -96,8 +100,8 @@ class Kept {
   }
 }
 
-const restored = (kept: Kept): Counters => {
-  const counters = new Counters()
+const restored = (kept: Kept, entriesMax = Number.POSITIVE_INFINITY): Counters => {
+  const counters = new Counters(entriesMax)
   counters.store.restore(kept.parts())
   return counters
 }
@@ -251,4 +255,57 @@ test("damaged state is refused", () => {
   expect(() => new Counters().store.restore([{ keyGroup: 999, kind: "base", bytes: new Uint8Array() }])).toThrow(
     StateUnreadable
   )
+})
+
+describe("a store that packs", () => {
+  test("holds and hands over what one without a bound does, through restarts", () => {
+    const step = FastCheck.tuple(FastCheck.constantFrom("count", "count", "count", "remove"), FastCheck.nat(40))
+    const epoch = FastCheck.array(step, { maxLength: 30 })
+    FastCheck.assert(
+      FastCheck.property(
+        FastCheck.array(epoch, { maxLength: 40 }),
+        FastCheck.nat(12),
+        FastCheck.nat(40),
+        (epochs, entriesMax, restart) => {
+          let packing = new Counters(entriesMax)
+          const whole = new Counters()
+          const kept = new Kept()
+          epochs.forEach((steps, at) => {
+            for (const [what, id] of steps) {
+              for (const counters of [packing, whole]) what === "count" ? counters.count(id) : counters.remove(id)
+            }
+            const snapshot = packing.store.snapshot()
+            kept.take(snapshot.parts)
+            whole.store.snapshot()
+            expect(snapshot.rows).toBe(whole.byId.size)
+            expect(snapshot.bytes).toBe(kept.storedBytes())
+            expect(packing.store.size - packing.store.packed).toBeLessThanOrEqual(entriesMax)
+            expect(packing.byId.size).toBe(packing.store.size - packing.store.packed)
+            expect(restored(kept).contents()).toEqual(whole.contents())
+            if (at === restart) packing = restored(kept, entriesMax)
+          })
+        }
+      ),
+      { numRuns: 150 }
+    )
+  })
+
+  test("folds what is packed, too, and gives its places back", () => {
+    const live = new Counters(500)
+    const kept = new Kept()
+    const below = random(3)
+    let folds = 0
+    for (let id = 0; id < 20_000; id++) live.count(id)
+    for (let epoch = 0; epoch < 300; epoch++) {
+      for (let i = 0; i < 200; i++) live.count(below(20_000))
+      const { parts } = live.store.snapshot()
+      folds += parts.filter((part) => part.kind === "base").length
+      kept.take(parts)
+    }
+    expect(live.store.packed).toBe(19_500)
+    expect(folds).toBeGreaterThan(2 * Limits.keyGroups)
+    const again = restored(kept)
+    expect(again.byId.size).toBe(20_000)
+    expect([...again.byId.values()].reduce((sum, entry) => sum + entry.count, 0)).toBe(20_000 + 300 * 200)
+  })
 })
