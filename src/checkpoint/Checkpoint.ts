@@ -5,7 +5,7 @@
  * choice that is not in the input, so a crash anywhere leaves an epoch that can be computed again, bit for bit.
  */
 import type { Offset } from "../model/Event.ts"
-import type { PartitionCut, ReplayCut } from "../model/Message.ts"
+import type { LookupVersions, PartitionCut, ReplayCut } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
 
 /** The choices of one epoch. Created once, never overwritten, durable before anything of the epoch is visible. */
@@ -18,6 +18,8 @@ export interface Intent {
   readonly closedAt: Millis
   readonly final: boolean
   readonly partitions: ReadonlyArray<PartitionCut>
+  /** The versions of lookups in force for the epoch's events, stored before; absent: the job had none. */
+  readonly lookups?: LookupVersions
   /** Where the replays of what was set aside were cut; absent: the job keeps nothing that can be replayed. */
   readonly replays?: ReadonlyArray<ReplayCut>
 }
@@ -78,6 +80,7 @@ export interface Manifest {
   readonly stateBytes: number
   /** Totals over the life of the lineage. */
   readonly totals: Totals
+  readonly lookups?: LookupVersions
   readonly replays?: ReadonlyArray<ReplayCut>
   /** What became of all that was replayed in the lineage; absent: nothing was. */
   readonly replayed?: ReplayCounts

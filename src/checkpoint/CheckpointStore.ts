@@ -43,6 +43,17 @@ export interface StepState {
   readonly parts: ReadonlyArray<StatePart>
 }
 
+/** A version of a lookup: equal rows have equal versions. */
+export interface LookupPlace {
+  readonly lookup: string
+  readonly version: string
+}
+
+/** The rows of a version, as bytes that only who wrote them understands. */
+export interface LookupRows extends LookupPlace {
+  readonly bytes: Uint8Array
+}
+
 /** What one epoch makes durable at once. */
 export interface EpochCommit {
   readonly manifest: Manifest
@@ -83,6 +94,18 @@ export interface CheckpointStoreService {
   readonly commit: (claim: Claim, epoch: EpochCommit) => Effect.Effect<void, StoreError | Fenced | RowsUnexpected>
   /** The state that the manifest names: for each step its bases, then deltas in the order of epochs. Checked against what was written. */
   readonly readState: (manifest: Manifest) => Effect.Effect<ReadonlyArray<StepState>, StoreError>
+  /**
+   * Stores the rows of a version of a lookup, durable when it ends, only while the claim is current; the same version
+   * again changes nothing. Called before the intent that names it. Removes versions that neither a kept manifest nor an
+   * intent names, but for those `inUse`: an intent may be about to name them.
+   */
+  readonly writeLookup: (
+    claim: Claim,
+    rows: LookupRows,
+    inUse: ReadonlyArray<LookupPlace>
+  ) => Effect.Effect<void, StoreError | Fenced>
+  /** The rows of a version as they were stored, of the claim's lineage. Checked against what was written. */
+  readonly readLookup: (claim: Claim, place: LookupPlace) => Effect.Effect<Uint8Array, StoreError>
   /** What is known of a job; `null` if it never ran. Needs no claim. */
   readonly lookUp: (job: string) => Effect.Effect<JobRecord | null, StoreError>
   readonly list: Effect.Effect<ReadonlyArray<JobRecord>, StoreError>

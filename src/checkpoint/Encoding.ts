@@ -6,7 +6,9 @@
 import { crc32 } from "../model/Crc32.ts"
 import { CheckpointCorrupted, Defect, Fenced, RowsUnexpected } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
+import type { LookupVersions } from "../model/Message.ts"
 import type { Intent, Manifest, StateHandle } from "./Checkpoint.ts"
+import type { LookupPlace } from "./CheckpointStore.ts"
 
 /** JSON text, and by what it is recognised. */
 export interface Sealed {
@@ -78,6 +80,25 @@ export const corrupted = (
     message: `${found.what} of epoch ${epoch} of job ${job} ${found.how}`,
     hint: `Restore the checkpoint store from a copy (${found.older} other manifests are kept in it, but going back to one would repeat epochs), or begin a new lineage with: weir reset ${job}.`
   })
+
+/** A version of a lookup that a manifest or an intent names cannot be read back. */
+export const lookupCorrupted = (
+  claim: { readonly job: string; readonly manifest: Manifest | null },
+  { lookup, version }: LookupPlace,
+  how: string
+): CheckpointCorrupted =>
+  new CheckpointCorrupted({
+    job: claim.job,
+    epoch: claim.manifest?.epoch ?? 0,
+    message: `version ${version} of lookup ${lookup} of job ${claim.job} ${how}`,
+    hint: `Epochs have seen these rows, so they cannot be loaded anew. Restore the checkpoint store from a copy, or begin a new lineage with: weir reset ${claim.job}.`
+  })
+
+/** The versions of lookups that manifests and intents name. */
+export const lookupsNamed = (
+  naming: ReadonlyArray<{ readonly lookups?: LookupVersions } | null>
+): ReadonlyArray<LookupPlace> =>
+  naming.flatMap((one) => Object.entries(one?.lookups ?? {}).map(([lookup, version]) => ({ lookup, version })))
 
 /** For messages. */
 export const partNamed = (place: { readonly step: string; readonly keyGroup: number }): string =>

@@ -1,5 +1,5 @@
 /**
- * The checkpoint store in a folder: `<root>/<job>/{claims,intents,manifests,states,progress}`, files that are written
+ * The checkpoint store in a folder: `<root>/<job>/{claims,intents,manifests,states,progress,lookups}`, files that are written
  * once and never changed.
  *
  * A claim is a file named by its generation; that a name can be taken only once makes it a compare-and-set between
@@ -25,10 +25,22 @@ import {
   type Claim,
   type EpochCommit,
   type JobRecord,
+  type LookupPlace,
+  type LookupRows,
   type StepState,
   type StoreError
 } from "./CheckpointStore.ts"
-import { corrupted, doesNotFollow, epochsOf, lowestOffsets, outOfTurn, overtaken, partNamed } from "./Encoding.ts"
+import {
+  corrupted,
+  doesNotFollow,
+  epochsOf,
+  lookupsNamed,
+  lowestOffsets,
+  outOfTurn,
+  overtaken,
+  partNamed
+} from "./Encoding.ts"
+import * as Lookups from "./FileCheckpointLookups.ts"
 import * as StateFile from "./StateFile.ts"
 
 /** Version of this folder's form. */
@@ -66,6 +78,7 @@ interface JobFolders {
   readonly manifests: CheckpointFolder.CheckpointFolder
   readonly states: CheckpointFolder.CheckpointFolder
   readonly progress: CheckpointFolder.CheckpointFolder
+  readonly lookups: CheckpointFolder.CheckpointFolder
 }
 
 type Folders = (folderName: string) => JobFolders
@@ -84,7 +97,8 @@ export const make = (
         intents: folder("intents"),
         manifests: folder("manifests"),
         states: folder("states"),
-        progress: folder("progress")
+        progress: folder("progress"),
+        lookups: folder("lookups")
       }
     }
     const of = (job: string): JobFolders => folders(folderName(job))
@@ -98,6 +112,8 @@ export const make = (
       writeIntent: (owner, intent) => writeIntent(of(owner.job), owner, intent),
       commit: (owner, epoch) => commit(of(owner.job), owner, epoch),
       readState: (manifest) => readState(of(manifest.job), manifest),
+      writeLookup: (owner, rows, inUse) => writeLookup(of(owner.job), owner, rows, inUse),
+      readLookup: (owner, place) => Lookups.read(of(owner.job).lookups, owner, place),
       lookUp: (job) => record(of(job)),
       list: Effect.map(Effect.flatMap(jobs, Effect.forEach(record)), (records) =>
         records.filter((found) => found !== null).sort((a, b) => (a.job < b.job ? -1 : 1))
@@ -205,7 +221,7 @@ const claim = (folders: JobFolders, job: string, jobId: string): Effect.Effect<C
     const older = (yield* folders.claims.names).filter((name) => Number(name) < owner.generation)
     yield* folders.claims.remove(older)
     const isStale = (name: string): boolean => parsed(name).generation < owner.generation
-    for (const folder of [folders.intents, folders.manifests, folders.states, folders.progress]) {
+    for (const folder of [folders.intents, folders.manifests, folders.states, folders.progress, folders.lookups]) {
       yield* folder.clear(isStale)
     }
     return { ...owner, ...(yield* readPast(folders, owner)) }
@@ -316,6 +332,25 @@ const collect = (folders: JobFolders, claim: Claim, epoch: number): Effect.Effec
     yield* remove(folders.intents, isOld)
     yield* remove(folders.progress, (name) => name.epoch <= epoch - Limits.progressKept)
     yield* remove(folders.states, (name) => name.epoch <= epoch && !named.has(nameOf(name)))
+  })
+
+/** A version is durable before the intent that names it; a newer owner does not look at what an older one adds. */
+const writeLookup = (
+  folders: JobFolders,
+  claim: Claim,
+  rows: LookupRows,
+  inUse: ReadonlyArray<LookupPlace>
+): Effect.Effect<void, StoreError | Fenced> =>
+  Effect.gen(function* () {
+    yield* checkOwner(folders, claim)
+    const manifests = yield* Effect.either(allManifests(folders))
+    const intents = yield* Effect.forEach(yield* epochFiles(folders.intents, claim.lineage), (name) =>
+      folders.intents.read(nameOf(name))
+    )
+    const isKnown = manifests._tag === "Right" && !intents.includes("changed")
+    const naming = intents.flatMap((found) => (typeof found === "string" ? [] : [decode<Intent>(found)]))
+    const named = isKnown ? [...inUse, ...lookupsNamed([...manifests.right, ...naming])] : null
+    yield* Lookups.write(folders.lookups, claim, rows, named)
   })
 
 // What is there
@@ -434,7 +469,7 @@ const reset = (
     const durable = manifests.at(-1)?.epoch ?? 0
     const reports = yield* epochFiles(folders.progress)
     yield* folders.progress.remove(reports.filter(({ epoch }) => epoch > durable).map(nameOf))
-    for (const folder of [folders.manifests, folders.intents, folders.states]) {
+    for (const folder of [folders.manifests, folders.intents, folders.states, folders.lookups]) {
       yield* folder.remove(yield* folder.names)
     }
     return { lineage, epochFloor }

@@ -12,13 +12,17 @@ import {
   type CheckpointStoreService,
   type Claim,
   type EpochCommit,
-  type JobRecord
+  type JobRecord,
+  type LookupPlace,
+  type LookupRows
 } from "./CheckpointStore.ts"
 import {
   collectable,
   corrupted,
   doesNotFollow,
   epochsOf,
+  lookupCorrupted,
+  lookupsNamed,
   lowestOffsets,
   outOfTurn,
   overtaken,
@@ -40,6 +44,7 @@ interface Job {
   readonly intents: Map<number, Sealed>
   readonly parts: Map<string, StatePart>
   readonly progress: Map<number, string>
+  readonly lookups: Map<string, LookupRows>
 }
 
 /** A store of its own, empty. */
@@ -63,6 +68,15 @@ export const make: Effect.Effect<CheckpointStoreService> = Effect.sync(() => {
       }),
     commit: (owner, epoch) => Effect.suspend(() => commit(jobs.get(owner.job), owner, epoch)),
     readState: (manifest) => Effect.suspend(() => readState(jobs.get(manifest.job), manifest)),
+    writeLookup: (owner, rows, inUse) => Effect.suspend(() => writeLookup(jobs.get(owner.job), owner, rows, inUse)),
+    readLookup: (owner, place) =>
+      Effect.suspend(() => {
+        const job = jobs.get(owner.job)
+        const found = job?.lineage === owner.lineage ? job.lookups.get(lookupAt(place)) : undefined
+        return found === undefined
+          ? Effect.fail(lookupCorrupted(owner, place, "is missing"))
+          : Effect.succeed(found.bytes)
+      }),
     lookUp: (job) => Effect.sync(() => record(job, jobs.get(job))),
     list: Effect.sync(() =>
       [...jobs].flatMap(([name, job]) => record(name, job) ?? []).sort((a, b) => (a.job < b.job ? -1 : 1))
@@ -80,7 +94,7 @@ const jobOf = (jobs: Map<string, Job>, name: string): Job => {
   const found = jobs.get(name)
   if (found !== undefined) return found
   const numbers = { lineage: 1, generation: 0, floor: 0, intended: 0, committed: 0 }
-  const maps = { manifests: new Map(), intents: new Map(), parts: new Map(), progress: new Map() }
+  const maps = { manifests: new Map(), intents: new Map(), parts: new Map(), progress: new Map(), lookups: new Map() }
   const job: Job = { jobId: "", ...numbers, ...maps }
   jobs.set(name, job)
   return job
@@ -131,6 +145,22 @@ const collect = (job: Job): void => {
   for (const epoch of job.progress.keys()) if (epoch <= job.committed - Limits.progressKept) job.progress.delete(epoch)
 }
 
+const lookupAt = ({ lookup, version }: LookupPlace): string => `${version} ${lookup}`
+
+const writeLookup = (
+  job: Job | undefined,
+  owner: Claim,
+  rows: LookupRows,
+  inUse: ReadonlyArray<LookupPlace>
+): Effect.Effect<void, Fenced> => {
+  if (!owns(owner, job)) return Effect.fail(overtaken(owner, job))
+  const naming = [...manifestsOf(job), ...[...job.intents.values()].map(unsealIntent)]
+  const kept = new Set([...inUse, ...lookupsNamed(naming), rows].map(lookupAt))
+  job.lookups.set(lookupAt(rows), rows)
+  for (const at of job.lookups.keys()) if (!kept.has(at)) job.lookups.delete(at)
+  return Effect.void
+}
+
 const manifestsOf = (job: Job): ReadonlyArray<Manifest> =>
   [...job.manifests.values()].map(unsealManifest).filter((manifest) => manifest !== null)
 
@@ -172,5 +202,6 @@ const reset = (jobs: Map<string, Job>, name: string, epochsSeen: number) => {
   job.manifests.clear()
   job.intents.clear()
   job.parts.clear()
+  job.lookups.clear()
   return { lineage: job.lineage, epochFloor: floor }
 }

@@ -58,7 +58,11 @@ export const manifestRows = (place: Place, job: string, lineage: number) =>
     )
     .pipe(Effect.map((rows) => rows.map(sealedRow)))
 
-const sealedRow = (row: Row) => ({ epoch: Number(row.epoch), body: String(row.body), checksum: Number(row.checksum) })
+export const sealedRow = (row: Row) => ({
+  epoch: Number(row.epoch),
+  body: String(row.body),
+  checksum: Number(row.checksum)
+})
 
 export const readState = (place: Place, manifest: Manifest): Effect.Effect<ReadonlyArray<StepState>, StoreError> =>
   Effect.gen(function* () {

@@ -28,6 +28,7 @@ import {
   seal,
   unsealManifest
 } from "./Encoding.ts"
+import * as Lookups from "./SqlCheckpointLookups.ts"
 import * as Queries from "./SqlCheckpointQueries.ts"
 import { prepare, stateColumns, stateKey } from "./SqlCheckpointTables.ts"
 import { one, saying } from "./SqlText.ts"
@@ -58,6 +59,8 @@ export const make: Effect.Effect<CheckpointStoreService, TablesError | RowsUnexp
       writeIntent: (owner, intent) => writeIntent(place, owner, intent),
       commit: (owner, epoch) => commit(place, owner, epoch),
       readState: (manifest) => Queries.readState(place, manifest),
+      writeLookup: (owner, rows, inUse) => Lookups.write(place, owner, rows, inUse),
+      readLookup: (owner, at) => Lookups.read(place, owner, at),
       lookUp: (job) => Queries.lookUp(place, job),
       list: Queries.list(place),
       progress: (job, last) => Queries.progress(place, job, last),
@@ -314,7 +317,8 @@ const reset = (
         one(renewing),
         say`delete from weir_manifest where job = ${job}`,
         say`delete from weir_intent where job = ${job}`,
-        say`delete from weir_state where job = ${job}`
+        say`delete from weir_state where job = ${job}`,
+        say`delete from weir_lookup where job = ${job}`
       ])
       .pipe(
         Effect.as(true),

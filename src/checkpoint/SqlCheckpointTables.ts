@@ -25,6 +25,19 @@ export const stateColumns: ReadonlyArray<Column> = [
 ]
 export const stateKey = stateColumns.slice(0, 5)
 
+export const lookupColumns: ReadonlyArray<Column> = [
+  text("job"),
+  integer("lineage"),
+  text("lookup"),
+  text("version"),
+  integer("part"),
+  integer("parts"),
+  { name: "bytes", type: { kind: "bytes" }, nullable: false },
+  integer("checksum")
+]
+/** Of all parts of a version. */
+export const lookupKey = lookupColumns.slice(0, 4)
+
 const creations = ({ dialect }: TablesService): ReadonlyArray<Statement> => [
   dialect.createTable(
     "weir_job",
@@ -46,6 +59,7 @@ const creations = ({ dialect }: TablesService): ReadonlyArray<Statement> => [
     stateColumns,
     stateKey.map((column) => column.name)
   ),
+  dialect.createTable("weir_lookup", lookupColumns, [...lookupKey.map((column) => column.name), "part"]),
   dialect.createTable("weir_progress", [text("job"), integer("epoch"), text("body")], ["job", "epoch"])
 ]
 

@@ -135,13 +135,31 @@ export class DeadLetterLimitExceeded extends explained("DeadLetterLimitExceeded"
 export class InvalidSchema extends explained("InvalidSchema", { fault: "user", retry: false })<
   Sentence & { readonly schema: string }
 > {}
+/** Where a record stood that made a step fail, as far as it is known. */
+interface RecordPlace {
+  readonly source?: string
+  readonly partition?: number
+  readonly offset?: number
+  readonly epoch?: number
+}
 /** A record could not be used, and the job has nowhere to set it aside. */
 export class RecordUnusable extends explained("RecordUnusable", { fault: "user", retry: false })<
-  Sentence & { readonly step: string }
+  Sentence & RecordPlace & { readonly step: string }
 > {}
 /** A function of the job threw. */
 export class StepFailed extends explained("StepFailed", { fault: "user", retry: false })<
-  Sentence & { readonly step: string }
+  Sentence & RecordPlace & { readonly step: string }
+> {}
+
+// Lookups
+
+/** A lookup cannot be loaded: it is not there, or what is there is not what its Schema says. */
+export class LookupUnreadable extends explained("LookupUnreadable", { fault: "user", retry: false })<
+  Sentence & { readonly lookup: string }
+> {}
+/** Two rows of a lookup have one key, and nothing says which of them counts. */
+export class DuplicateKey extends explained("DuplicateKey", { fault: "user", retry: false })<
+  Sentence & { readonly lookup: string; readonly key: string; readonly rows: readonly [string, string] }
 > {}
 
 // Jobs, processes, folders

@@ -36,6 +36,8 @@ export interface Batch<out A = unknown> {
   readonly origin: string
   readonly partition: number
   readonly openedAt: Millis
+  /** Are they all the rows there are, and not only those that changed in this epoch? Absent: no. */
+  readonly isComplete?: boolean
   readonly values: ReadonlyArray<A>
   /** The offset of the record that each value came from. */
   readonly offsets: Float64Array
@@ -80,6 +82,9 @@ export interface ReplayCut {
   readonly until: Offset
 }
 
+/** Which version of each lookup, by its name. */
+export type LookupVersions = Readonly<Record<string, string>>
+
 /** Ends epoch `epoch`. Carries every choice that is not in the input. */
 export interface Barrier {
   readonly _tag: "Barrier"
@@ -94,6 +99,8 @@ export interface Barrier {
   readonly watermark: Millis
   /** Is no partition behind the watermark active? Then it holds back no other, where flows meet. */
   readonly idle: boolean
+  /** The versions of lookups, by name, for the events after it; absent: the job has none. */
+  readonly lookups?: LookupVersions
 }
 
 /** Nothing follows. Sent after the last barrier, so that what is queued is drained before a mailbox closes. */

@@ -14,6 +14,7 @@ export interface Place {
     readonly manifest: (job: string, epoch: number) => Effect.Effect<void, unknown>
     readonly intent: (job: string, epoch: number) => Effect.Effect<void, unknown>
     readonly state: (job: string, epoch: number) => Effect.Effect<void, unknown>
+    readonly lookup: (job: string, version: string) => Effect.Effect<void, unknown>
   } | null
 }
 

@@ -18,6 +18,7 @@ import {
   stateOf,
   write
 } from "./StoreCase.ts"
+import { lookupDamages, lookups } from "./StoreLookupSuite.ts"
 import { damages, state, transactions } from "./StoreStateSuite.ts"
 
 export { type Case, epochOf, intentOf, manifestOf, type Place, part } from "./StoreCase.ts"
@@ -27,9 +28,10 @@ export const cases = (of: { readonly tables: boolean; readonly damage: boolean }
   ...ownership,
   ...epochs,
   ...state,
+  ...lookups,
   ...renewal,
   ...(of.tables ? transactions : []),
-  ...(of.damage ? damages : [])
+  ...(of.damage ? [...damages, ...lookupDamages] : [])
 ]
 
 const ownership: ReadonlyArray<Case> = [

@@ -23,9 +23,13 @@ const flip = (files: FileSystem.FileSystem, path: string, at: (length: number) =
 const placeIn = (root: string, files: FileSystem.FileSystem): StoreSuite.Place => {
   const damage = (kind: string) => (job: string, epoch: number) =>
     flip(files, `${root}/${job}/${kind}/1.${epoch}.1`, (length) => length - 1)
+  const damageLookup = (job: string, version: string) =>
+    Effect.flatMap(files.readDirectory(`${root}/${job}/lookups`), (names) =>
+      flip(files, `${root}/${job}/lookups/${names.find((name) => name.endsWith(version))}`, (length) => length - 1)
+    )
   return {
     open: Effect.provideService(FileCheckpointStore.make(root), FileSystem.FileSystem, files),
-    damage: { manifest: damage("manifests"), intent: damage("intents"), state: damage("states") }
+    damage: { manifest: damage("manifests"), intent: damage("intents"), state: damage("states"), lookup: damageLookup }
   }
 }
 

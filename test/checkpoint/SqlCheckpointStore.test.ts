@@ -34,7 +34,17 @@ const placeIn = (tables: TablesService): StoreSuite.Place => {
       intent: inBody("weir_intent"),
       state: damage(
         "update weir_state set bytes = set_byte(bytes, 3, get_byte(bytes, 3) # 1) where job = $1 and epoch = $2 and key_group = 8"
-      )
+      ),
+      lookup: (job, version) =>
+        Effect.asVoid(
+          tables.transaction([
+            {
+              sql: "update weir_lookup set bytes = set_byte(bytes, 3, get_byte(bytes, 3) # 1) where job = $1 and version = $2",
+              parameters: [job, version],
+              rowsExpected: 1
+            }
+          ])
+        )
     }
   }
 }
