@@ -100,6 +100,9 @@ const copyOf = (event: RawEvent): RawEvent => ({
 const unusable = (step: string, origin: string, event: RawEvent, cause: string): RecordUnusable =>
   new RecordUnusable({
     step,
+    source: origin,
+    partition: event.partition,
+    offset: event.offset,
     message: `Step '${step}': the record at ${origin}, partition ${event.partition}, offset ${event.offset} cannot be decoded: ${cause}`,
     hint: "Give Flow.decode an `invalid` sink, such as Topic.deadLetter(…): it keeps such records with their cause, and the job goes on."
   })

@@ -186,6 +186,9 @@ const unusable = (operator: PlannedOperator, batch: Batch<Invalid>): RecordUnusa
   const { cause, event } = batch.values[0]!
   return new RecordUnusable({
     step: operator.id,
+    source: batch.origin,
+    partition: event.partition,
+    offset: event.offset,
     message: `Step ${operator.id}: the record at ${batch.origin}, partition ${event.partition}, offset ${event.offset} cannot be used: ${cause}`,
     hint: "Give the flow's Flow.decode an `invalid` sink, such as Topic.deadLetter(…): it keeps such records with their cause, and the job goes on."
   })

@@ -8,11 +8,12 @@ import type { CheckpointStore, Claim } from "../checkpoint/CheckpointStore.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import type { Job } from "../flow/Job.ts"
 import type { LetterKind } from "../flow/Letters.ts"
-import { Defect, type Explained, InvalidJob, isExplained } from "../model/Errors.ts"
+import { type Explained, InvalidJob } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Millis } from "../model/Time.ts"
 import type { EpochProgress, JobEvent, JobState, JobStatus } from "../observe/Progress.ts"
+import * as JobFailure from "./JobFailure.ts"
 import * as JobLife from "./JobLife.ts"
 import * as ReplayDesk from "./ReplayDesk.ts"
 import * as Reports from "./Reports.ts"
@@ -120,20 +121,20 @@ export const start = <E, R>(
       listener: tellingDesk(desk, listenerOf(board, runId, turn, listener))
     })
     const supervised = Supervisor.oneForAll(job.name, life, {
-      listener: (_, state) => turnOf(state, board, control, turn)
-    })
+      listener: (_, state) => turnOf(job.name, state, board, control, turn)
+    }).pipe(Effect.annotateLogs({ job: job.name }))
     const ended = yield* Deferred.make<void, Explained & Error>()
     const fiber = yield* Effect.forkScoped(
       Effect.onExit(supervised, (exit) =>
         Effect.zipRight(
           Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
-            ? turn("failed", reasonOf(exit.cause))
+            ? turn("failed", reasonOf(job.name, exit.cause))
             : turn(bounded && !control.stopping ? "finished" : "stopped"),
           Deferred.done(
             ended,
             Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
               ? Exit.void
-              : Exit.mapErrorCause(exit, (cause) => Cause.fail(explain(cause)))
+              : Exit.mapErrorCause(exit, (cause) => Cause.fail(JobFailure.explain(job.name, cause)))
           )
         )
       )
@@ -308,6 +309,7 @@ const figuresOf = (board: Board, now: Millis): ReadonlyArray<NodeFigures> => {
 
 /** What the supervisor says of the job's lives, as the job's own state. */
 const turnOf = (
+  job: string,
   state: Supervisor.State,
   board: Board,
   control: { stopping: boolean },
@@ -323,8 +325,8 @@ const turnOf = (
       return control.stopping
         ? Effect.interrupt
         : Effect.zipRight(
-            logFailure("restarts from its last checkpoint", state.cause),
-            turn("backing off", reasonOf(state.cause))
+            logFailure(job, "restarts from its last checkpoint", state.cause),
+            turn("backing off", reasonOf(job, state.cause))
           )
     case "Failed":
     case "Stopped":
@@ -332,22 +334,15 @@ const turnOf = (
   }
 }
 
-const logFailure = (what: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-  Effect.zipRight(Effect.logWarning(`${what}: ${explain(cause).message}`), Effect.logDebug("its cause", cause))
-
-/** The error of a cause; a defect is explained as one. */
-const explain = (cause: Cause.Cause<unknown>): Explained & Error => {
-  const error = Cause.squash(cause)
-  return isExplained(error)
-    ? error
-    : new Defect({
-        message: error instanceof Error ? error.message : String(error),
-        hint: "This looks like a defect of Weir; run again with --log-level debug to see where."
-      })
+const logFailure = (job: string, what: string, cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  const error = JobFailure.explain(job, cause)
+  return Effect.zipRight(Effect.logWarning(`${what}: ${error.message}`), Effect.logDebug("its cause", cause)).pipe(
+    Effect.annotateLogs(JobFailure.placeOf(error))
+  )
 }
 
-const reasonOf = (cause: Cause.Cause<unknown>): JobStatus["reason"] => {
-  const { _tag, hint, message } = explain(cause)
+const reasonOf = (job: string, cause: Cause.Cause<unknown>): JobStatus["reason"] => {
+  const { _tag, hint, message } = JobFailure.explain(job, cause)
   return { tag: _tag, message, hint }
 }
 

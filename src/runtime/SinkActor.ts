@@ -81,6 +81,7 @@ const unusable = (sink: string, prepared: Prepared): RecordUnusable => {
   const first = prepared.invalid[0]!
   return new RecordUnusable({
     step: sink,
+    epoch: prepared.epoch,
     message: `Sink ${sink} cannot hold ${prepared.invalid.length} rows of epoch ${prepared.epoch}: ${first.cause}`,
     hint: "Mend the sink's schema, or give the flow's Flow.decode an `invalid` sink: it keeps such rows with their cause, and the job goes on."
   })
