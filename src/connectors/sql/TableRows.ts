@@ -1,28 +1,34 @@
 /**
  * The rows of one epoch on their way into a table: gathered from batches, compacted to one for each key, in the order
- * of keys, checked and encoded column by column.
+ * of keys, checked and encoded column by column. The same rows give the same, in whatever order batches come.
  */
 import type { SqlValue } from "../../flow/Tables.ts"
 import { formatDecimal } from "../../model/Columns.ts"
 import type { Change, Invalid } from "../../model/Event.ts"
 import type { Batch } from "../../model/Message.ts"
 import { formatInstant, isEventTime } from "../../model/Time.ts"
+import * as Values from "../../model/Values.ts"
 import * as RowOrder from "./RowOrder.ts"
 import type { FieldColumn } from "./TableColumns.ts"
 
 type Row = Readonly<Record<string, unknown>>
 
-/** Rows as they came, each with its place: value `indexes[i]` of batch `batches[i]`. */
+/**
+ * What comes to a row of the table, each with its place: value `indexes[i]` of batch `batches[i]`. Its row's key says
+ * which row of the table it is about.
+ */
 interface Gathered {
+  /** What is written; where nothing is, what is removed. */
   readonly rows: Array<Row>
-  /** 0: written; 1: removed; plus 2 where the epoch began without the row. */
   readonly kinds: Array<number>
+  /** What a written row of the same key replaces. */
+  readonly replaced: Array<Row | null>
   readonly batches: Array<number>
   readonly indexes: Array<number>
 }
 
+const written = 0
 const removed = 1
-const unknownBefore = 2
 
 /** Where rows stand: what the key of an append table is made of, and what a dead letter says. */
 export interface Place {
@@ -59,7 +65,7 @@ export interface TableRowsOptions {
 
 export const make = (batches: ReadonlyArray<Batch>, options: TableRowsOptions): TableRows => {
   const gathered = gather(batches, options)
-  const chosen = options.replaces ? compact(gathered, options.key) : ordered(gathered, batches)
+  const chosen = options.replaces ? compact(gathered, batches, options) : ordered(gathered, batches)
   const invalid: Array<Invalid> = []
   return {
     written: encode(gathered, chosen.written, options.columns, batches, options, invalid),
@@ -84,7 +90,7 @@ const changeTest = (columns: ReadonlyArray<FieldColumn>): ((value: Row) => boole
 const changeNames: ReadonlyArray<string> = ["key", "before", "after"]
 
 const gather = (batches: ReadonlyArray<Batch>, options: TableRowsOptions): Gathered => {
-  const gathered: Gathered = { rows: [], kinds: [], batches: [], indexes: [] }
+  const gathered: Gathered = { rows: [], kinds: [], replaced: [], batches: [], indexes: [] }
   const isChange = changeTest(options.columns)
   for (let b = 0; b < batches.length; b++) {
     const values = batches[b]!.values as ReadonlyArray<Row>
@@ -92,36 +98,38 @@ const gather = (batches: ReadonlyArray<Batch>, options: TableRowsOptions): Gathe
     const changes = options.replaces && isChange(values[0]!)
     for (let i = 0; i < values.length; i++) {
       if (changes) putChange(gathered, values[i]! as unknown as Change<unknown, Row>, options.key, b, i)
-      else put(gathered, values[i]!, 0, b, i)
+      else put(gathered, values[i]!, written, null, b, i)
     }
   }
   return gathered
 }
 
-const put = (gathered: Gathered, row: Row, kind: number, batch: number, index: number): void => {
+const put = (gathered: Gathered, row: Row, kind: number, replaced: Row | null, batch: number, index: number): void => {
   gathered.rows.push(row)
   gathered.kinds.push(kind)
+  gathered.replaced.push(replaced)
   gathered.batches.push(batch)
   gathered.indexes.push(index)
 }
 
 const putChange = (
   gathered: Gathered,
-  change: Change<unknown, Row>,
+  { after, before }: Change<unknown, Row>,
   key: ReadonlyArray<FieldColumn>,
   batch: number,
   index: number
 ): void => {
-  const { after, before } = change
-  const isNew = before === undefined ? unknownBefore : 0
   if (after === undefined) {
-    if (before !== undefined) put(gathered, before, removed, batch, index)
+    if (before !== undefined) put(gathered, before, removed, null, batch, index)
     return
   }
-  // A step between may have made another key of the row: what was written under the old one goes.
-  const moved = before !== undefined && !sameKey(before, after, key)
-  if (moved) put(gathered, before, removed, batch, index)
-  put(gathered, after, moved ? unknownBefore : isNew, batch, index)
+  if (before === undefined) put(gathered, after, written, null, batch, index)
+  else if (sameKey(before, after, key)) put(gathered, after, written, before, batch, index)
+  else {
+    // A step between may have made another key of the row: what was written under the old one goes.
+    put(gathered, before, removed, null, batch, index)
+    put(gathered, after, written, null, batch, index)
+  }
 }
 
 const sameKey = (left: Row, right: Row, key: ReadonlyArray<FieldColumn>): boolean => {
@@ -139,23 +147,97 @@ interface Chosen {
   readonly removed: ReadonlyArray<number>
 }
 
-/** The last of each key; nothing where a row came and went within the epoch. */
-const compact = (gathered: Gathered, key: ReadonlyArray<FieldColumn>): Chosen => {
+/**
+ * One for each key. What was written and taken back within the epoch, in whatever order, is nothing; of what remains
+ * written the last by its place counts; where nothing remains, a row that was taken back was in the table, and goes.
+ */
+const compact = (gathered: Gathered, batches: ReadonlyArray<Batch>, options: TableRowsOptions): Chosen => {
   const count = gathered.rows.length
   const order = RowOrder.make(
     count,
-    key.map((column) => valuesOf(gathered.rows, column.field))
+    options.key.map((column) => valuesOf(gathered.rows, column.field))
   )
-  const written: Array<number> = []
-  const gone: Array<number> = []
+  const chosen: { written: Array<number>; removed: Array<number> } = { written: [], removed: [] }
   for (let start = 0, end = 1; start < count; start = end, end++) {
     const first = order.indexes[start]!
     while (end < count && order.same(first, order.indexes[end]!)) end++
-    const last = order.indexes[end - 1]!
-    if ((gathered.kinds[last]! & removed) === 0) written.push(last)
-    else if ((gathered.kinds[first]! & unknownBefore) === 0) gone.push(last)
+    if (end - start === 1) (gathered.kinds[first] === removed ? chosen.removed : chosen.written).push(first)
+    else settle(gathered, batches, order.indexes.subarray(start, end), options.columns, chosen)
   }
-  return { written, removed: gone }
+  return chosen
+}
+
+/** Decides between several that come to one row of the table. */
+const settle = (
+  gathered: Gathered,
+  batches: ReadonlyArray<Batch>,
+  several: Int32Array,
+  columns: ReadonlyArray<FieldColumn>,
+  chosen: { readonly written: Array<number>; readonly removed: Array<number> }
+): void => {
+  const gone = takenBack(gathered, several, columns)
+  let last = -1
+  const puts = several.filter((i) => gathered.kinds[i] === written)
+  if (gone.length === 0) for (const i of puts) last = later(gathered, batches, last, i)
+  else last = lastLeft(gathered, batches, puts, gone, columns)
+  if (last >= 0) chosen.written.push(last)
+  else if (gone.length > 0) chosen.removed.push(several.reduce((one, other) => later(gathered, batches, one, other)))
+}
+
+/** What the table holds of a row, as values that can be compared. */
+type Content = ReadonlyArray<unknown>
+
+const takenBack = (gathered: Gathered, several: Int32Array, columns: ReadonlyArray<FieldColumn>): Array<Content> => {
+  const contents: Array<Content> = []
+  for (const i of several) {
+    const before = gathered.kinds[i] === removed ? gathered.rows[i]! : gathered.replaced[i]!
+    if (before !== null) contents.push(contentOf(before, columns))
+  }
+  return contents.sort(Values.compare)
+}
+
+/** The last of what is not taken back, -1 for nothing; leaves in `gone` what was taken back and is of earlier epochs. */
+const lastLeft = (
+  gathered: Gathered,
+  batches: ReadonlyArray<Batch>,
+  puts: Int32Array,
+  gone: Array<Content>,
+  columns: ReadonlyArray<FieldColumn>
+): number => {
+  const sorted = Array.from(puts, (i) => ({ i, content: contentOf(gathered.rows[i]!, columns) })).sort(
+    (left, right) =>
+      Values.compare(left.content, right.content) || (later(gathered, batches, left.i, right.i) === right.i ? -1 : 1)
+  )
+  const all = gone.splice(0)
+  let last = -1
+  let at = 0
+  for (const { content, i } of sorted) {
+    while (at < all.length && Values.compare(all[at], content) < 0) gone.push(all[at++]!)
+    if (at < all.length && Values.compare(all[at], content) === 0) at++
+    else last = later(gathered, batches, last, i)
+  }
+  gone.push(...all.slice(at))
+  return last
+}
+
+const contentOf = (row: Row, columns: ReadonlyArray<FieldColumn>): Content =>
+  columns.map(({ encode, field }) => {
+    const value = row[field] ?? null
+    return typeof value === "object" && value !== null ? (encode(value) ?? null) : value
+  })
+
+/** The one whose place comes later; rows of one place, of a flow that met itself again, go by what they hold. */
+const later = (gathered: Gathered, batches: ReadonlyArray<Batch>, one: number, other: number): number => {
+  if (one < 0) return other
+  const [left, right] = [batches[gathered.batches[one]!]!, batches[gathered.batches[other]!]!]
+  if (left.origin !== right.origin) return left.origin < right.origin ? other : one
+  const [i, j] = [gathered.indexes[one]!, gathered.indexes[other]!]
+  const order =
+    left.partition - right.partition ||
+    left.offsets[i]! - right.offsets[j]! ||
+    (left.rows === null ? 0 : left.rows[i]!) - (right.rows === null ? 0 : right.rows[j]!) ||
+    Values.compare(Values.plain(gathered.rows[one]), Values.plain(gathered.rows[other]))
+  return order <= 0 ? other : one
 }
 
 const valuesOf = (rows: ReadonlyArray<Row>, field: string): ReadonlyArray<unknown> => {
