@@ -100,7 +100,7 @@ export const actors = <R>(
     )
     if (found.manifest !== null) yield* options.desk.seen(found.manifest)
     yield* options.desk.opened({
-      ask: (kind) => Effect.forEach(sources, (source) => source.replay(kind), { discard: true }),
+      ask: Effect.forEach(sources, (source) => source.replay, { discard: true }),
       cuts: () => sources.flatMap((source) => source.again?.().cuts ?? [])
     })
     const marks = chains.flatMap(({ chain }) => chain.marks)
@@ -204,6 +204,7 @@ const openSource = (
       )
     }
     const { maxPerEpoch } = options.configured
+    const recordsPerEpochMax = maxPerEpoch === null ? null : Math.max(1, Math.ceil(maxPerEpoch / plan.sources.length))
     return yield* SourceActor.make({
       id: planned.id,
       reader,
@@ -211,23 +212,23 @@ const openSource = (
       restored,
       mark: claim.manifest?.sources.find((mark) => mark.source === planned.id) ?? null,
       ends: options.ends.get(planned.id) ?? null,
-      recordsPerEpochMax: maxPerEpoch === null ? null : Math.max(1, Math.ceil(maxPerEpoch / plan.sources.length)),
+      recordsPerEpochMax,
       idleAfterMillis: planned.idleAfterMillis,
       attention: options.attention,
-      replays: yield* replaysOf(options, plan, planned, claim, exchange, boxes),
+      replays: yield* replaysOf(options, plan, planned, claim, exchange, { boxes, recordsPerEpochMax }),
       send: (message) =>
         Effect.forEach(planned.actors, (actor) => exchange.send(planned.id, actor, message), { discard: true })
     })
   })
 
-/** What reads the letters that the job's sinks keep. */
+/** What reads the dead letters of the job. Late events are not put through again: their windows are forgotten. */
 const openLetters = (plan: Plan.Plan) =>
   Effect.forEach(
-    plan.sinks.flatMap(({ id, sink }) => (sink.letters === undefined ? [] : [{ id, letters: sink.letters }])),
+    plan.sinks.flatMap(({ id, sink: { letters } }) => (letters?.kind === "dead letters" ? [{ id, letters }] : [])),
     ({ id, letters }) =>
       Effect.map(
         letters.open as Effect.Effect<LetterReader, LifeError, Scope.Scope>,
-        (reader): Replays.LetterBox => ({ sink: id, kind: letters.kind, reader })
+        (reader): Replays.LetterBox => ({ sink: id, reader })
       )
   )
 
@@ -237,14 +238,14 @@ const replaysOf = (
   { actors, id }: Plan.PlannedSource,
   claim: Claim,
   exchange: Exchange.Exchange,
-  boxes: ReadonlyArray<Replays.LetterBox>
+  of: Pick<Replays.Options, "boxes" | "recordsPerEpochMax">
 ): Effect.Effect<Replays.Replays, SourceError> => {
   const known = claim.manifest ?? claim.intents[0]
   const isOwn = (source: string): boolean => plan.sources.some((other) => other.id === source)
   return Replays.make({
     job: options.job.name,
     source: id,
-    boxes,
+    ...of,
     restored: known === undefined ? null : (known.replays ?? []),
     ends: (cut) => options.desk.ends.get(ReplayDesk.keyOf(cut)) ?? 0,
     // What is of no source of this job cannot be replayed: the first one counts it.

@@ -9,7 +9,7 @@
  *                                   offset      until
  */
 import { Effect } from "effect"
-import type { Letter, LetterKind, LetterReader } from "../flow/Letters.ts"
+import type { Letter, LetterReader } from "../flow/Letters.ts"
 import type { SourceError } from "../flow/Source.ts"
 import { type MailboxClosed, SourceReplaced } from "../model/Errors.ts"
 import type { Offset, RawEvent } from "../model/Event.ts"
@@ -21,7 +21,6 @@ import type { Millis } from "../model/Time.ts"
 /** A sink that keeps letters, and what reads them. */
 export interface LetterBox {
   readonly sink: string
-  readonly kind: LetterKind
   readonly reader: LetterReader
 }
 
@@ -38,6 +37,8 @@ export interface Options {
   readonly owns: (letter: Letter) => boolean
   /** The step that a letter is for; `null`: the job has none. */
   readonly stepOf: (letter: Letter) => string | null
+  /** Letters of one epoch that the job allows; `null`: as many as an epoch may replay. */
+  readonly recordsPerEpochMax: number | null
   /** Sends records on the ways that lead to the step. */
   readonly send: (records: Records, step: string) => Effect.Effect<void, MailboxClosed>
 }
@@ -53,8 +54,8 @@ export interface Replays {
   readonly isPending: () => boolean
   /** How far it has come. */
   readonly cuts: () => ReadonlyArray<ReplayCut>
-  /** Asks for the replay of all letters of a kind that are there now. */
-  readonly ask: (kind: LetterKind) => Effect.Effect<void, SourceError>
+  /** Asks for the replay of all letters that are there now. */
+  readonly ask: Effect.Effect<void, SourceError>
   /** Sends some of what was asked for; what an intent names, to its cut and not a letter further. */
   readonly forward: (
     openedAt: Millis,
@@ -85,19 +86,18 @@ export const make = (options: Options): Effect.Effect<Replays, SourceError> =>
           return { position, oldest, latest }
         })
       )
-    const ask = (kind: LetterKind): Effect.Effect<void, SourceError> =>
-      Effect.forEach(
-        options.boxes.filter((box) => box.kind === kind),
-        (box) =>
-          Effect.map(look(box, false), (found) => {
-            for (const { latest, oldest, position } of found) {
-              // Letters that were kept for their time only are gone; a topic that was made anew begins anew.
-              if (position.offset < oldest || position.offset > latest) position.next = oldest
-              position.until = latest
-            }
-          }),
-        { discard: true }
-      )
+    const ask: Effect.Effect<void, SourceError> = Effect.forEach(
+      options.boxes,
+      (box) =>
+        Effect.map(look(box, false), (found) => {
+          for (const { latest, oldest, position } of found) {
+            // Letters that were kept for their time only are gone; a topic that was made anew begins anew.
+            if (position.offset < oldest || position.offset > latest) position.next = oldest
+            position.until = latest
+          }
+        }),
+      { discard: true }
+    )
     const send = (letters: ReadonlyArray<Letter>, openedAt: Millis): Effect.Effect<Sent, MailboxClosed> =>
       Effect.gen(function* () {
         const sorted = sort(options, letters)
@@ -155,7 +155,8 @@ export const make = (options: Options): Effect.Effect<Replays, SourceError> =>
             position.from = position.next
           }
           if (recorded === null) {
-            const room: Room = { ...fullRoom }
+            const letters = Math.min(Limits.replayRecordsMax, options.recordsPerEpochMax ?? Limits.replayRecordsMax)
+            const room: Room = { letters, bytes: Limits.replayBytesMax, sent: nothing }
             for (const position of positions) yield* advance(position, position.until, openedAt, room)
             return room.sent
           }
@@ -177,7 +178,7 @@ export const make = (options: Options): Effect.Effect<Replays, SourceError> =>
 export const none: Replays = {
   isPending: () => false,
   cuts: () => [],
-  ask: () => Effect.void,
+  ask: Effect.void,
   forward: () => Effect.succeed(nothing)
 }
 
@@ -201,7 +202,6 @@ interface Room {
 }
 
 const nothing: Sent = { records: 0, skipped: 0 }
-const fullRoom: Room = { letters: Limits.replayRecordsMax, bytes: Limits.replayBytesMax, sent: nothing }
 
 /** Letters that can go in one batch: of one partition, for one step, in the order of their records. */
 interface Run {

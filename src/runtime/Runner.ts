@@ -7,7 +7,6 @@ import type { ReplayCounts } from "../checkpoint/Checkpoint.ts"
 import type { CheckpointStore, Claim } from "../checkpoint/CheckpointStore.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import type { Job } from "../flow/Job.ts"
-import type { LetterKind } from "../flow/Letters.ts"
 import { type Explained, InvalidJob } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
@@ -26,8 +25,8 @@ export interface RunOptions {
   readonly final?: boolean
   /** Parameters by name, as text: `--set name=value`. */
   readonly set?: Readonly<Record<string, string>>
-  /** Reads nothing but the dead letters, or late events, that are there now: puts them through again, commits, ends. */
-  readonly replay?: LetterKind
+  /** Reads nothing but the dead letters that are there now: puts them through again, commits, ends. */
+  readonly replayOnly?: boolean
 }
 
 /** A job that was started: it restarts by itself within its budget. */
@@ -40,10 +39,10 @@ export interface RunningJob {
   /** Drains, commits and ends; at the latest after `Limits.drainMillisMax`. */
   readonly stop: Effect.Effect<void>
   /**
-   * Puts all dead letters, or late events, through the job again that are there now and were not replayed before; ends
-   * when that is durable. Fails if the job ends before: what is left of it goes on with the next start.
+   * Puts all dead letters through the job again that are there now and were not replayed before; ends when that is
+   * durable. Fails if the job ends before: what is left of it goes on with the next start.
    */
-  readonly replay: (kind: LetterKind) => Effect.Effect<ReplayCounts, Explained & Error>
+  readonly replay: Effect.Effect<ReplayCounts, Explained & Error>
   /** Ends when the job ends: done, stopped, or failed with why. */
   readonly ended: Effect.Effect<void, Explained & Error>
 }
@@ -97,9 +96,9 @@ export const start = <E, R>(
     const board = emptyBoard(yield* Clock.currentTimeMillis)
     const attention = yield* Effect.makeLatch(false)
     const control = { stopping: false }
-    const desk = yield* ReplayDesk.make(options.replay === undefined ? [] : [options.replay])
+    const desk = yield* ReplayDesk.make(options.replayOnly === true)
     const bounded =
-      options.availableNow === true || options.replay !== undefined || configured.trigger.kind === "availableNow"
+      options.availableNow === true || options.replayOnly === true || configured.trigger.kind === "availableNow"
     const status = (): JobStatus => statusOf(job.name, runId, board)
     const turn = (state: JobState, reason: JobStatus["reason"] = null) =>
       Effect.suspend(() => {
@@ -115,7 +114,7 @@ export const start = <E, R>(
       final: options.final === true,
       ends: new Map(),
       desk,
-      replaysOnly: options.replay !== undefined,
+      replaysOnly: options.replayOnly === true,
       attention,
       stopping: () => control.stopping,
       listener: tellingDesk(desk, listenerOf(board, runId, turn, listener))
@@ -150,7 +149,7 @@ export const start = <E, R>(
         const drained = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(Limits.drainMillisMax))
         if (drained._tag === "None" || board.state === "backing off") yield* Fiber.interrupt(fiber)
       }),
-      replay: (kind) => Effect.raceFirst(desk.replay(kind), endedBefore(job.name, ended)),
+      replay: Effect.raceFirst(desk.replay, endedBefore(job.name, ended)),
       ended: Deferred.await(ended)
     } satisfies RunningJob
   })

@@ -10,7 +10,6 @@
 import { Clock, Deferred, Effect } from "effect"
 import type { SourceMark } from "../checkpoint/Checkpoint.ts"
 import type { Cut, SourceHandle, SourceStatus } from "../checkpoint/Coordinator.ts"
-import type { LetterKind } from "../flow/Letters.ts"
 import type { PartitionRange, SourceError, SourceReader } from "../flow/Source.ts"
 import { type MailboxClosed, OffsetOutOfRange, SourceReplaced } from "../model/Errors.ts"
 import type { Offset, RecordBatch } from "../model/Event.ts"
@@ -56,7 +55,7 @@ export interface SourceActor extends SourceHandle {
   readonly start: ReadonlyArray<PartitionCut>
   readonly recordsRead: () => number
   /** Asks for a replay of what was set aside of its records and is there now. */
-  readonly replay: (kind: LetterKind) => Effect.Effect<void, SourceError>
+  readonly replay: Effect.Effect<void, SourceError>
   /** Looks for the ends of the partitions anew: what lag is measured by. */
   readonly refresh: Effect.Effect<void, SourceError>
 }
@@ -289,7 +288,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
         wake.unsafeOpen()
       },
       again: () => ({ ...again, cuts: replays.cuts() }),
-      replay: (kind) => Effect.zipRight(replays.ask(kind), options.attention.open),
+      replay: Effect.zipRight(replays.ask, options.attention.open),
       cut: (cut) =>
         Effect.gen(function* () {
           const reply = yield* Deferred.make<ReadonlyArray<PartitionCut>, SourceFailure>()

@@ -13,8 +13,8 @@ import * as TopicWriter from "./TopicWriter.ts"
  * set them aside, and where they were read. An event whose record is gone, as that of a row of a window, is kept as JSON.
  * A topic that is not there yet is created with four partitions.
  *
- * `weir dead-letters <job> --late` shows them, `--late --replay` puts them through the job again: in vain, unless the
- * job has been given a longer `allowedLateness` before their windows were forgotten.
+ * `weir dead-letters <job> --late` shows them. They are not put through the job again: their windows are forgotten, and
+ * with a longer `allowedLateness` new ones would begin in their place, whose rows lack what the old ones had counted.
  */
 export const late = (topic: string): Sink<unknown, SinkError, Topics, AppendOnly> => ({
   name: topic,

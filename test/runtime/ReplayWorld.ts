@@ -1,0 +1,151 @@
+/**
+ * Orders that a first code of the job cannot read and a second one can: what the first set aside, the second replays.
+ */
+import { FileSystem, type Path } from "@effect/platform"
+import { Deferred, Effect, Fiber, Layer, Logger, LogLevel, Schema } from "effect"
+import { Order, ShopItemIncome } from "../../actors/orders.ts"
+import { orders as generate, type OrdersValues } from "../../fixtures/orders.ts"
+import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
+import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
+import * as Log from "../../src/connectors/log/index.ts"
+import { Sql } from "../../src/connectors/sql/index.ts"
+import { Topic } from "../../src/connectors/topic/index.ts"
+import type { DeadLetterLimits } from "../../src/flow/Job.ts"
+import { Tables } from "../../src/flow/Tables.ts"
+import { type StoredRecord, Topics } from "../../src/flow/Topics.ts"
+import { Aggregate, Flow, Job, Trigger, Window } from "../../src/index.ts"
+import * as Runner from "../../src/runtime/Runner.ts"
+import * as CrashPoints from "./CrashPoints.ts"
+
+/** The first code takes two orders of three. */
+const Narrow = Order.pipe(Schema.filter((order) => order.orderid % 3n !== 0n || "an order that nobody knows"))
+
+const jobOf = (
+  schema: typeof Order | typeof Narrow,
+  options: { readonly lateness: "1 second" | "36500 days"; readonly deadLetters?: DeadLetterLimits }
+) =>
+  Job.make("orders", {
+    parameters: {},
+    trigger: Trigger.every("20 millis"),
+    ...(options.deadLetters === undefined ? {} : { deadLetters: options.deadLetters }),
+    outputs: () => {
+      const income = Flow.from(Topic.source("orders")).pipe(
+        Flow.decode(schema as typeof Order, { invalid: Topic.deadLetter("orders.invalid") }),
+        Flow.eventTime((order) => order.orderedAt, { maxOutOfOrderness: "5 seconds" }),
+        Flow.keyBy("region", "shopid", "itemid"),
+        Flow.window(Window.tumbling("60 seconds"), { allowedLateness: options.lateness }),
+        Flow.aggregate("income", {
+          grossIncome: Aggregate.sum((order) => order.price),
+          totalItems: Aggregate.sum((order) => order.count),
+          totalOrders: Aggregate.count
+        })
+      )
+      const key = ["region", "shopid", "itemid", "windowStart"] as const
+      return [
+        income.pipe(Flow.to(Sql.upsert("shop_item_income", ShopItemIncome, { key }))),
+        income.late.pipe(Flow.to(Topic.late("orders.late")))
+      ]
+    }
+  })
+
+/** Cannot read all items. */
+export const before = jobOf(Narrow, { lateness: "36500 days" })
+/** Reads all items, and takes every event, however late. */
+export const mended = jobOf(Order, { lateness: "36500 days" })
+/** Reads all items; its windows close soon. */
+export const hasty = jobOf(Order, { lateness: "1 second" })
+/** Cannot read all items, and stops at too many of those. */
+export const strict = (deadLetters: DeadLetterLimits) => jobOf(Narrow, { lateness: "36500 days", deadLetters })
+
+export interface ReplayWorld {
+  readonly folder: string
+  readonly expected: Expected
+  readonly layer: Layer.Layer<Topics, unknown, FileSystem.FileSystem | Path.Path>
+}
+
+export const make = (values: Partial<OrdersValues>) =>
+  Effect.gen(function* () {
+    const folder = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
+    const layer = Log.layer({ folder: `${folder}/log` })
+    const partitions: Array<Array<Uint8Array>> = Array.from({ length: values.partitions ?? 2 }, () => [])
+    for (const { records } of generate({ partitions: partitions.length, ...values }))
+      for (const { partition, value } of records) partitions[partition]!.push(value.slice())
+    yield* Effect.flatMap(Topics, (topics) =>
+      Effect.zipRight(
+        topics.create("orders", { partitions: partitions.length }),
+        Effect.forEach(partitions, (all, partition) =>
+          topics.produce(
+            "orders",
+            partition,
+            all.map((value) => ({ key: null, value, headers: [] }))
+          )
+        )
+      )
+    ).pipe(Effect.provide(layer))
+    const tables = yield* Tables
+    yield* tables.transaction([
+      { sql: "drop schema public cascade", parameters: [] },
+      { sql: "create schema public", parameters: [] }
+    ])
+    const expected = expectedOf(partitions, { windowMillis: 60_000, allowedLatenessMillis: 1e14 })
+    return { folder, expected, layer } satisfies ReplayWorld
+  })
+
+type AnyJob = typeof mended
+
+/** One start of a job, to its end or to its `crashAt`-th durable step; answers where it crashed, or `null`. */
+export const live = (world: ReplayWorld, job: AnyJob, options: Runner.RunOptions, crashAt = 0) =>
+  Effect.gen(function* () {
+    const points = yield* CrashPoints.make(crashAt)
+    const files = Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem))
+    const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
+    const layers = Layer.provideMerge(Layer.merge(SqlCheckpointStore.layer, world.layer), Layer.merge(files, tables))
+    const life = Effect.gen(function* () {
+      const running = yield* Runner.start(
+        job,
+        { ...options, set: { maxPerEpoch: "40", ...options.set } },
+        () => Effect.void
+      )
+      yield* running.ended
+    }).pipe(Effect.scoped, Effect.provide(layers), Logger.withMinimumLogLevel(LogLevel.None))
+    const fiber = yield* Effect.forkDaemon(life)
+    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.join(fiber), null), Deferred.await(points.crashed))
+    yield* Fiber.interruptFork(fiber)
+    return crashedAt
+  })
+
+/** A row of the table as text, by its key. */
+export const rows = Effect.flatMap(Tables, (tables) =>
+  Effect.map(
+    tables.query({
+      sql: "select region, shopid, itemid, window_start, gross_income, total_items, total_orders from shop_item_income",
+      parameters: []
+    }),
+    (all) =>
+      new Map(
+        all.map((row) => [
+          `${row.region}|${row.shopid}|${row.itemid}|${row.window_start}`,
+          `${row.gross_income} ${row.total_items} ${row.total_orders}`
+        ])
+      )
+  )
+)
+
+export const wanted = ({ expected }: ReplayWorld): ReadonlyMap<string, string> =>
+  new Map([...expected.rows].map(([key, row]) => [key, `${row.grossIncome} ${row.totalItems} ${row.totalOrders}`]))
+
+const text = new TextDecoder()
+
+/** The places of what was set aside to a topic, each as often as it is there. */
+export const places = (world: ReplayWorld, topic: string) =>
+  Effect.gen(function* () {
+    const topics = yield* Topics
+    const { partitions } = yield* topics.describe(topic)
+    const all = yield* Effect.forEach(partitions, ({ latest, partition }) => topics.fetch(topic, partition, 0, latest))
+    return all.flat().map(placeOf)
+  }).pipe(Effect.provide(world.layer))
+
+const placeOf = ({ headers }: StoredRecord): string => {
+  const about = Object.fromEntries(headers.map(({ name, value }) => [name, text.decode(value)]))
+  return `${about["weir.partition"]}/${about["weir.offset"]}`
+}
