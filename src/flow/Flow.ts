@@ -7,10 +7,11 @@
 import { Duration, type Schema } from "effect"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import type { KeyValue } from "../model/Columns.ts"
-import type { RecordUnusable } from "../model/Errors.ts"
+import type { DuplicateKey, LookupUnreadable, RecordUnusable } from "../model/Errors.ts"
 import type { Invalid, RawEvent } from "../model/Event.ts"
 import type { Aggregate } from "./Aggregate.ts"
 import * as Join from "./Join.ts"
+import type * as Lookup from "./Lookup.ts"
 import type { Sink } from "./Sink.ts"
 import type { Source } from "./Source.ts"
 import { type Input, lateRight, type Node, type NodeSpec, type Port } from "./Topology.ts"
@@ -37,7 +38,7 @@ export interface IsWindowResult {
 export interface Changes {
   readonly changes: "rows replace earlier rows"
 }
-/** All rows come at each epoch: a sink is due. */
+/** All rows come at each epoch: a sink is due. What looks at one row at a time (`map`, `filter`, `branch`) may stand between. */
 export interface IsComplete {
   readonly isComplete: true
 }
@@ -45,6 +46,8 @@ type Brand = keyof (HasEventTime & IsKeyed & IsWindowed & IsWindowResult & Chang
 /** Refuses a brand; `Why` is the error message. It lists the others too, else TypeScript says "no properties in common". */
 export type Refuses<Name extends Brand, Why extends string> = { readonly [P in Brand]?: P extends Name ? Why : unknown }
 
+interface NotComplete
+  extends Refuses<"isComplete", "all rows come at each epoch: put Flow.emit(complete) right before the sink"> {}
 interface NoOpenWindow extends Refuses<"isWindowed", "put Flow.aggregate between window and sink"> {}
 
 // `& {}` makes messages show the properties, not the name of this type.
@@ -178,7 +181,7 @@ export const keyBy =
   <A, const Columns extends ReadonlyArray<(KeyColumns<A>[keyof A] & string) | ComputedColumns<A>>>(
     ...columns: Columns
   ) =>
-  <E, R, B>(self: Flow<A, E, R, B>): Flow<A, E, R, With<B, IsKeyed<KeyFrom<A, Columns>>>> =>
+  <E, R, B extends NotComplete>(self: Flow<A, E, R, B>): Flow<A, E, R, With<B, IsKeyed<KeyFrom<A, Columns>>>> =>
     step(
       {
         kind: "keyBy",
@@ -226,8 +229,8 @@ type Both<B, B2> = Simplify<
  * change.
  */
 export const merge =
-  <A2, E2, R2, B2 extends NoOpenWindow>(other: Flow<A2, E2, R2, B2>) =>
-  <A, E, R, B extends NoOpenWindow>(self: Flow<A, E, R, B>): Flow<A | A2, E | E2, R | R2, Both<B, B2>> =>
+  <A2, E2, R2, B2 extends NoOpenWindow & NotComplete>(other: Flow<A2, E2, R2, B2>) =>
+  <A, E, R, B extends NoOpenWindow & NotComplete>(self: Flow<A, E, R, B>): Flow<A | A2, E | E2, R | R2, Both<B, B2>> =>
     step({ kind: "merge" }, self, other)
 
 type Events = Refuses<"changes", "a join takes events, not changes: put Flow.emit(onClose) before it"> & NoOpenWindow
@@ -311,6 +314,47 @@ export const temporalJoin =
     self: Flow<A, E, R, B> & SameKey<B, B2>
   ): JoinResult<Join.Joined<A, A2, T>, E | E2, R | R2, Flow<A, E | E2, R | R2, B>, Flow<A2, E | E2, R | R2, B2>> =>
     joined({ kind: "temporalJoin", id, type: options?.type ?? "inner", ...latenessOf(options) }, self, versions)
+
+/** What becomes of rows that have no JSON, or one key. */
+type LookupError = DuplicateKey | LookupUnreadable
+
+/** What a lookup's changes would break: the row that was emitted before must be found again. */
+type StaysFixed<P extends Lookup.Policy> = P extends "fixed"
+  ? unknown
+  : Refuses<
+      "changes",
+      "a refreshed lookup over rows that replace earlier rows: make it fixed, or enrich before the aggregate"
+    >
+
+/**
+ * Each event with the row of a lookup that has its key: what `into` makes of both. `left` (the default) gives `into` a
+ * `null` where there is no row, `inner` drops the event. Keeps the event's time; a key is due again after it.
+ *
+ * All rows are in memory: `Limits.lookupRowsMax` at most. A refreshed lookup is loaded beside the flow, and its new
+ * version takes effect at the end of an epoch; a refresh that fails leaves the old one in force. Which version an epoch
+ * saw is recorded with it, so a replay gives the same rows. Two steps with one lookup see the same version.
+ *
+ *     const shops = Files.lookup("shops.csv", Shop, { key: ["shopid"], refresh: "5 minutes" })
+ *     orders.pipe(Flow.enrich("shop", shops, {
+ *       key: ({ shopid }) => ({ shopid }),
+ *       into: (order, shop) => ({ ...order, shop: shop?.name ?? null })
+ *     }))
+ */
+export const enrich =
+  <A, Key, A2, E2, R2, P extends Lookup.Policy, A3, const T extends "inner" | "left" = "left">(
+    id: string,
+    lookup: Lookup.Lookup<Key, A2, E2, R2, P>,
+    options: {
+      readonly type?: T
+      /** The columns of the lookup's key, from the event. */
+      readonly key: (event: A) => Key
+      readonly into: (event: A, found: T extends "inner" ? A2 : A2 | null) => A3
+    }
+  ) =>
+  <E, R, B extends StaysFixed<P> & NoOpenWindow>(
+    self: Flow<A, E, R, B>
+  ): Flow<A3, E | E2 | LookupError, R | R2, Without<B, "isKeyed">> =>
+    step({ kind: "enrich", id, lookup, type: options.type ?? "left", key: options.key, into: options.into }, self)
 
 type Predicates<A> = { readonly [name: string]: (event: A) => boolean }
 type Branches<A, E, R, B, P> = {
@@ -443,7 +487,7 @@ export const distinct =
     step({ kind: "distinct", id, timeToLiveMillis: millisOf(options?.timeToLive) }, self)
 
 export type Mode = "onUpdate" | "onClose" | "complete"
-type Demands<M> = M extends "onClose" ? Changes & IsWindowResult : Changes
+type Demands<M> = (M extends "onClose" ? Changes & IsWindowResult : Changes) & NotComplete
 type Emitted<M, B> = M extends "onClose" ? Without<B, "changes"> : M extends "complete" ? With<B, IsComplete> : B
 
 /**

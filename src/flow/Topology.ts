@@ -12,6 +12,7 @@ import { InvalidJob } from "../model/Errors.ts"
 import type { Aggregate } from "./Aggregate.ts"
 import type { Output } from "./Flow.ts"
 import * as Join from "./Join.ts"
+import type { AnyLookup } from "./Lookup.ts"
 import type { Sink } from "./Sink.ts"
 import type { Source } from "./Source.ts"
 import * as Window from "./Window.ts"
@@ -63,6 +64,14 @@ export type NodeSpec =
       readonly id: string
       readonly type: Join.TemporalType
       readonly allowedLatenessMillis: number
+    }
+  | {
+      readonly kind: "enrich"
+      readonly id: string
+      readonly lookup: AnyLookup
+      readonly type: "inner" | "left"
+      readonly key: (event: never) => unknown
+      readonly into: (event: never, found: never) => unknown
     }
   | { readonly kind: "updates" }
   | { readonly kind: "sink"; readonly sink: AnySink }
@@ -160,6 +169,7 @@ export const make = (
       case "distinct":
       case "join":
       case "temporalJoin":
+      case "enrich":
         return claim(spec.id, `${spec.kind} ${spec.id}`)
       case "sink":
         return claim(`${spec.sink.name}`, `sink ${spec.sink.label}`)
@@ -235,6 +245,8 @@ const labelOf = (spec: NodeSpec): string => {
       return `${spec.type}, ${Join.format(spec)}, allowedLateness ${Duration.format(spec.allowedLatenessMillis)}`
     case "temporalJoin":
       return `${spec.type}, the version at event time, allowedLateness ${Duration.format(spec.allowedLatenessMillis)}`
+    case "enrich":
+      return `${spec.type}, ${spec.lookup.label}`
     case "emit":
       return spec.mode
     case "complete":
@@ -310,6 +322,24 @@ const rowKey = (node: Node): ReadonlyArray<string> | null => {
     }
   }
   return null
+}
+
+/** The lookups of a job, each once; throws `InvalidJob` where two have one name. */
+export const lookupsOf = (job: string, topology: Topology): ReadonlyArray<AnyLookup> => {
+  const found = new Map<string, AnyLookup>()
+  for (const { spec } of topology.nodes) {
+    if (spec.kind !== "enrich") continue
+    const { lookup } = spec
+    const other = found.get(lookup.name) ?? lookup
+    if (other !== lookup)
+      throw new InvalidJob({
+        job,
+        message: `Job ${job}: two lookups are called '${lookup.name}' (${other.label}; ${lookup.label})`,
+        hint: "Use one lookup in both steps, or give each a `name` of its own."
+      })
+    found.set(lookup.name, lookup)
+  }
+  return [...found.values()]
 }
 
 /** How the events of an aggregate are grouped: the `keyBy` above it, and the window between, if there is one. */

@@ -124,9 +124,10 @@ export const make = (topology: Topology, job: string): Graph => {
   }
   const prototypes = (node: TopologyNode): ReadonlyArray<object> => {
     const above = new Set(upstream(node))
-    return ofKind("decode")
-      .filter((decode) => above.has(decode))
-      .flatMap(({ spec }) => prototypesOf((spec as SpecOf<"decode">).schema))
+    return [...above].flatMap(({ spec }) => {
+      if (spec.kind === "decode") return prototypesOf(spec.schema)
+      return spec.kind === "enrich" ? prototypesOf(spec.lookup.schema) : []
+    })
   }
   const ofKind = (kind: NodeKind) => topology.nodes.filter((node) => node.spec.kind === kind)
   const modeOf = (aggregate: TopologyNode): "onUpdate" | "onClose" => {
@@ -144,6 +145,7 @@ export const make = (topology: Topology, job: string): Graph => {
         return grouping(node).window === null || modeOf(node) === "onUpdate"
       case "map":
       case "filter":
+      case "enrich":
       case "merge":
       case "complete":
         return edgesInto(node.id).some((edge) => givesChanges(edge.from, edge.port))

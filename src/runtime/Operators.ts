@@ -1,11 +1,14 @@
 /** Which operator does what a node says: the only list of them. */
 import type { KeyColumn, SpecOf, TopologyNode } from "../flow/Topology.ts"
-import { InvalidJob } from "../model/Errors.ts"
+import { Defect, InvalidJob } from "../model/Errors.ts"
 import * as AssignTime from "../operator/AssignTime.ts"
+import * as Complete from "../operator/Complete.ts"
 import * as Decode from "../operator/Decode.ts"
 import * as Distinct from "../operator/Distinct.ts"
+import * as Enrich from "../operator/Enrich.ts"
 import * as IntervalJoin from "../operator/IntervalJoin.ts"
 import * as KeyedAggregate from "../operator/KeyedAggregate.ts"
+import type { LookupTables } from "../operator/LookupTable.ts"
 import * as Merge from "../operator/Merge.ts"
 import type { Operator } from "../operator/Operator.ts"
 import * as TemporalJoin from "../operator/TemporalJoin.ts"
@@ -13,8 +16,14 @@ import * as Transform from "../operator/Transform.ts"
 import * as WindowAggregate from "../operator/WindowAggregate.ts"
 import { type Graph, keepsRows } from "./Graph.ts"
 
+interface Options {
+  readonly triggerMillis: number
+  /** The versions that are loaded; absent: none is, and the operators are not to run. */
+  readonly lookups?: LookupTables
+}
+
 /** The operator of a node that is one. */
-export const operatorOf = (graph: Graph, node: TopologyNode, options: { readonly triggerMillis: number }): Operator => {
+export const operatorOf = (graph: Graph, node: TopologyNode, options: Options): Operator => {
   const { id, spec } = node
   switch (spec.kind) {
     case "decode":
@@ -23,12 +32,16 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: { readonly
     case "filter":
     case "flatMap":
       return Transform.make({ id, spec }, { changes: graph.takesChanges(node, 0) })
+    case "enrich":
+      return enrichOf(graph, node as TopologyNode<SpecOf<"enrich">>, options.lookups ?? noLookups)
     case "updates":
       return Transform.updates(id)
     case "eventTime":
       return AssignTime.make({ id, spec }, options)
     case "aggregate":
       return aggregateOf(graph, node as TopologyNode<SpecOf<"aggregate">>)
+    case "complete":
+      return Complete.make({ id, prototypes: graph.prototypes(node) })
     case "distinct":
       return Distinct.make({ id, keyBy: keyOf(graph, node), timeToLiveMillis: spec.timeToLiveMillis })
     case "merge": {
@@ -57,6 +70,25 @@ type Columns = ReadonlyArray<KeyColumn>
 
 const keyOf = (graph: Graph, node: TopologyNode): SpecOf<"keyBy"> =>
   graph.grouping(node).keyBy ?? { kind: "keyBy", columns: [] }
+
+const enrichOf = (graph: Graph, node: TopologyNode<SpecOf<"enrich">>, tables: LookupTables): Operator => {
+  const { id, spec } = node
+  const changes = graph.takesChanges(node, 0)
+  if (!changes || spec.lookup.policy === "fixed") return Enrich.make({ id, spec }, { changes, tables })
+  throw new InvalidJob({
+    job: graph.job,
+    message: `Job ${graph.job}: '${id}' looks up rows that replace earlier rows in ${spec.lookup.label}: what was looked up for an earlier row is no longer known`,
+    hint: "Make the lookup fixed, or put Flow.enrich before the aggregate, or Flow.emit(onClose) before it."
+  })
+}
+
+const unloaded = (lookup: string): never => {
+  throw new Defect({
+    message: `No version of lookup ${lookup} is loaded`,
+    hint: "Report it: lookups open before steps."
+  })
+}
+const noLookups: LookupTables = { first: unloaded, of: unloaded }
 
 const aggregateOf = (graph: Graph, node: TopologyNode<SpecOf<"aggregate">>): Operator => {
   const { id, spec } = node

@@ -17,6 +17,7 @@ import {
   type Topology,
   type TopologyNode
 } from "../flow/Topology.ts"
+import type { LookupTables } from "../operator/LookupTable.ts"
 import type { Operator } from "../operator/Operator.ts"
 import * as Transform from "../operator/Transform.ts"
 import * as Graph from "./Graph.ts"
@@ -85,6 +86,8 @@ export interface Plan {
 export interface PlanOptions {
   readonly job: string
   readonly triggerMillis: number
+  /** The versions of lookups that are loaded; absent: the plan is only looked at. */
+  readonly lookups?: LookupTables
 }
 
 export const make = (topology: Topology, options: PlanOptions): Plan => {
