@@ -37,7 +37,7 @@ export interface Batch<out A = unknown> {
   readonly partition: number
   readonly openedAt: Millis
   /** Are they all the rows there are, and not only those that changed in this epoch? Absent: no. */
-  readonly isComplete?: boolean
+  readonly isComplete?: boolean | undefined
   readonly values: ReadonlyArray<A>
   /** The offset of the record that each value came from. */
   readonly offsets: Float64Array

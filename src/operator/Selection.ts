@@ -14,7 +14,8 @@ export const select = <A>(batch: Batch<A>, indexes: ReadonlyArray<number>): Batc
   ownWatermarks: batch.ownWatermarks === null ? null : doubles(batch.ownWatermarks, indexes),
   records: batch.records,
   recordIndexes: batch.recordIndexes === null ? null : integers(batch.recordIndexes, indexes),
-  again: batch.again
+  again: batch.again,
+  isComplete: batch.isComplete
 })
 
 const doubles = (column: Float64Array, indexes: ReadonlyArray<number>): Float64Array => {

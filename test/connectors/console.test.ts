@@ -49,6 +49,21 @@ const printed = (batches: ReadonlyArray<Batch>, options: Console.ConsoleOptions 
     return lines
   })
 
+it.effect("prints all rows there are as a plain table in complete mode, and says when none is left", () =>
+  Effect.gen(function* () {
+    const complete = (values: ReadonlyArray<unknown>): Batch => ({ ...batch(values), isComplete: true })
+    const [bread, apple] = [{ name: "bread" }, { name: "apple" }]
+    const rows = complete([
+      { key: ["old"], before: { name: "old" } },
+      { key: ["apple"], after: apple },
+      { key: ["bread"], before: { name: "toast" }, after: bread }
+    ])
+    const head = "console: epoch 12, 1970-01-01T00:00:01.500Z"
+    expect(yield* printed([rows])).toEqual([`${head}, 2 rows\nname\n-----\napple\nbread`])
+    expect(yield* printed([complete([{ key: ["bread"], before: bread }])])).toEqual([`${head}, 0 rows`])
+  })
+)
+
 it.effect("prints the rows of an epoch as a table, headed by the epoch", () =>
   Effect.gen(function* () {
     const lines = yield* printed([batch([{ name: "bread", count: 7 }], 1), batch([{ name: "an apple", count: 12n }])])

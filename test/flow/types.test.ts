@@ -337,6 +337,20 @@ const refused = () => {
   timed.pipe(Flow.emit("onUpdate"))
   // @ts-expect-error Argument of type 'Order' is not assignable to 'RawEvent'
   decoded.pipe(Flow.decode(Order))
+  const whole = income.pipe(
+    Flow.emit("complete"),
+    Flow.filter((row) => row.orders > 1n)
+  )
+  // @ts-expect-error 'isComplete': … "all rows come at each epoch: put Flow.emit(complete) right before the sink"
+  whole.pipe(Flow.keyBy("region"))
+  // @ts-expect-error the same
+  whole.pipe(Flow.merge(income))
+  // @ts-expect-error the same
+  whole.pipe(Flow.emit("onUpdate"))
+  // @ts-expect-error 'changes': … "this sink appends: put Flow.emit(onClose) before it or use Sql.upsert"
+  whole.pipe(Flow.to(Sql.append("t", Income)))
+  whole.pipe(Flow.to(Console.sink()))
+  whole.pipe(Flow.to(Sql.upsert("t", Income, { key: ["region", "windowStart"] })))
   // @ts-expect-error Property 'hasSink' is missing in type 'Flow<…>' but required in type 'Output<unknown, unknown>'
   Job.make("x", { parameters: {}, trigger, outputs: () => income })
   // @ts-expect-error Property 'hasSink' is missing in type 'Flow<…>'

@@ -45,7 +45,7 @@ const oracle = (told: Story<Sale>, timeToLive: number) => {
   return { first, keys: seen.size, forgotten }
 }
 
-const sale = (item: number, place: Partial<Arrival> = {}): Arrival<Sale> => ({
+const sale = (item: number, place: Partial<Arrival<Sale>> = {}): Arrival<Sale> => ({
   value: { item, price: 1 },
   origin: "orders",
   partition: 0,

@@ -1,11 +1,12 @@
 /**
- * Prints the rows of each epoch as a table, headed by the epoch.
+ * Prints the rows of each epoch as a table, headed by the epoch; in complete mode, all rows there are.
  *
  * What was printed cannot be taken back: an epoch that is committed again after a crash is printed again.
  */
 import { Console, Effect } from "effect"
 import type { EpochRows, OwnWriter, Prepared, Sink } from "../../flow/Sink.ts"
 import * as Digest from "../../model/Digest.ts"
+import type { Change } from "../../model/Event.ts"
 import type { Batch } from "../../model/Message.ts"
 import { formatInstant } from "../../model/Time.ts"
 import { type Cell, cellsOf, format } from "./ConsoleTable.ts"
@@ -59,15 +60,22 @@ const prepare = (
   const printed: Array<ReadonlyMap<string, Cell>> = []
   let rows = 0
   for (const batch of ordered(batches))
-    for (const value of batch.values) if (rows++ < rowsMax) printed.push(cellsOf(value))
+    for (const value of shown(batch)) if (rows++ < rowsMax) printed.push(cellsOf(value))
   const head = `${sink}: epoch ${barrier.epoch}, ${formatInstant(barrier.closedAt)}, ${rows} ${rows === 1 ? "row" : "rows"}`
   const more = rows > rowsMax ? `\n… ${rows - rowsMax} more` : ""
-  const text = rows === 0 ? "" : `${head}\n${format(printed)}${more}`
+  // A table that is empty now is told from one of which nothing changed.
+  const text = rows > 0 ? `${head}\n${format(printed)}${more}` : batches.length > 0 ? head : ""
   const digest = Digest.make()
   const bytes = new TextEncoder().encode(text)
   digest.bytes(bytes)
   return { text, prepared: { epoch: barrier.epoch, rows, bytes: bytes.length, digest: digest.result(), invalid: [] } }
 }
+
+/** Of all rows there are, the rows as a table; else the changes. */
+const shown = (batch: Batch): ReadonlyArray<unknown> =>
+  batch.isComplete === true
+    ? batch.values.flatMap((value) => ((value as Change).after === undefined ? [] : [(value as Change).after]))
+    : batch.values
 
 /** By origin and partition, each as it came: the same epoch prints the same. */
 const ordered = (batches: ReadonlyArray<Batch>): ReadonlyArray<Batch> =>
