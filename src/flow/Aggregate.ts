@@ -7,11 +7,13 @@
  * states that they are given and return one of them, and whoever called them uses the returned one only. A group
  * without events has no result: nobody asks for it.
  */
+import type { Schema } from "effect"
 import type { Decimal, Int64, KeyValue, Numeric, Ordered } from "../model/Columns.ts"
 import * as ExactSum from "../model/ExactSum.ts"
 import * as Limits from "../model/Limits.ts"
 import * as TopRows from "./aggregate/TopRows.ts"
 import * as ValueCounts from "./aggregate/ValueCounts.ts"
+import * as SchemaFingerprint from "./SchemaFingerprint.ts"
 
 export interface Aggregate<in A, in out S, out B> {
   /** A state of its own at each call. */
@@ -26,6 +28,8 @@ export interface Aggregate<in A, in out S, out B> {
   readonly remove?: (state: S, event: A) => S
   /** What stands in for it over a flow of changes, where its own state cannot take a row back: one with `remove`. */
   readonly overChanges?: Aggregate<A, any, B>
+  /** What its state is: kept state is restored only to an aggregate that says the same. Absent: `own`. */
+  readonly keeps?: string
 }
 
 /** Where an event stands: what `first` and `last` break ties by, so that they do not depend on the order of arrival. */
@@ -54,7 +58,13 @@ type Widen<N> = N extends number ? number : N
 /** An average of exact numbers is exact to six places, rounded half to even. */
 type Average<N> = N extends number ? number : Decimal<6>
 
-/** A user's own. With `remove`, or with `overChanges` in its stead, it can be kept over changes. */
+/** What a state of this Schema is, for `keeps`: a change of the Schema then needs a `Migration`. */
+export const kept = (state: Schema.Schema<any, any>): string => `own ${SchemaFingerprint.make(state)}`
+
+/**
+ * A user's own. With `remove`, or with `overChanges` in its stead, it can be kept over changes. `keeps:
+ * Aggregate.kept(Schema)` lets a restart notice that the state has changed.
+ */
 export const make: {
   <A, S, B>(aggregate: Aggregate<A, S, B> & { readonly remove: (state: S, event: A) => S }): Retractable<A, S, B>
   <A, S, B>(aggregate: Aggregate<A, S, B> & { readonly overChanges: Retractable<A, any, B> }): Retractable<A, S, B>
@@ -66,6 +76,7 @@ export const make: {
 
 /** How many events. */
 export const count: Retractable<unknown, State, Int64> = builtIn<unknown, number, Int64>({
+  keeps: "count",
   empty: () => 0,
   add: (state) => state + 1,
   merge: (left, right) => left + right,
@@ -76,6 +87,7 @@ export const count: Retractable<unknown, State, Int64> = builtIn<unknown, number
 /** An exact sum. Of numbers it is rounded once, at the end; of Int64 and Decimal it may outgrow their columns. */
 export const sum = <A, N extends Numeric>(of: (event: A) => N): Retractable<A, State, Widen<N>> =>
   builtIn<A, Total, Widen<N>>({
+    keeps: "sum",
     empty: () => null,
     add: (state, event) => addTo(state, of(event)),
     merge: mergeTotals,
@@ -96,6 +108,7 @@ export const avg: {
 } = <A>(of: (event: A) => Numeric, options?: { readonly scale: number }): Retractable<A, State, never> => {
   const scale = options?.scale ?? 0
   return builtIn<A, Mean, never>({
+    keeps: "avg",
     empty: () => [0, null],
     add: (mean, event) => {
       mean[1] = addTo(mean[1], of(event))
@@ -118,11 +131,11 @@ export const avg: {
  * may come to be the smallest: each epoch writes them all again for every group that it changed.
  */
 export const min = <A, V extends Ordered>(of: (event: A) => V): Retractable<A, State, V> =>
-  extreme(of, (value, than) => isBelow(value, than))
+  extreme("min", of, (value, than) => isBelow(value, than))
 
 /** The largest; otherwise as `min`. */
 export const max = <A, V extends Ordered>(of: (event: A) => V): Retractable<A, State, V> =>
-  extreme(of, (value, than) => isBelow(than, value))
+  extreme("max", of, (value, than) => isBelow(than, value))
 
 /**
  * How many distinct values: exact. All NaNs are one value, -0 is 0, null and an absent value are one; `1` and `1n` are
@@ -133,6 +146,7 @@ export const max = <A, V extends Ordered>(of: (event: A) => V): Retractable<A, S
  */
 export const distinctCount = <A>(of: (event: A) => KeyValue | undefined): Retractable<A, State, Int64> =>
   builtIn<A, Map<KeyValue, null>, Int64>({
+    keeps: "distinct",
     empty: () => new Map(),
     add: (seen, event) => seen.set(ValueCounts.canonical(of(event)), null),
     merge: (left, right) => {
@@ -156,18 +170,19 @@ export const topN = <A>(n: number, by: (event: A) => Ordered): Retractable<A, St
   if (!(Number.isInteger(n) && n >= 1 && n <= Limits.topRowsMax))
     throw new RangeError(`Aggregate.topN: n must be a whole number from 1 to ${Limits.topRowsMax}, not ${n}`)
   return builtIn<A, any, ReadonlyArray<A>>({
+    keeps: `top ${n}`,
     ...TopRows.highest(n, by),
-    overChanges: builtIn<A, any, ReadonlyArray<A>>(TopRows.everything(n, by))
+    overChanges: builtIn<A, any, ReadonlyArray<A>>({ keeps: "rows", ...TopRows.everything(n, by) })
   })
 }
 
 /** Of the earliest event: by event time, then origin, partition, offset and row. Cannot take a row back. */
 export const first = <A, V>(of: (event: A) => V): Aggregate<A, State, V> =>
-  placed(of, (place, than) => comparePlaces(place, than) < 0)
+  placed("first", of, (place, than) => comparePlaces(place, than) < 0)
 
 /** Of the latest event: by event time, then origin, partition, offset and row. Cannot take a row back. */
 export const last = <A, V>(of: (event: A) => V): Aggregate<A, State, V> =>
-  placed(of, (place, than) => comparePlaces(place, than) > 0)
+  placed("last", of, (place, than) => comparePlaces(place, than) > 0)
 
 /** `null`: of what kind the numbers are is not known before the first. */
 type Total = ExactSum.ExactSum | bigint | null
@@ -222,11 +237,13 @@ const divideToEven = (dividend: bigint, divisor: bigint): bigint => {
 }
 
 const extreme = <A, V extends Ordered>(
+  keeps: string,
   of: (event: A) => V,
   replaces: (value: V, than: V) => boolean
 ): Retractable<A, State, V> => {
   const choose = (state: V | null, value: V): V => (state === null || replaces(value, state) ? value : state)
   return builtIn<A, V | null, V>({
+    keeps,
     empty: () => null,
     add: (state, event) => {
       const value = of(event)
@@ -249,6 +266,7 @@ const counting = <A, B>(
   result: (counts: ValueCounts.ValueCounts) => B
 ): Retractable<A, State, B> =>
   builtIn<A, ValueCounts.ValueCounts, B>({
+    keeps: "values with counts",
     empty: () => new Map(),
     add: (counts, event) => ValueCounts.change(counts, of(event), 1),
     remove: (counts, event) => ValueCounts.change(counts, of(event), -1),
@@ -258,8 +276,13 @@ const counting = <A, B>(
 
 const isBelow = (left: Ordered, right: Ordered): boolean => left < right || (Number.isNaN(right) && !Number.isNaN(left))
 
-const placed = <A, V>(of: (event: A) => V, replaces: (place: Place, than: Place) => boolean): Aggregate<A, State, V> =>
+const placed = <A, V>(
+  keeps: string,
+  of: (event: A) => V,
+  replaces: (place: Place, than: Place) => boolean
+): Aggregate<A, State, V> =>
   builtIn<A, Placed, V>({
+    keeps,
     empty: () => null,
     add: (state, event, place) => (state === null || replaces(place, state[0]) ? [{ ...place }, of(event)] : state),
     merge: (left, right) => (left === null || (right !== null && replaces(right[0], left[0])) ? right : left),
