@@ -46,6 +46,11 @@ export const waitingEventsMax = 4_000_000
 export const frameRowsMax = 10_000
 /** Rows that a join makes of the events of one epoch: they wait in memory for its barrier. One more fails the job. */
 export const joinRowsMax = 4_000_000
+/**
+ * Entries of one stateful step that are kept as objects, of some 400 bytes; those beyond it are packed into some 60
+ * bytes each, and cost a step a microsecond more when their key comes again.
+ */
+export const stateEntriesMax = 500_000
 /** Deltas of one key group that are kept before it is written anew: each is a row to read at a restart. */
 export const stateDeltasMax = 256
 /** Nested arrays, objects and maps of one value in the state. */

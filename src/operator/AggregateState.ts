@@ -57,10 +57,10 @@ export abstract class AggregateState<E extends AggregateEntry> {
     return states
   }
 
-  /** Puts a new entry in the store; throws `StateLimitExceeded` if it is full. */
+  /** Puts an entry in the store that the index does not hold; throws `StateLimitExceeded` if that is full. */
   keep(entry: E): void {
-    if (this.store.size >= this.#options.keysMax) throw this.#full()
-    this.store.add(entry)
+    const wasPacked = this.store.admit(entry)
+    if (!wasPacked && this.store.size > this.#options.keysMax) throw this.#full()
   }
 
   /** To be called before an entry is changed: keeps the row that was emitted. */

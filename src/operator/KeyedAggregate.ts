@@ -39,6 +39,8 @@ export interface Options {
   readonly changes: boolean
   /** Default `Limits.stateKeysMax`. */
   readonly stateKeysMax?: number
+  /** Default `Limits.stateEntriesMax`. */
+  readonly stateEntriesMax?: number
 }
 
 export const make = (options: Options): Operator => {
@@ -49,6 +51,7 @@ export const make = (options: Options): Operator => {
     columns: keyBy.columns.map((column) => column.name),
     aggregates: changes ? overChanges(aggregate.aggregates) : aggregate.aggregates,
     keysMax: options.stateKeysMax ?? Limits.stateKeysMax,
+    entriesMax: options.stateEntriesMax ?? Limits.stateEntriesMax,
     timeToLiveMillis: aggregate.timeToLiveMillis
   })
 

@@ -21,7 +21,11 @@ export class KeyedState extends AggregateState<KeyedEntry> {
   readonly #timeToLiveMillis: number | null
 
   constructor(
-    options: Omit<AggregateStateOptions, "bound" | "keepsBefore"> & { readonly timeToLiveMillis: number | null }
+    options: Omit<AggregateStateOptions, "bound" | "keepsBefore"> & {
+      readonly timeToLiveMillis: number | null
+      /** Entries that are kept as objects; others are packed. */
+      readonly entriesMax: number
+    }
   ) {
     super({
       ...options,
@@ -30,7 +34,9 @@ export class KeyedState extends AggregateState<KeyedEntry> {
     })
     this.#keyColumns = options.columns.length
     this.#timeToLiveMillis = options.timeToLiveMillis
-    this.store = new StateStore(this.#codec())
+    // The calendar holds entries: with it, none could be packed.
+    const entriesMax = options.timeToLiveMillis === null ? options.entriesMax : Number.POSITIVE_INFINITY
+    this.store = new StateStore(this.#codec(), { entriesMax })
   }
 
   /** The entry of the event's key, made if there is none. */
@@ -100,8 +106,11 @@ export class KeyedState extends AggregateState<KeyedEntry> {
         readStates(entry, reader)
         // What is kept was emitted at the barrier at which it was written.
         entry.emitted = true
+        entry.lastAt = lastAt
+      },
+      place: (entry) => {
         if (this.#index.find(entry.hash, entry.key) === undefined) this.#index.add(entry)
-        this.cameAt(entry, lastAt)
+        this.#enlist(entry)
       },
       forget: (entry) => this.#index.remove(entry.hash, entry.key),
       writeHeader: () => {},

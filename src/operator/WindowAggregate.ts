@@ -48,6 +48,8 @@ export interface Options {
   readonly appends: boolean
   /** Default `Limits.stateKeysMax`. */
   readonly stateKeysMax?: number
+  /** Default `Limits.stateEntriesMax`. */
+  readonly stateEntriesMax?: number
 }
 
 export const make = (options: Options): Operator => {
@@ -62,6 +64,9 @@ export const make = (options: Options): Operator => {
     aggregates: options.aggregate.aggregates,
     keepsBefore: mode === "onUpdate",
     keysMax: options.stateKeysMax ?? Limits.stateKeysMax,
+    // An event finds the sessions beside it by their times, not by their keys: none of them could be packed.
+    entriesMax:
+      window.kind === "session" ? Number.POSITIVE_INFINITY : (options.stateEntriesMax ?? Limits.stateEntriesMax),
     index: () => index
   })
   const index = indexOf(state, window, allowedLatenessMillis)
@@ -112,6 +117,7 @@ export const make = (options: Options): Operator => {
 
   const closeOpen = (): ReadonlyArray<WindowEntry> => {
     const open: Array<WindowEntry> = []
+    for (const entry of state.unpackUntil(Number.POSITIVE_INFINITY)) index.insert(entry)
     for (let keyGroup = 0; keyGroup < Limits.keyGroups; keyGroup++) {
       for (const entry of state.store.entriesOf(keyGroup)) if (!entry.emitted) open.push(entry)
     }

@@ -31,8 +31,16 @@ export class WindowState extends AggregateState<WindowEntry> {
   /** Entries that went into others since the last barrier, and whose rows were emitted. */
   absorbed: Array<WindowEntry> = []
   readonly #keyColumns: number
+  /** No packed entry is of a window that began before. */
+  #packedFrom = Number.POSITIVE_INFINITY
 
-  constructor(options: Omit<AggregateStateOptions, "bound"> & { readonly index: () => WindowIndex }) {
+  constructor(
+    options: Omit<AggregateStateOptions, "bound"> & {
+      readonly index: () => WindowIndex
+      /** Entries that are kept as objects; others are packed. */
+      readonly entriesMax: number
+    }
+  ) {
     super({
       ...options,
       columns: [...options.columns, "windowStart", "windowEnd"],
@@ -42,7 +50,7 @@ export class WindowState extends AggregateState<WindowEntry> {
       }
     })
     this.#keyColumns = options.columns.length
-    this.store = new StateStore(this.#codec(options.index))
+    this.store = new StateStore(this.#codec(options.index), options)
   }
 
   /** A new entry of the key that was read last, in the store but not in the index. */
@@ -50,6 +58,17 @@ export class WindowState extends AggregateState<WindowEntry> {
     const entry = new WindowEntry(this.keys.columns.slice(), hash, start, end, this.empty())
     this.keep(entry)
     return entry
+  }
+
+  /** Entries again of those that are packed, in windows that began at this time or before. The index has none of them. */
+  unpackUntil(start: number): ReadonlyArray<WindowEntry> {
+    if (start < this.#packedFrom) return []
+    this.#packedFrom = Number.POSITIVE_INFINITY
+    return this.store.unpack((key) => {
+      const began = key.value() as number
+      if (began > start && began < this.#packedFrom) this.#packedFrom = began
+      return began <= start
+    })
   }
 
   /** Joins `entry` into `target` and drops it. */
@@ -80,11 +99,12 @@ export class WindowState extends AggregateState<WindowEntry> {
         const key = readKey(this.#keyColumns, reader)
         return index().find(key, start) ?? new WindowEntry(key, hashOfKey(key), start, start, [])
       },
-      readValue: (entry, reader) => {
-        readValue(entry, reader)
-        index().insert(entry)
+      readValue,
+      place: (entry) => index().insert(entry),
+      forget: (entry) => {
+        index().forget(entry)
+        if (entry.start < this.#packedFrom) this.#packedFrom = entry.start
       },
-      forget: (entry) => index().forget(entry),
       writeHeader: (writer) => writer.double(this.watermark),
       readHeader: (reader) => {
         this.watermark = reader.double()

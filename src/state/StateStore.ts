@@ -86,13 +86,15 @@ export class StateStore<E extends Entry> {
   }
 
   /**
-   * Takes an entry that the index does not hold, as changed. Was one with its key packed, then its value is read into
-   * this one, as if it had never been gone.
+   * Takes an entry that the index does not hold, as changed. If one with its key was packed, the answer is `true`, and
+   * its value is read into this one, as if it had never been gone.
    */
-  admit(entry: E): void {
+  admit(entry: E): boolean {
     const group = this.#groups[entry.keyGroup]!
-    if (group.packed.size > 0 && this.#unpack(group, entry)) this.change(entry)
+    const wasPacked = group.packed.size > 0 && this.#unpack(group, entry)
+    if (wasPacked) this.change(entry)
     else this.add(entry)
+    return wasPacked
   }
 
   /** Entries again of those packed ones whose key passes; the index does not hold them. Looks at every packed key. */

@@ -53,7 +53,7 @@ const after = (left: ReadonlyArray<number>, right: ReadonlyArray<number>): boole
 const lateness = 7
 const make = (
   window: Window.Window,
-  options: { mode?: "onUpdate" | "onClose"; appends?: boolean; keysMax?: number } = {}
+  options: { mode?: "onUpdate" | "onClose"; appends?: boolean; keysMax?: number; entriesMax?: number } = {}
 ): Operator =>
   WindowAggregate.make({
     id: "sales",
@@ -68,7 +68,8 @@ const make = (
     aggregate: { kind: "aggregate", id: "sales", aggregates: { total, latest } },
     mode: options.mode ?? "onUpdate",
     appends: options.appends ?? false,
-    ...(options.keysMax === undefined ? {} : { stateKeysMax: options.keysMax })
+    ...(options.keysMax === undefined ? {} : { stateKeysMax: options.keysMax }),
+    ...(options.entriesMax === undefined ? {} : { stateEntriesMax: options.entriesMax })
   })
 
 /** An event as it comes: its partition, its time, and what it is. */
@@ -305,103 +306,113 @@ const run = (told: Story, operator: () => Operator, events = eventsOf(told)) => 
   return { ran, jobs, job }
 }
 
-describe.each(windows)("a window, $kind", (window) => {
-  test("updated at every barrier ends with the rows of all events that are not late, wherever it is cut and restarted", () => {
-    let lateSeen = 0
-    let rowsSeen = 0
-    FastCheck.assert(
-      FastCheck.property(story, (told) => {
-        const events = eventsOf(told)
-        const { ran, jobs } = run(told, () => make(window), events)
-        const expected = oracle(window, events, jobs)
-        expect(replay(ran.values())).toEqual(expected.rows)
-        expect([...ran.late].sort()).toEqual(expected.late)
-        lateSeen += expected.late.length
-        rowsSeen += expected.rows.size
-      }),
-      { numRuns: 50 }
-    )
-    expect(lateSeen).toBeGreaterThan(50)
-    expect(rowsSeen).toBeGreaterThan(500)
-  })
+const kinds = windows.flatMap((window) => [
+  { window, entriesMax: 1_000 },
+  { window, entriesMax: 2 }
+])
 
-  test("gives each row once when it closes, and the same in all", () => {
-    FastCheck.assert(
-      FastCheck.property(story, (told) => {
-        const events = eventsOf(told)
-        const { ran, jobs, job } = run(told, () => make(window, { mode: "onClose" }), events)
-        const closesAfter = lateness + (window.kind === "session" ? window.gapMillis : 0)
-        const expected = oracle(window, events, jobs)
-        const closed = [...expected.rows.values()].filter((row) => row.windowEnd + closesAfter <= job)
-        const byId = (rows: ReadonlyArray<SaleRow>) => [...rows].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
-        expect(byId(ran.values())).toEqual(byId(closed))
-        ran.barrier(10_000)
-        expect(byId(ran.values())).toEqual(byId([...expected.rows.values()]))
-        expect([...ran.late].sort()).toEqual(expected.late)
-        expect(ran.operator.counts!()).toMatchObject({ keys: 0 })
-      }),
-      { numRuns: 50 }
-    )
-  })
+describe.each(kinds)(
+  "a window, $window.kind, of which $entriesMax entries are not packed",
+  ({ entriesMax, window }) => {
+    const making = (options: Parameters<typeof make>[1] = {}) => make(window, { ...options, entriesMax })
 
-  test("calls the same events late wherever it is cut, while no partition is idle", () => {
-    let differently = 0
-    FastCheck.assert(
-      FastCheck.property(story, story, (told, other) => {
-        const events = eventsOf(told)
-        const first = run(told, () => make(window), events)
-        const second = run({ ...told, cuts: other.cuts }, () => make(window), events)
-        expect([...second.ran.late].sort()).toEqual([...first.ran.late].sort())
-        if (first.ran.rows.length !== second.ran.rows.length) differently++
-      }),
-      { numRuns: 50 }
-    )
-    expect(differently).toBeGreaterThan(20)
-  })
+    test("updated at every barrier ends with the rows of all events that are not late, wherever it is cut and restarted", () => {
+      let lateSeen = 0
+      let rowsSeen = 0
+      FastCheck.assert(
+        FastCheck.property(story, (told) => {
+          const events = eventsOf(told)
+          const { ran, jobs } = run(told, () => making(), events)
+          const expected = oracle(window, events, jobs)
+          expect(replay(ran.values())).toEqual(expected.rows)
+          expect([...ran.late].sort()).toEqual(expected.late)
+          lateSeen += expected.late.length
+          rowsSeen += expected.rows.size
+        }),
+        { numRuns: 50 }
+      )
+      expect(lateSeen).toBeGreaterThan(50)
+      expect(rowsSeen).toBeGreaterThan(500)
+    })
 
-  test("gives rows in the same order and places, in whatever order partitions came", () => {
-    FastCheck.assert(
-      FastCheck.property(story, (told) => {
-        const events = eventsOf(told)
-        const one = new Run(() => make(window))
-        const two = new Run(() => make(window))
-        one.give(events)
-        two.give([2, 0, 1].flatMap((partition) => events.filter((event) => event.partition === partition)))
-        one.barrier(watermarkOf(events))
-        two.barrier(watermarkOf(events))
-        expect(two.rows).toEqual(one.rows)
-        for (const { batch } of one.rows) {
-          expect([...batch.rows!]).toEqual(batch.values.map((_, i) => i))
-          const keys = (batch.values as ReadonlyArray<Change<ReadonlyArray<string | number>>>).map(({ key }) => key)
-          const sorted = [...keys].sort(
-            (a, b) => (a[0]! < b[0]! ? -1 : a[0]! > b[0]! ? 1 : 0) || +a[1]! - +b[1]! || +a[2]! - +b[2]!
-          )
-          expect(keys).toEqual(sorted)
-        }
-      }),
-      { numRuns: 50 }
-    )
-  })
+    test("gives each row once when it closes, and the same in all", () => {
+      FastCheck.assert(
+        FastCheck.property(story, (told) => {
+          const events = eventsOf(told)
+          const { ran, jobs, job } = run(told, () => making({ mode: "onClose" }), events)
+          const closesAfter = lateness + (window.kind === "session" ? window.gapMillis : 0)
+          const expected = oracle(window, events, jobs)
+          const closed = [...expected.rows.values()].filter((row) => row.windowEnd + closesAfter <= job)
+          const byId = (rows: ReadonlyArray<SaleRow>) => [...rows].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
+          expect(byId(ran.values())).toEqual(byId(closed))
+          ran.barrier(10_000)
+          expect(byId(ran.values())).toEqual(byId([...expected.rows.values()]))
+          expect([...ran.late].sort()).toEqual(expected.late)
+          expect(ran.operator.counts!()).toMatchObject({ keys: 0 })
+        }),
+        { numRuns: 50 }
+      )
+    })
 
-  test("passes on a watermark below which no row comes", () => {
-    FastCheck.assert(
-      FastCheck.property(story, (told) => {
-        const { ran } = run(told, () => make(window, { mode: "onClose", appends: true }))
-        ran.barrier(10_000)
-        let seen = 0
-        for (const { batch } of ran.rows) {
-          batch.values.forEach((_, i) => {
-            expect(batch.eventTimes![i]).toBe((batch.values[i] as SaleRow).windowEnd - 1)
-            expect(batch.eventTimes![i]).toBeGreaterThanOrEqual(batch.ownWatermarks![i]!)
-            seen++
-          })
-        }
-        expect(seen).toBeGreaterThan(0)
-      }),
-      { numRuns: 50 }
-    )
-  })
-})
+    test("calls the same events late wherever it is cut, while no partition is idle", () => {
+      let differently = 0
+      FastCheck.assert(
+        FastCheck.property(story, story, (told, other) => {
+          const events = eventsOf(told)
+          const first = run(told, () => making(), events)
+          const second = run({ ...told, cuts: other.cuts }, () => making(), events)
+          expect([...second.ran.late].sort()).toEqual([...first.ran.late].sort())
+          if (first.ran.rows.length !== second.ran.rows.length) differently++
+        }),
+        { numRuns: 50 }
+      )
+      expect(differently).toBeGreaterThan(20)
+    })
+
+    test("gives rows in the same order and places, in whatever order partitions came", () => {
+      FastCheck.assert(
+        FastCheck.property(story, (told) => {
+          const events = eventsOf(told)
+          const one = new Run(() => making())
+          const two = new Run(() => making())
+          one.give(events)
+          two.give([2, 0, 1].flatMap((partition) => events.filter((event) => event.partition === partition)))
+          one.barrier(watermarkOf(events))
+          two.barrier(watermarkOf(events))
+          expect(two.rows).toEqual(one.rows)
+          for (const { batch } of one.rows) {
+            expect([...batch.rows!]).toEqual(batch.values.map((_, i) => i))
+            const keys = (batch.values as ReadonlyArray<Change<ReadonlyArray<string | number>>>).map(({ key }) => key)
+            const sorted = [...keys].sort(
+              (a, b) => (a[0]! < b[0]! ? -1 : a[0]! > b[0]! ? 1 : 0) || +a[1]! - +b[1]! || +a[2]! - +b[2]!
+            )
+            expect(keys).toEqual(sorted)
+          }
+        }),
+        { numRuns: 50 }
+      )
+    })
+
+    test("passes on a watermark below which no row comes", () => {
+      FastCheck.assert(
+        FastCheck.property(story, (told) => {
+          const { ran } = run(told, () => making({ mode: "onClose", appends: true }))
+          ran.barrier(10_000)
+          let seen = 0
+          for (const { batch } of ran.rows) {
+            batch.values.forEach((_, i) => {
+              expect(batch.eventTimes![i]).toBe((batch.values[i] as SaleRow).windowEnd - 1)
+              expect(batch.eventTimes![i]).toBeGreaterThanOrEqual(batch.ownWatermarks![i]!)
+              seen++
+            })
+          }
+          expect(seen).toBeGreaterThan(0)
+        }),
+        { numRuns: 50 }
+      )
+    })
+  }
+)
 
 const sale = (price: number, item = 1): Sale => ({ region: "n", item, price })
 const one = (at: number, price = 1, own = Number.NEGATIVE_INFINITY): ReadonlyArray<Arrival> => [
