@@ -1,5 +1,6 @@
 /** What all steps with aggregates do with their entries, whatever these stand for: touch, add, take back, show. */
 import type { Aggregate, Place } from "../flow/Aggregate.ts"
+import type { Migration } from "../flow/Migration.ts"
 import { StateLimitExceeded } from "../model/Errors.ts"
 import type { Change } from "../model/Event.ts"
 import type { Key } from "../model/Key.ts"
@@ -7,7 +8,9 @@ import * as Limits from "../model/Limits.ts"
 import * as Values from "../model/Values.ts"
 import type { StateStore } from "../state/StateStore.ts"
 import type { AggregateEntry, Row } from "./AggregateEntry.ts"
+import * as AggregateMigration from "./AggregateMigration.ts"
 import type { KeyReader } from "./KeyTable.ts"
+import type { Migrating } from "./Operator.ts"
 
 export type AnyAggregate = Aggregate<never, any, unknown>
 
@@ -61,6 +64,21 @@ export abstract class AggregateState<E extends AggregateEntry> {
   keep(entry: E): void {
     const wasPacked = this.store.admit(entry)
     if (!wasPacked && this.store.size > this.#options.keysMax) throw this.#full()
+  }
+
+  /** Restores what an older code kept; `null`: the migrations do not lead from there to here. */
+  migrate(was: string, is: string, migrations: ReadonlyArray<Migration>): Migrating | null {
+    const { aggregates } = this.#options
+    const found = AggregateMigration.between(was, is, { aggregates, migrations })
+    if (found === null) return null
+    return {
+      says: found.says,
+      restore: (parts) =>
+        this.store.restore(parts, (entry) => {
+          // A closed window has no states any more.
+          if (entry.states.length > 0) entry.states = found.map(entry.states)
+        })
+    }
   }
 
   /** To be called before an entry is changed: keeps the row that was emitted. */

@@ -23,6 +23,7 @@ import type { Change } from "../model/Event.ts"
 import * as Keys from "../model/Key.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
+import * as AggregateMigration from "./AggregateMigration.ts"
 import type { AnyAggregate } from "./AggregateState.ts"
 import type { KeyedEntry } from "./KeyedEntry.ts"
 import { KeyedState } from "./KeyedState.ts"
@@ -122,7 +123,8 @@ export const make = (options: Options): Operator => {
           throw stepFailedAtBarrier(id, epoch, error)
         }
       },
-      restore: (parts) => state.store.restore(parts)
+      restore: (parts) => state.store.restore(parts),
+      migrate: (was, migrations) => state.migrate(was, fingerprintOf(options), migrations)
     },
     counts: () => ({ keys: state.store.size })
   }
@@ -132,12 +134,9 @@ const overChanges = (aggregates: Readonly<Record<string, AnyAggregate>>): Readon
   Object.fromEntries(Object.entries(aggregates).map(([name, one]) => [name, one.overChanges ?? one]))
 
 const fingerprintOf = ({ aggregate, changes, keyBy }: Options): string =>
-  [
-    "keyed 1",
-    changes ? "changes" : "events",
-    `by ${keyBy.columns.map((column) => column.name).join(", ")}`,
-    Object.keys(aggregate.aggregates).join(", ")
-  ].join("; ")
+  ["keyed 1", changes ? "changes" : "events", `by ${keyBy.columns.map((column) => column.name).join(", ")}`].join(
+    "; "
+  ) + AggregateMigration.said(changes ? overChanges(aggregate.aggregates) : aggregate.aggregates)
 
 const overdrawn = (step: string, entry: KeyedEntry): StepFailed =>
   new StepFailed({

@@ -4,6 +4,7 @@
  * An operator sees batches, then a barrier, then again batches. Rows of windows leave at barriers only. After every
  * barrier it hands over what changed in its state, so an epoch writes what changed and not the whole.
  */
+import type { Migration } from "../flow/Migration.ts"
 import type { Port } from "../flow/Topology.ts"
 import type { Barrier, Batch, Records } from "../model/Message.ts"
 import type { Snapshot, StatePart } from "../state/StatePart.ts"
@@ -14,6 +15,14 @@ export interface Collector {
 }
 
 export type { Port }
+
+/** A way from what was kept to what an operator keeps now. */
+export interface Migrating {
+  /** For a person: what it does. */
+  readonly says: string
+  /** Called in the stead of `restore`; the next snapshot says every key group as a base. */
+  readonly restore: (parts: ReadonlyArray<StatePart>) => void
+}
 
 export interface Operator {
   /** The node's id: names its state, its metrics and its errors. */
@@ -38,6 +47,11 @@ export interface Operator {
     readonly snapshot: (epoch: number) => Snapshot
     /** Called once, before the first batch: for each key group its base, then its deltas in the order of epochs. */
     readonly restore: (parts: ReadonlyArray<StatePart>) => void
+    /**
+     * How what was kept under another fingerprint is restored by these migrations, the oldest first; `null`: they do not
+     * lead from there to what it keeps. Decides only. Absent: it has no migrations.
+     */
+    readonly migrate?: (was: string, migrations: ReadonlyArray<Migration>) => Migrating | null
   }
   /** Counts since it was made, by name: `late`, `deadLetters`, `windowsOpen`. Read between batches. */
   readonly counts?: () => Readonly<Record<string, number>>

@@ -25,6 +25,7 @@ import type * as Windows from "../flow/Window.ts"
 import { StepFailed } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
+import * as AggregateMigration from "./AggregateMigration.ts"
 import * as AlignedWindows from "./AlignedWindows.ts"
 import { KeyReader } from "./KeyTable.ts"
 import type { Collector, Operator } from "./Operator.ts"
@@ -169,7 +170,8 @@ export const make = (options: Options): Operator => {
           throw stepFailedAtBarrier(id, epoch, error)
         }
       },
-      restore: (parts) => state.store.restore(parts)
+      restore: (parts) => state.store.restore(parts),
+      migrate: (was, migrations) => state.migrate(was, fingerprintOf(options), migrations)
     },
     counts: () => ({ late, lateByOthers, windowsOpen: index.open(), keys: state.store.size })
   }
@@ -197,9 +199,8 @@ const fingerprintOf = (options: Options): string =>
     "window 1",
     options.mode,
     JSON.stringify(options.window.window),
-    `by ${options.keyBy.columns.map((column) => column.name).join(", ")}`,
-    Object.keys(options.aggregate.aggregates).join(", ")
-  ].join("; ")
+    `by ${options.keyBy.columns.map((column) => column.name).join(", ")}`
+  ].join("; ") + AggregateMigration.said(options.aggregate.aggregates)
 
 const untimed = (step: string): StepFailed =>
   new StepFailed({

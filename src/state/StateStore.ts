@@ -58,6 +58,8 @@ export class StateStore<E extends Entry> {
   readonly #folding: Folding.Folding<E>
   readonly #writer: Writer
   #headerChanged = false
+  /** Was what was restored migrated? Then the next snapshot writes all of it. */
+  #migrated = false
   readonly #entriesMax: number
   /** Where the next entry to be packed is looked for. */
   #hand = { group: 0, index: 0 }
@@ -149,6 +151,7 @@ export class StateStore<E extends Entry> {
 
   /** What changed since the last snapshot. Its work is bounded by what changed, plus a share of the whole (`Folding`). */
   snapshot(): Snapshot {
+    if (this.#migrated) return this.#snapshotWhole()
     const parts: Array<StatePart> = []
     for (const group of this.#groups) {
       const bytes = this.#writeDelta(group)
@@ -167,16 +170,42 @@ export class StateStore<E extends Entry> {
   /**
    * Takes up what snapshots handed over: for each key group its base, then its deltas in order. Called once, while
    * the store is empty. Throws `StateUnreadable` for bytes that no snapshot wrote.
+   *
+   * `migrate` makes each entry, as an older code kept it, what it is now: called right after its value was read, which
+   * may be more than once for a key. The next snapshot then writes every key group as a base.
    */
-  restore(parts: ReadonlyArray<StatePart>): void {
+  restore(parts: ReadonlyArray<StatePart>, migrate?: (entry: E) => void): void {
+    this.#migrated = migrate !== undefined
     for (const part of parts) {
       const group = this.#groups[part.keyGroup]
       if (group === undefined) throw unreadable(`there is no key group ${part.keyGroup}`, 0)
       if (part.kind === "base") this.#forgetAll(group)
       group.stored(part.bytes.length)
-      this.#apply(group, new Reader(part.bytes, this.#codec.classes))
+      this.#apply(group, new Reader(part.bytes, this.#codec.classes), migrate)
       this.#pack()
     }
+  }
+
+  /** Every key group that is stored, as a base: what no entry is left of, as an empty one. */
+  #snapshotWhole(): Snapshot {
+    const parts: Array<StatePart> = []
+    let stored = 0
+    for (const group of this.#groups) {
+      if (group.storedBytes === 0 && group.entries.length === 0) continue
+      const writer = this.#writer
+      writer.clear()
+      this.#writeEntries(group, { index: null, chunks: 0 }, writer, Number.POSITIVE_INFINITY)
+      for (const entry of group.changed) entry.changed = false
+      group.changed = []
+      group.removed = []
+      group.deltas = 0
+      group.storedBytes = writer.length
+      stored += writer.length
+      parts.push({ keyGroup: group.keyGroup, kind: "base", bytes: writer.copy() })
+    }
+    this.#headerChanged = false
+    this.#migrated = false
+    return { parts, rows: this.size, bytes: stored }
   }
 
   #insert(entry: E): void {
@@ -287,7 +316,7 @@ export class StateStore<E extends Entry> {
     this.#codec.writeHeader(writer)
   }
 
-  #apply(group: Group<E>, reader: Reader): void {
+  #apply(group: Group<E>, reader: Reader, migrate?: (entry: E) => void): void {
     while (!reader.atEnd) {
       const start = reader.position
       const record = reader.byte()
@@ -306,6 +335,7 @@ export class StateStore<E extends Entry> {
       }
       if (entry.slot < 0) this.#insert(entry)
       this.#codec.readValue(entry, reader)
+      migrate?.(entry)
       this.#codec.place?.(entry)
       group.liveBytes += reader.position - start - entry.bytes
       entry.bytes = reader.position - start
