@@ -3,14 +3,27 @@
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 })
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 })
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
-const hourMinute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
+const dated = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit"
+})
 
 export const count = (value) => whole.format(value)
 export const compact = (value) => (Math.abs(value) < 10_000 ? whole.format(value) : short.format(value))
 /** A rate: small ones keep a digit behind the point. */
 export const rate = (value) => (value > 0 && value < 10 ? value.toFixed(1) : compact(value))
 export const time = (millis) => clock.format(millis)
-export const minuteOfDay = (millis) => hourMinute.format(millis)
+
+/** Millis as `21 Nov, 09:49:05`. */
+export const dayAndTime = (millis) => dated.format(millis)
+/** A number's text with its thousands apart, digits as they are; any other text as it is. */
+export const figure = (text) => {
+  const [, sign, digits, rest] = /^(-?)(\d+)(\.\d+)?$/.exec(text) ?? []
+  return digits === undefined ? text : `${sign}${digits.replace(/\B(?=(\d{3})+$)/g, ",")}${rest ?? ""}`
+}
 
 export const duration = (millis) => {
   if (millis < 1_000) return `${Math.round(millis)} ms`

@@ -8,12 +8,15 @@ const rates = new Map()
 const columns = ["state", "epoch", "checkpoint", "rate", "rowsIn", "rowsOut", "lag", "restarts", "late", "deadLetters"]
 const wide = new Set(["epoch", "checkpoint", "rowsIn", "rowsOut", "restarts", "late", "deadLetters"])
 
-export const has = (name) => jobs.has(name)
+export const statusOf = (name) => jobs.get(name)?.status ?? null
 export const stateOf = (name) => jobs.get(name)?.status.state ?? null
 export const isRunning = (state) => !["stopped", "finished", "failed"].includes(state)
-/** The job to show if none is asked for: the first that runs. */
-export const first = () =>
-  [...jobs.values()].find(({ status }) => isRunning(status.state))?.status.job ?? jobs.keys().next().value ?? null
+/** `3 running, 1 failed, 2 stopped`. */
+const summary = () => {
+  const counts = new Map()
+  for (const { status } of jobs.values()) counts.set(status.state, (counts.get(status.state) ?? 0) + 1)
+  return [...counts].map(([state, count]) => `${count} ${state}`).join(", ") || "None yet."
+}
 
 /** All jobs as they are now. */
 export const show = (statuses) => {
@@ -30,23 +33,19 @@ export const update = (status) => {
   known.status = status
   known.cameAt = performance.now()
   draw(known)
+  setText(byId("jobs-summary"), summary())
 }
 
 export const noteProgress = (progress) => rates.set(progress.job, progress.inputRowsPerSecond)
 
-export const markChosen = (name) => {
-  for (const [job, { row, link }] of jobs) {
-    row.toggleAttribute("data-chosen", job === name)
-    setAttribute(link, "aria-current", job === name ? "true" : null)
-  }
-}
-
-/** What the table leaves out where there is no room for it. */
-export const leftOut = (status) => [
+/** The figures of one job, by name. */
+export const figuresOf = (status) => [
   ["Epoch", count(status.epoch)],
   ["Checkpoint", status.checkpointAgeMillis === null ? "–" : age(status.checkpointAgeMillis)],
+  ["Rows/s", isRunning(status.state) && rates.has(status.job) ? rate(rates.get(status.job)) : "–"],
   ["Rows in", compact(status.rowsIn)],
   ["Rows out", compact(status.rowsOut)],
+  ["Lag", compact(status.lag)],
   ["Restarts", compact(status.restarts)],
   ["Late", compact(status.late)],
   ["Dead letters", compact(status.deadLetters)]
@@ -58,7 +57,7 @@ export const tick = () => {
 }
 
 const added = (name) => {
-  const link = element("a", { href: `#${encodeURIComponent(name)}` }, name)
+  const link = element("a", { href: `#/jobs/${encodeURIComponent(name)}` }, name)
   const cells = Object.fromEntries(
     columns.map((column) => [
       column,
@@ -70,7 +69,7 @@ const added = (name) => {
     if (event.target !== link) link.click()
   })
   byId("job-rows").append(row)
-  const made = { link, cells, row, status: null, cameAt: 0 }
+  const made = { cells, row, status: null, cameAt: 0 }
   jobs.set(name, made)
   return made
 }

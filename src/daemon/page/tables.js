@@ -1,9 +1,9 @@
-/** The tables that a job writes: their newest rows, and the first figure of its first table over time. */
+/** The tables that a job writes, and their newest rows. */
+import { instantShown } from "./columns.js"
 import { call } from "./connection.js"
 import { element, table } from "./dom.js"
 
 const rowsShown = 12
-const windowsShown = 40
 /** A query waits this many times as long as the last one took, so that looking costs little. */
 const restFactor = 10
 
@@ -28,33 +28,6 @@ export const newest = ({ table: name, columns }) => {
   return query(`select * from ${name}${order === undefined ? "" : ` order by ${order.name} desc`} limit ${rowsShown}`)
 }
 
-/** What of a table can be drawn over time: its first number that is no part of its key, by `window_start`. */
-export const measure = (tables) => {
-  for (const { table: name, columns, primaryKey, replaces } of tables) {
-    const numbers = columns.filter(
-      (column) => isNumber(column) && isPlain(column.name) && !primaryKey.includes(column.name)
-    )
-    const value = numbers.find((column) => /^(numeric|decimal)/.test(column.type)) ?? numbers[0]
-    const hasWindow = columns.some((column) => column.name === "window_start" && isInstant(column))
-    if (replaces && hasWindow && value !== undefined) return { name, column: value.name }
-  }
-  return null
-}
-
-/** Its sums over the newest windows, in the order of time. */
-export const overTime = async ({ name, column }) => {
-  const { rows } = await query(
-    `select window_start, sum(${column}) from ${name} group by window_start order by window_start desc limit ${windowsShown}`
-  )
-  return rows
-    .map(([at, value]) => ({
-      at: Date.parse(at.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00")),
-      value: Number(value)
-    }))
-    .filter((point) => Number.isFinite(point.at) && Number.isFinite(point.value))
-    .reverse()
-}
-
 /** Columns that say where a row came from, not what it is, are left out. */
 export const draw = ({ columns, rows }, { columns: described, table: name }) => {
   const shown = columns
@@ -64,7 +37,7 @@ export const draw = ({ columns, rows }, { columns: described, table: name }) => 
     value === null
       ? element("span", { class: "empty" }, "null")
       : known !== undefined && isInstant(known)
-        ? instant(value)
+        ? instantShown(value)
         : value
   return table(
     shown.map((column) => ({ name: column.name, number: column.known !== undefined && isNumber(column.known) })),
@@ -72,13 +45,6 @@ export const draw = ({ columns, rows }, { columns: described, table: name }) => 
     `Newest rows of ${name}`
   )
 }
-
-/** `2026-11-21 06:59:00`: UTC as the database said it, without what is zero anyway. */
-const instant = (text) =>
-  text
-    .replace("T", " ")
-    .replace(/(\.0+)?(Z|\+00(:00)?)?$/, "")
-    .replace(/(\.\d*?)0+$/, "$1")
 
 /** Runs a task at most once a second, one at a time, and more rarely if it takes long. A skipped call is made up for. */
 export const seldom = (task) => {

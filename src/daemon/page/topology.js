@@ -1,31 +1,34 @@
 /** A job's nodes and edges as a drawing: data runs right, or down where there is no room; side outputs stand beside. */
 import { element, table } from "./dom.js"
 import { age, compact, rate, time } from "./format.js"
+import { placesOf } from "./layout.js"
 
-const gap = { along: 22, across: 22 }
+const gap = { along: 24, across: 24 }
 const height = 76
-const wideKinds = new Set(["source", "aggregate", "window", "sink"])
+const laneWidthMin = 132
+const wideKinds = new Set(["aggregate", "window", "join", "process", "enrich"])
 const widthOf = (node) => (node.kind === "source" || node.kind === "sink" ? 156 : wideKinds.has(node.kind) ? 136 : 106)
 
-/** Draws into `width` pixels. `lag` is the whole job's: it stands at its sources. */
+/** Draws into `width` pixels, or wider where it must be. `lag` is the whole job's: it stands at its only source. */
 export const draw = ({ nodes, edges }, { width, lag, now }) => {
-  const places = placesOf(nodes, edges)
+  const places = placesOf({ nodes, edges })
   const columns = []
   for (const { node, depth, side } of places.values())
     if (!side) columns[depth] = Math.max(columns[depth] ?? 0, widthOf(node))
   const needed = columns.reduce((sum, column) => sum + column + gap.along, -gap.along)
-  const spare = Math.min(64, Math.floor((width - needed) / columns.length))
-  const boxes =
-    needed <= width
-      ? across(
-          places,
-          columns.map((column) => column + spare)
-        )
-      : down(places, width)
+  const spare = Math.max(0, Math.min(64, Math.floor((width - needed) / columns.length)))
+  const isAcross = needed <= width || (width >= 700 && needed <= 1.35 * width)
+  const boxes = isAcross
+    ? across(
+        places,
+        columns.map((column) => column + spare)
+      )
+    : down(places, width)
   const all = [...boxes.values()]
   const right = Math.max(...all.map((box) => box.x + box.width)) + 2
   const bottom = Math.max(...all.map((box) => box.y + box.height)) + 2
   const sources = nodes.filter((node) => node.kind === "source").length
+  const kinds = new Map(nodes.map((node) => [node.id, node.kind]))
   return element(
     "svg",
     {
@@ -35,7 +38,9 @@ export const draw = ({ nodes, edges }, { width, lag, now }) => {
       role: "img",
       "aria-label": spoken(nodes, edges)
     },
-    edges.map((edge) => line(boxes.get(edge.from), boxes.get(edge.to), edge.port, needed <= width)),
+    edges.map((edge) =>
+      line(boxes.get(edge.from), boxes.get(edge.to), edge, { isAcross, into: labelInto(edge, kinds, edges) })
+    ),
     all.map((box) => nodeOf(box, { lag: sources === 1 ? lag : null, now }))
   )
 }
@@ -67,36 +72,17 @@ export const figures = (nodes) =>
   )
 
 const spoken = (nodes, edges) =>
-  `${nodes.length} nodes. ${edges.map(({ from, port, to }) => `${from} to ${to}${port === "out" ? "" : ` (${port})`}`).join(", ")}.`
+  `${nodes.length} nodes. ${edges
+    .map(
+      ({ from, port, to, input }) =>
+        `${from} to ${to}${port === "out" ? "" : ` (${port})`}${input > 0 ? `, input ${input + 1}` : ""}`
+    )
+    .join(", ")}.`
 
-/** Depth (how far from a source) and lane of every node; a side output has the lane below all others. */
-const placesOf = (nodes, edges) => {
-  const places = new Map()
-  const taken = new Set()
-  const isSide = (id) => {
-    const into = edges.filter((edge) => edge.to === id)
-    return into.length > 0 && into.every((edge) => edge.port !== "out")
-  }
-  const sides = nodes.filter((node) => isSide(node.id))
-  const free = (depth, lane) => {
-    let at = lane
-    while (taken.has(`${depth} ${at}`)) at++
-    taken.add(`${depth} ${at}`)
-    return at
-  }
-  for (const node of nodes) {
-    if (sides.includes(node)) continue
-    const parents = edges.filter((edge) => edge.to === node.id).map((edge) => places.get(edge.from))
-    const depth = Math.max(-1, ...parents.map((parent) => parent?.depth ?? -1)) + 1
-    places.set(node.id, { node, depth, lane: free(depth, parents[0]?.lane ?? 0), side: false })
-  }
-  const below = Math.max(...[...places.values()].map((place) => place.lane)) + 1
-  for (const node of sides) {
-    const origin = edges.find((edge) => edge.to === node.id).from
-    const depth = places.get(origin)?.depth ?? 0
-    places.set(node.id, { node, depth, lane: free(depth, below), side: true, origin })
-  }
-  return places
+/** Sides of a join are not alike; inputs of a merge are. */
+const labelInto = ({ to, input }, kinds, edges) => {
+  const isPair = edges.filter((edge) => edge.to === to).length === 2
+  return isPair && /join/i.test(kinds.get(to)) ? ["left", "right"][input] : null
 }
 
 const across = (places, columns) => {
@@ -112,8 +98,10 @@ const across = (places, columns) => {
 /** One below the other; a side output stands right of the node that feeds it, half as wide. */
 const down = (places, width) => {
   const lanes = Math.max(...[...places.values()].map((place) => (place.side ? 0 : place.lane))) + 1
-  const sideWidth = [...places.values()].some((place) => place.side) ? Math.min(150, Math.floor(width * 0.36)) : 0
-  const laneWidth = Math.min(320, Math.floor((width - sideWidth - gap.across * lanes) / lanes))
+  const hasSides = [...places.values()].some((place) => place.side)
+  const sideWidth = hasSides ? Math.max(110, Math.min(150, Math.floor(width * 0.36))) : 0
+  const room = Math.floor((width - sideWidth - gap.across * (lanes - (hasSides ? 0 : 1))) / lanes)
+  const laneWidth = Math.max(laneWidthMin, Math.min(320, room))
   const boxes = new Map()
   for (const [id, { node, depth, lane, side, origin }] of places) {
     const y = depth * (height + gap.across)
@@ -126,30 +114,37 @@ const down = (places, width) => {
   return boxes
 }
 
-const line = (from, to, port, isAcross) => {
-  const side = port !== "out"
-  const [x1, y1, x2, y2] =
-    isAcross === side
-      ? [
-          from.x + (side && isAcross ? 24 : from.width / 2),
-          from.y + from.height,
-          to.x + (side && isAcross ? 24 : to.width / 2),
-          to.y
-        ]
-      : [from.x + from.width, from.y + from.height / 2, to.x, to.y + to.height / 2]
+const line = (from, to, { port }, { isAcross, into }) => {
+  const side = to.side
   const vertical = isAcross === side
-  const bend = vertical ? (y2 - y1) / 2 : (x2 - x1) / 2
+  const [x1, y1, x2, y2] = vertical
+    ? [
+        from.x + (side && isAcross ? 24 : from.width / 2),
+        from.y + from.height,
+        to.x + (side && isAcross ? 24 : to.width / 2),
+        to.y
+      ]
+    : [from.x + from.width, from.y + from.height / 2, to.x, to.y + to.height / 2]
+  // A line along several columns bends at its end alone: before that its lane is free.
+  const straight = vertical ? Math.max(0, y2 - y1 - 48) : Math.max(0, x2 - x1 - 48)
+  const bend = ((vertical ? y2 - y1 : x2 - x1) - straight) / 2
   const path = vertical
-    ? `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2 - 5}`
-    : `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2 - 5} ${y2}`
+    ? `M${x1} ${y1}v${straight}C${x1} ${y1 + straight + bend} ${x2} ${y2 - bend} ${x2} ${y2 - 5}`
+    : `M${x1} ${y1}h${straight}C${x1 + straight + bend} ${y1} ${x2 - bend} ${y2} ${x2 - 5} ${y2}`
   const head = vertical ? `M${x2 - 4} ${y2 - 7}h8l-4 7z` : `M${x2 - 7} ${y2 - 4}v8l7 -4z`
+  const name = port.startsWith("side ") ? port.slice(5) : null
   return element(
     "g",
     {},
-    element("path", { class: "edge", "data-side": side, d: path }),
-    element("path", { class: "arrow", d: head })
+    element("title", {}, `${from.node.id} to ${to.node.id}${port === "out" ? "" : `, ${port}`}`),
+    element("path", { class: "edge", "data-side": side || port !== "out", d: path }),
+    element("path", { class: "arrow", d: head }),
+    name === null ? null : lineLabel(name, vertical ? { x: (x1 + x2) / 2, y: y2 - 11 } : { x: x2 - 12, y: y2 - 8 }),
+    into === null ? null : lineLabel(into, vertical ? { x: x2 - 8, y: y2 - 11 } : { x: x2 - 10, y: y2 - 8 })
   )
 }
+
+const lineLabel = (text, { x, y }) => element("text", { class: "port", x, y, "text-anchor": "end" }, text)
 
 const nodeOf = ({ node, side, x, y, width, height: boxHeight }, { lag, now }) => {
   const room = (size) => Math.floor((width - 20) / size)

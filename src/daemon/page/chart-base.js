@@ -1,0 +1,120 @@
+/** What all charts share: calm axes, a tooltip that needs no markup, series in the page's colours. */
+import { compact, count, dayAndTime } from "./format.js"
+
+/** Series that are drawn; the others are named as one sentence below. */
+const seriesMax = 8
+
+const font = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+export const textStyle = (colours) => ({ color: colours.text, fontFamily: font })
+
+const axisStyle = (colours) => ({
+  axisLine: { lineStyle: { color: colours.line } },
+  axisTick: { show: false },
+  axisLabel: { color: colours.muted, hideOverlap: true, fontSize: 11 },
+  splitLine: { lineStyle: { color: colours.line } }
+})
+
+/** Drawn on the canvas: markup with styles would be against the page's policy. */
+export const tooltip = (colours, more = {}) => ({
+  renderMode: "richText",
+  confine: true,
+  backgroundColor: colours.surface,
+  borderColor: colours.line,
+  borderWidth: 1,
+  padding: [8, 10],
+  textStyle: { color: colours.text, fontSize: 12, fontFamily: font },
+  ...more
+})
+
+/** Sets a mark before a name in the tooltip in the colour of its series. */
+export const tipLines = (points, shown) =>
+  points.map(({ marker, seriesName, value }) => `${marker} ${seriesName}  ${shown(value)}`).join("\n")
+
+/**
+ * A chart with axes. `x` is `{kind: "time" | "category", values}`, each series `{name, values, colour?}` with one value
+ * for each of `x` or `null`; `type` is `line` or `bar`; `shown` says a value.
+ */
+export const axes =
+  ({ type, x, series, stacked = false, filled = false, shown = compact, group = null }) =>
+  (colours) => {
+    const isTime = x.kind === "time"
+    const legend = series.length > 1
+    const drawn = series.slice(0, seriesMax)
+    return {
+      color: drawn.map(({ colour }, i) => (colour === undefined ? colours.series[i] : colours.of(colour))),
+      textStyle: textStyle(colours),
+      grid: { left: 4, right: 12, top: legend ? 34 : 12, bottom: 4, containLabel: true },
+      ...(legend
+        ? {
+            legend: {
+              type: "scroll",
+              top: 0,
+              left: 0,
+              itemWidth: 10,
+              itemHeight: 10,
+              icon: "roundRect",
+              itemGap: 14,
+              textStyle: { color: colours.muted, fontSize: 12 },
+              pageTextStyle: { color: colours.muted },
+              pageIconColor: colours.muted,
+              pageIconInactiveColor: colours.line
+            }
+          }
+        : {}),
+      tooltip: tooltip(colours, {
+        trigger: "axis",
+        axisPointer: { type: type === "bar" ? "shadow" : "line", lineStyle: { color: colours.muted } },
+        formatter: (points) => {
+          const [first] = points
+          const title = isTime ? dayAndTime(first.axisValue ?? first.value[0]) : first.name
+          return `${title}\n${tipLines(points, (value) => shownOf(shown, isTime ? value[1] : value))}`
+        }
+      }),
+      xAxis: {
+        type: x.kind,
+        ...(isTime ? {} : { data: x.values }),
+        ...axisStyle(colours),
+        splitLine: { show: false }
+      },
+      yAxis: {
+        type: "value",
+        ...axisStyle(colours),
+        axisLine: { show: false },
+        splitNumber: 4,
+        axisLabel: { ...axisStyle(colours).axisLabel, formatter: shown }
+      },
+      series: drawn.map(({ name, values }) => ({
+        name,
+        type,
+        ...(stacked ? { stack: "all" } : {}),
+        ...(type === "line"
+          ? {
+              showSymbol: values.filter((value) => value !== null).length < 2,
+              symbolSize: 5,
+              lineStyle: { width: stacked ? 1 : 1.75 },
+              ...(stacked || filled ? { areaStyle: { opacity: stacked ? 0.75 : 0.12 } } : {})
+            }
+          : { barMaxWidth: 36, barCategoryGap: "24%", itemStyle: { borderRadius: stacked ? 0 : [2, 2, 0, 0] } }),
+        emphasis: { focus: "none" },
+        data: isTime ? values.map((value, i) => [x.values[i], value]) : values
+      })),
+      ...(group === null ? {} : { group })
+    }
+  }
+
+const shownOf = (shown, value) => (value === null || value === undefined ? "–" : shown(value))
+
+/** `3 series over 40 points; newest: in 1,200, out 48`. */
+export const spokenOf = (title, series, points, shown = count) => {
+  const last = series
+    .slice(0, seriesMax)
+    .map(
+      ({ name, values }) =>
+        `${name} ${shownOf(
+          shown,
+          values.findLast((value) => value !== null)
+        )}`
+    )
+    .join(", ")
+  return points === 0 ? `${title}: nothing yet` : `${title}: ${points} points, the last: ${last}`
+}

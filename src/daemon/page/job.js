@@ -1,0 +1,253 @@
+/** One job's view: its controls, topology, figures over time, partitions, records set aside, newest rows. */
+import { takesGet, takesPost } from "./capabilities.js"
+import { call } from "./connection.js"
+import * as Controls from "./controls.js"
+import { ask } from "./dialog.js"
+import { byId, element, setAttribute, setText, table } from "./dom.js"
+import * as Epochs from "./epochs.js"
+import { time } from "./format.js"
+import * as Jobs from "./jobs.js"
+import * as Letters from "./letters.js"
+import * as OverTime from "./over-time.js"
+import * as Partitions from "./partitions.js"
+import { draw as drawRows, newest, ofJob, seldom } from "./tables.js"
+import * as Topology from "./topology.js"
+
+const epochsKept = 200
+const replayPath = "/api/jobs/{job}/dead-letters/replay"
+const savepointsPath = "/api/jobs/{job}/savepoints"
+/** All that is known of the chosen job. */
+const chosen = { name: null, detail: null, epochs: [], tables: null, table: null, charts: null }
+
+const pathOf = (name, rest = "") => `/api/jobs/${encodeURIComponent(name)}${rest}`
+const isChosen = (name) => chosen.name === name
+
+export const open = async (name) => {
+  Object.assign(chosen, { name, detail: null, epochs: [], tables: null, table: null, charts: OverTime.make() })
+  setText(byId("job-title"), name)
+  byId("rows-section").hidden = true
+  byId("savepoints-section").hidden = true
+  byId("job-answer").hidden = true
+  for (const id of ["topology", "nodes", "settings", "recent", "rows", "letters", "letters-actions", "partitions"])
+    byId(id).replaceChildren()
+  byId("over-time").replaceChildren(...chosen.charts.roots)
+  const status = Jobs.statusOf(name)
+  if (status === null) byId("job-figures").replaceChildren()
+  else drawHead(status)
+  await refresh()
+}
+
+export const close = () => {
+  chosen.charts?.dispose()
+  Object.assign(chosen, { name: null, charts: null })
+}
+
+export const refresh = async () => {
+  const name = chosen.name
+  if (name === null) return
+  try {
+    const epochs = await call(pathOf(name, `/progress?last=${epochsKept}`))
+    if (!isChosen(name)) return
+    chosen.epochs = epochs
+    drawEpochs()
+    await refreshDetail()
+  } catch (error) {
+    if (isChosen(name)) sayReason(error)
+    return
+  }
+  if (!isChosen(name)) return
+  chosen.tables = await ofJob(chosen.detail.topology.nodes).catch(() => [])
+  if (!isChosen(name)) return
+  chosen.table ??= chosen.tables[0] ?? null
+  await Promise.allSettled([refreshRows(), refreshLetters(), refreshSavepoints()])
+}
+
+const refreshDetail = async () => {
+  const name = chosen.name
+  if (name === null) return
+  const detail = await call(pathOf(name))
+  if (!isChosen(name)) return
+  chosen.detail = detail
+  Jobs.update(detail)
+  drawHead(detail)
+  drawTopology()
+}
+
+const drawHead = (status) => {
+  byId("job-figures").replaceChildren(
+    ...Jobs.figuresOf(status).map(([name, value]) =>
+      element("div", {}, element("dt", {}, name), element("dd", {}, value))
+    )
+  )
+  setText(byId("job-state"), status.state)
+  setAttribute(byId("job-state"), "data-state", status.state)
+  sayReason(status.reason)
+  Controls.draw(byId("job-controls"), status, {
+    refused: (error) => sayReason(error),
+    answer: (said, sentence) => {
+      byId("job-answer").hidden = sentence === ""
+      setText(byId("job-answer"), sentence)
+      if (said !== null && isChosen(said.job)) onState(said)
+      refreshSavepoints().catch(() => {})
+    }
+  })
+}
+
+/** `{message, hint}` of a job that failed, or of a call that was refused; `null`: all is well. */
+const sayReason = (reason) => {
+  const notice = byId("job-reason")
+  notice.hidden = reason === null
+  const text = reason === null ? "" : reason.message + (reason.hint ?? "")
+  if (reason !== null && notice.textContent !== text)
+    notice.replaceChildren(reason.message, element("small", {}, reason.hint ?? ""))
+}
+
+const drawTopology = () => {
+  const { detail } = chosen
+  if (detail === null) return
+  const now = Jobs.isRunning(detail.state) ? Date.now() : null
+  const width = Math.max(280, Math.floor(byId("topology").getBoundingClientRect().width)) - 4
+  const root = byId("topology")
+  const left = root.scrollLeft
+  root.replaceChildren(Topology.draw(detail.topology, { width, lag: detail.lag, now }))
+  root.scrollLeft = left
+  byId("nodes").replaceChildren(Topology.figures(detail.topology.nodes))
+  byId("settings").replaceChildren(
+    table(
+      [
+        { name: "Name" },
+        { name: "Value" },
+        { name: "Default" },
+        { name: "Type" },
+        { name: "Meaning", className: "prose" }
+      ],
+      detail.settings.map((of) => [of.name, of.value, of.fallback, of.type, of.meaning]),
+      "Settings in force"
+    )
+  )
+}
+
+const drawEpochs = () => {
+  const { epochs } = chosen
+  chosen.charts?.set(epochs)
+  byId("recent").replaceChildren(Epochs.recent(epochs))
+  const now = Date.now()
+  setText(byId("partitions-summary"), Partitions.summary(epochs.at(-1), now))
+  byId("partitions").replaceChildren(Partitions.draw(epochs.at(-1), now))
+}
+
+const refreshRows = async () => {
+  const { name, table: shown, tables } = chosen
+  if (tables === null || shown === null) return
+  const rows = await newest(shown)
+  if (!isChosen(name) || chosen.table !== shown) return
+  byId("rows-section").hidden = false
+  setText(byId("rows-title"), `Newest rows of ${shown.table}`)
+  byId("rows").replaceChildren(drawRows(rows, shown))
+  drawChoice()
+}
+
+const drawChoice = () => {
+  const choice = byId("table-choice")
+  if (chosen.tables.length < 2) return choice.replaceChildren()
+  if (choice.dataset.of === chosen.name && choice.childElementCount === chosen.tables.length) {
+    for (const button of choice.children)
+      setAttribute(button, "aria-pressed", String(button.textContent === chosen.table.table))
+    return
+  }
+  choice.dataset.of = chosen.name
+  choice.replaceChildren(
+    ...chosen.tables.map((of) => {
+      const button = element("button", { type: "button", "aria-pressed": String(of === chosen.table) }, of.table)
+      button.addEventListener("click", () => {
+        chosen.table = of
+        drawChoice()
+        refreshRows().catch(() => {})
+      })
+      return button
+    })
+  )
+}
+
+const refreshLetters = async () => {
+  const { detail, name } = chosen
+  if (detail === null) return
+  const letters = await Letters.newest(pathOf(name), detail.topology)
+  if (!isChosen(name)) return
+  byId("letters").replaceChildren(Letters.draw(letters))
+  await drawReplay(letters.some((letter) => !letter.late))
+}
+
+const drawReplay = async (hasLetters) => {
+  const actions = byId("letters-actions")
+  if (!hasLetters || !(await takesPost(replayPath))) return actions.replaceChildren()
+  if (actions.childElementCount > 0) return
+  const button = element("button", { type: "button" }, "Replay…")
+  button.addEventListener("click", () => replay(button))
+  actions.replaceChildren(button)
+}
+
+const replay = async (button) => {
+  const { name } = chosen
+  const answer = await ask({
+    title: `Replay the dead letters of ${name}?`,
+    text: "They go through the job again, each once. What fails again is set aside again.",
+    confirm: "Replay"
+  })
+  if (answer === null) return
+  try {
+    const said = await call(pathOf(name, "/dead-letters/replay"), { method: "POST", body: {} })
+    const count = said?.replayed ?? said?.records
+    byId("job-answer").hidden = false
+    setText(byId("job-answer"), typeof count === "number" ? `${count} records go through the job again.` : "Replayed.")
+    lettersSoon()
+  } catch (error) {
+    // A daemon without the route: the button says too much.
+    if (error.status === 404) button.remove()
+    else sayReason(error)
+  }
+}
+
+const refreshSavepoints = async () => {
+  const { name } = chosen
+  if (name === null || !(await takesGet(savepointsPath))) return
+  const savepoints = await call(pathOf(name, "/savepoints"))
+  if (!isChosen(name)) return
+  byId("savepoints-section").hidden = savepoints.length === 0
+  byId("savepoints").replaceChildren(
+    table(
+      [{ name: "Name" }, { name: "Epoch", number: true }, { name: "At", number: true }],
+      savepoints.map((of) => [
+        of.name,
+        String(of.epoch ?? "–"),
+        typeof (of.at ?? of.closedAt ?? of.createdAt) === "number" ? time(of.at ?? of.closedAt ?? of.createdAt) : "–"
+      ]),
+      "Savepoints"
+    )
+  )
+}
+
+const quietly = (task) => seldom(() => (chosen.name === null || document.hidden ? null : task().catch(() => {})))
+const epochsSoon = seldom(async () => chosen.name !== null && !document.hidden && drawEpochs())
+const detailSoon = quietly(refreshDetail)
+const rowsSoon = quietly(refreshRows)
+const lettersSoon = quietly(refreshLetters)
+
+export const onProgress = (progress) => {
+  if (!isChosen(progress.job)) return
+  chosen.epochs = [...chosen.epochs.filter((of) => of.triggeredAt !== progress.triggeredAt), progress].slice(
+    -epochsKept
+  )
+  epochsSoon()
+  detailSoon()
+  if (progress.inputRows > 0 || progress.final) rowsSoon()
+  if (progress.deadLetters > 0 || progress.late > 0) lettersSoon()
+}
+
+export const onState = (status) => {
+  if (!isChosen(status.job)) return
+  drawHead(status)
+  detailSoon()
+}
+
+export const onResize = drawTopology

@@ -1,0 +1,42 @@
+/** The answer of a query drawn in the form that a person chose: a chart, one number, or a table. */
+import { chartOf, numberOfAnswer } from "./chart-options.js"
+import * as Charts from "./charts.js"
+import { element, empty } from "./dom.js"
+import { count } from "./format.js"
+import * as ResultTable from "./result-table.js"
+
+/** `root` to put into the page, `set({answer, chart, title})`, `dispose()`. What shows the same is left as it is. */
+export const make = () => {
+  const root = element("div", { class: "tile-content" })
+  let drawn = null
+  let seen = null
+  const left = element("p", { class: "muted left" })
+  const drop = () => {
+    drawn?.dispose()
+    drawn = null
+  }
+  const still = (...children) => {
+    drop()
+    root.replaceChildren(...children)
+  }
+  const set = ({ answer, chart, title }) => {
+    const text = JSON.stringify([answer, chart, title])
+    if (text === seen) return
+    seen = text
+    if (answer.rows.length === 0) return still(empty("No rows."))
+    if (chart.type === "table") return still(ResultTable.make(answer, title))
+    if (chart.type === "number") {
+      const { label, value } = numberOfAnswer(answer, chart)
+      return still(element("p", { class: "big" }, element("b", {}, value), element("span", { class: "muted" }, label)))
+    }
+    const content = chartOf(answer, chart, title)
+    if (content === null) return still(empty("Choose the columns that this chart is to show."))
+    if (drawn === null) {
+      drawn = Charts.make({ onFailure: (error) => left.replaceChildren(error.message) })
+      root.replaceChildren(drawn.root, left)
+    }
+    drawn.set(content)
+    left.textContent = content.left > 0 ? `${count(content.left)} more are not drawn.` : ""
+  }
+  return { root, set, dispose: drop }
+}
