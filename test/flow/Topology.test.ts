@@ -148,6 +148,38 @@ describe("a job is refused", () => {
     expect(hint).toContain(`Add ${missing} to the sink's key`)
   })
 
+  it.each<readonly [string, Outputs[number], string, string]>([
+    [
+      "with a window",
+      keyed.pipe(
+        Flow.window(Window.tumbling("1 minute")),
+        Flow.aggregate("totals", { orders: Aggregate.count }, { timeToLive: "1 day" }),
+        Flow.to(upsert("t", ["region", "windowStart"]))
+      ),
+      "Job job: 'totals' has a window and a timeToLive, but a window is forgotten when it closes",
+      "allowedLateness"
+    ],
+    [
+      "of nothing",
+      keyed.pipe(
+        Flow.aggregate("totals", { orders: Aggregate.count }, { timeToLive: "0 seconds" }),
+        Flow.to(upsert("t", ["region"]))
+      ),
+      "Job job: 'totals' has a timeToLive of 0, so it would keep nothing",
+      "longer than 0"
+    ]
+  ])("where a time to live stands %s", (_, output, told, way) => {
+    const { hint, message } = refusal(output)
+    expect(message).toBe(told)
+    expect(hint).toContain(way)
+  })
+
+  it("where a sink's key would mix the rows of several keys without windows", () => {
+    const totals = keyed.pipe(Flow.aggregate("totals", { orders: Aggregate.count }, { timeToLive: "1 day" }))
+    expect(refusal(totals.pipe(Flow.to(upsert("t", [])))).message).toContain("its rows are told apart by (region)")
+    expect(() => made(totals.pipe(Flow.to(upsert("t", ["region"]))))).not.toThrow()
+  })
+
   it("but not for a sink that appends, for late events, for rows without windows, or behind a map", () => {
     const fine: ReadonlyArray<Outputs> = [
       [income.pipe(Flow.emit("onClose"), Flow.to(append("t")))],

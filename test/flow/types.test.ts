@@ -95,6 +95,13 @@ const Income = Schema.Struct({
   orders: Int64
 })
 
+const joinedText = {
+  empty: () => "",
+  add: (state: string, row: { readonly region: string }) => state + row.region,
+  merge: (left: string, right: string) => left + right,
+  result: (state: string) => state.length
+}
+
 describe("types", () => {
   test("say of each flow what its rows are, what can fail and what it needs", () => {
     type IncomeRow = {
@@ -213,6 +220,63 @@ describe("types", () => {
     expect([kept.node.spec.kind, again.node.spec.kind]).toEqual(["window", "window"])
   })
 
+  test("let rows of a key be kept without a window, over events and over rows that replace each other", () => {
+    const shops = decoded.pipe(
+      Flow.keyBy("region"),
+      Flow.aggregate(
+        "shops",
+        {
+          orders: Aggregate.count,
+          shops: Aggregate.distinctCount((order) => order.shopid),
+          best: Aggregate.topN(3, (order) => order.price),
+          latest: Aggregate.last((order) => order.orderid)
+        },
+        { timeToLive: "1 day" }
+      )
+    )
+    type Row = {
+      readonly region: string
+      readonly orders: Int64
+      readonly shops: Int64
+      readonly best: ReadonlyArray<Order>
+      readonly latest: Int64
+    }
+    holds<Same<typeof shops.row, Row>>()
+    holds<Same<typeof shops.brands, Flow.Changes>>()
+    const large = income.pipe(
+      Flow.filter((row) => row.income > 10_00n),
+      Flow.keyBy("region"),
+      Flow.aggregate("large", {
+        windows: Aggregate.count,
+        least: Aggregate.min((row) => row.income),
+        most: Aggregate.max((row) => row.windowStart),
+        orders: Aggregate.distinctCount((row) => row.orders),
+        best: Aggregate.topN(1, (row) => row.income),
+        text: Aggregate.make({
+          ...joinedText,
+          overChanges: Aggregate.make({ ...joinedText, remove: (state) => state })
+        })
+      })
+    )
+    type Large = {
+      readonly region: string
+      readonly windows: Int64
+      readonly least: Decimal<2>
+      readonly most: Instant
+      readonly orders: Int64
+      readonly best: ReadonlyArray<(typeof income)["row"]>
+      readonly text: number
+    }
+    holds<Same<typeof large.row, Large>>()
+    const all = large.pipe(Flow.keyBy(), Flow.aggregate("all", { regions: Aggregate.count }))
+    holds<Same<typeof all.row, { readonly regions: Int64 }>>()
+    large.pipe(
+      Flow.to(Sql.upsert("large", Schema.Struct({ region: Schema.String, windows: Int64 }), { key: ["region"] }))
+    )
+    expect([large, all].map(({ node }) => node.spec)).toMatchObject([{ timeToLiveMillis: null }, { id: "all" }])
+    expect(shops.node.spec).toMatchObject({ timeToLiveMillis: 86_400_000 })
+  })
+
   test("let two flows of one key meet, and say which side may be without a partner", () => {
     const pairs = keyed.pipe(Flow.join("pairs", payments, { within: "10 minutes" }))
     holds<Same<typeof pairs.row, { readonly left: Order; readonly right: Payment }>>()
@@ -319,8 +383,25 @@ const refused = () => {
   const joined = keyed.pipe(Flow.join("x", payments, { within: "1 minute" }))
   // @ts-expect-error Property 'isKeyed' is missing: a row of a join has no key
   joined.pipe(Flow.window(minute))
-  // @ts-expect-error Property 'remove' is missing: a smallest value cannot be taken back
-  const _taken: Aggregate.Retractable<Order, Aggregate.State, Decimal<2>> = Aggregate.min((order: Order) => order.price)
+  // @ts-expect-error Property 'isRetractable' is missing: what came first cannot be taken back
+  const _taken: Aggregate.Retractable<Order, Aggregate.State, Decimal<2>> = Aggregate.first(
+    (order: Order) => order.price
+  )
+  const byRegion = income.pipe(Flow.keyBy("region"))
+  // @ts-expect-error 'changes': … "rows cannot be taken back from 'earliest': it has no remove"
+  byRegion.pipe(Flow.aggregate("x", { earliest: Aggregate.first((row) => row.income), orders: Aggregate.count }))
+  // @ts-expect-error 'changes': … "rows cannot be taken back from 'text': it has no remove"
+  byRegion.pipe(Flow.aggregate("x", { text: Aggregate.make({ ...joinedText, add: (state) => state }) }))
+  // @ts-expect-error 'changes': … "a row of a forgotten key could not be taken back"
+  byRegion.pipe(Flow.aggregate("x", { windows: Aggregate.count }, { timeToLive: "1 day" }))
+  // @ts-expect-error Type 'number' is not assignable to type 'DurationInput'
+  keyed.pipe(Flow.aggregate("x", { orders: Aggregate.count }, { timeToLive: 5 }))
+  // @ts-expect-error Property 'changes' is missing: rows without a window are never final
+  keyed.pipe(Flow.aggregate("x", { orders: Aggregate.count }), Flow.emit("onClose"))
+  // @ts-expect-error Property 'hasEventTime' is missing: a row without a window has no event time
+  keyed.pipe(Flow.aggregate("x", { orders: Aggregate.count }), Flow.keyBy("region"), Flow.window(minute))
+  // @ts-expect-error Type '{ a: string; }' is not assignable to type 'Ordered'
+  keyed.pipe(Flow.aggregate("x", { best: Aggregate.topN(3, (order) => ({ a: order.region })) }))
   // @ts-expect-error Type 'true' is not assignable to type '"put Flow.aggregate between window and sink"'
   windowed.pipe(Flow.to(Console.sink()))
   // @ts-expect-error Type '"windowstart"' is not assignable … Did you mean '"windowStart"'?
