@@ -32,6 +32,11 @@ export class Writer {
     return this.#bytes.slice(start, this.length)
   }
 
+  /** What was written, not copied: good until the next value is written. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.length)
+  }
+
   byte(value: number): void {
     this.#reserve(1)
     this.#bytes[this.length++] = value

@@ -38,7 +38,7 @@ export class PackedEntries {
     this.size++
   }
 
-  /** Takes the record with this key out: the bytes of its value; `null`: it is not there. */
+  /** Takes the record with this key out: the bytes of its value, good until the next is put in; `null`: it is not there. */
   take(key: Uint8Array): Uint8Array | null {
     if (this.size === 0) return null
     const hash = murmur3(key)
@@ -52,7 +52,7 @@ export class PackedEntries {
       record.read(this.#chunks[Math.floor(place / chunkBytes)]!, place % chunkBytes)
       if (record.hash !== hash || !record.hasKey(key)) continue
       this.#slots[at] = gone
-      const value = record.bytes.slice(record.valueStart, record.end)
+      const value = record.bytes.subarray(record.valueStart, record.end)
       this.#remove(record)
       return value
     }

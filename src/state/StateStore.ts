@@ -238,7 +238,7 @@ export class StateStore<E extends Entry> {
     this.#codec.writeKey(entry, writer)
     const keyLength = writer.length
     this.#codec.writeValue(entry, writer)
-    group.packed.put(writer.copy(), keyLength)
+    group.packed.put(writer.view(), keyLength)
     group.takeOut(entry)
     this.#codec.forget(entry)
     this.packed++
@@ -249,7 +249,7 @@ export class StateStore<E extends Entry> {
     const writer = this.#writer
     writer.clear()
     this.#codec.writeKey(entry, writer)
-    const key = writer.copy()
+    const key = writer.view()
     const value = group.packed.take(key)
     if (value === null) return false
     this.#fill(group, entry, key, value)
