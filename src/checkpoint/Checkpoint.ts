@@ -55,6 +55,8 @@ export interface StepMark {
   readonly step: string
   readonly kind: string
   readonly fingerprint: string
+  /** Ids of the sources of which it keeps something each; absent: its state does not tell sources apart. */
+  readonly of?: ReadonlyArray<string>
 }
 
 /** Everything of an epoch: durable only after every sink has the epoch. */

@@ -2,6 +2,7 @@
 import { Duration, Either } from "effect"
 import { InvalidParameter } from "../model/Errors.ts"
 import type { Output } from "./Flow.ts"
+import type { Migrations } from "./Migration.ts"
 import * as Parameter from "./Parameter.ts"
 import * as Topology from "./Topology.ts"
 import * as Trigger from "./Trigger.ts"
@@ -17,6 +18,8 @@ export interface Job<out E = unknown, out R = unknown, out Values = unknown> {
   /** Does `weir start` without names start it? */
   readonly starts: boolean
   readonly deadLetters: DeadLetterLimits
+  /** How state that older versions of it kept is restored: by step, the oldest first. */
+  readonly migrations: Migrations
   /** The nodes and options under given parameters: those not given have their defaults. */
   readonly configure: (texts: Readonly<Record<string, string>>) => Either.Either<Configured, InvalidParameter>
   /** Types only. */
@@ -65,6 +68,8 @@ export const make = <const P extends Parameter.Parameters, O extends Outputs>(
     readonly starts?: boolean
     /** Above it the job stops. Default: no limit. */
     readonly deadLetters?: DeadLetterLimits
+    /** How state that older versions of it kept becomes what its steps keep now: by step, the oldest first. Default: none. */
+    readonly migrations?: Migrations
     readonly outputs: (parameters: Parameter.Values<P>) => O
   }
 ): Job<ErrorOf<Each<O>>, RequirementsOf<Each<O>>, Parameter.Values<P>> => ({
@@ -75,6 +80,7 @@ export const make = <const P extends Parameter.Parameters, O extends Outputs>(
   startAt: options.startAt ?? "earliest",
   starts: options.starts ?? true,
   deadLetters: options.deadLetters ?? { shareMax: 1 },
+  migrations: options.migrations ?? {},
   configure: (texts) => configure(name, options, texts)
 })
 

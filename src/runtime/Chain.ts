@@ -7,11 +7,12 @@
 import type { StepMark } from "../checkpoint/Checkpoint.ts"
 import type { StepState } from "../checkpoint/CheckpointStore.ts"
 import type { Acknowledgement } from "../checkpoint/EpochFacts.ts"
+import type { Migration } from "../flow/Migration.ts"
 import { isLate } from "../flow/Topology.ts"
 import { RecordUnusable } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import type { Again, Barrier, Batch, Records } from "../model/Message.ts"
-import type { Collector, Operator, Port } from "../operator/Operator.ts"
+import type { Collector, Migrating, Operator, Port } from "../operator/Operator.ts"
 import * as Selection from "../operator/Selection.ts"
 import type { PlannedChain, PlannedOperator, Target } from "./Plan.ts"
 
@@ -46,7 +47,10 @@ export interface Chain {
     readonly barrier: Barrier
     readonly acknowledgement: Kept
   }
-  readonly restore: (state: ReadonlyArray<StepState>) => void
+  /** Takes up the state of its steps: as it is, or by the migration of a step that has one here. */
+  readonly restore: (state: ReadonlyArray<StepState>, migrating?: ReadonlyMap<string, Migrating>) => void
+  /** How a step of it would take up what was kept under this mark; `null`: not at all, or it has no such step. */
+  readonly migrate: (was: StepMark, migrations: ReadonlyArray<Migration>) => Migrating | null
   /** What its stateful steps keep. */
   readonly marks: ReadonlyArray<StepMark>
   readonly figures: ReadonlyArray<OperatorFigures>
@@ -108,11 +112,7 @@ export const make = (planned: PlannedChain): Chain => {
     outgoing = []
     return all
   }
-  const marks = operators.flatMap((operator, index) =>
-    operator.state === undefined
-      ? []
-      : [{ step: operator.id, kind: planned.operators[index]!.kind, fingerprint: operator.state.fingerprint }]
-  )
+  const marks = operators.flatMap((operator, index) => markOf(operator, planned.operators[index]!))
   return {
     id: planned.id,
     marks,
@@ -142,13 +142,21 @@ export const make = (planned: PlannedChain): Chain => {
       aside = { late: 0, deadLetters: 0 }
       return { outgoing: sent(), barrier, acknowledgement }
     },
-    restore: (state) => {
+    restore: (state, migrating) => {
       for (const operator of operators) {
         const parts = state.find((step) => step.step === operator.id)?.parts
-        if (parts !== undefined) operator.state?.restore(parts)
+        if (parts !== undefined) (migrating?.get(operator.id) ?? operator.state)?.restore(parts)
       }
-    }
+    },
+    migrate: (was, migrations) =>
+      operators.find(({ id }) => id === was.step)?.state?.migrate?.(was.fingerprint, migrations) ?? null
   }
+}
+
+const markOf = ({ id, state }: Operator, { kind, of, rows = null }: PlannedOperator): ReadonlyArray<StepMark> => {
+  if (state === undefined) return []
+  const fingerprint = rows === null ? state.fingerprint : `${state.fingerprint}; rows ${rows}`
+  return [{ step: id, kind, fingerprint, ...(of === undefined ? {} : { of }) }]
 }
 
 const keep = (operators: ReadonlyArray<Operator>, epoch: number) => {

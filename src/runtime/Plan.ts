@@ -7,6 +7,7 @@
  * begins with an operator that makes them.
  */
 
+import * as SchemaFingerprint from "../flow/SchemaFingerprint.ts"
 import type { Source } from "../flow/Source.ts"
 import {
   type AnySink,
@@ -34,6 +35,10 @@ export interface PlannedOperator {
   readonly targets: Targets
   /** Does it set the watermark? */
   readonly assignsTime: boolean
+  /** Where it keeps whole rows: their form as they were decoded; `null`: it does not. */
+  readonly rows?: string | null
+  /** Ids of the sources above a step that keeps something of each of them. */
+  readonly of?: ReadonlyArray<string>
 }
 
 /** Is a node on a way to a step, or that step? By their ids; of a chain by its actor's. */
@@ -164,6 +169,8 @@ const chainOf = (graph: Graph.Graph, head: TopologyNode, options: PlanOptions): 
       kind: node.spec.kind,
       make: () => operatorOf(graph, node, options),
       assignsTime: node.spec.kind === "eventTime",
+      rows: rowsOf(graph, node),
+      ...(node.spec.kind === "eventTime" ? { of: sourcesAbove(graph, node) } : {}),
       targets: { out: [], late: [], ...read, invalid: invalid === null ? [] : [{ actor: invalid, input: 0 }] }
     }
   })
@@ -184,6 +191,20 @@ const chainOf = (graph: Graph.Graph, head: TopologyNode, options: PlanOptions): 
   )
   return { id: `chain:${head.id}`, inputs: [], operators: all, actors: [...new Set(actors)] }
 }
+
+const keepsWholeRows: ReadonlySet<NodeKind> = new Set<NodeKind>(["join", "temporalJoin", "complete"])
+
+/** The Schemas by which the rows were decoded that a step keeps: a change of them changes its state. */
+const rowsOf = (graph: Graph.Graph, node: TopologyNode): string | null =>
+  keepsWholeRows.has(node.spec.kind)
+    ? graph
+        .upstream(node)
+        .flatMap(({ spec }) => (spec.kind === "decode" ? [SchemaFingerprint.make(spec.schema)] : []))
+        .join(" and ")
+    : null
+
+const sourcesAbove = (graph: Graph.Graph, node: TopologyNode): ReadonlyArray<string> =>
+  graph.upstream(node).flatMap(({ id, spec }) => (spec.kind === "source" ? [id] : []))
 
 /** The nodes that follow each other from the head of a chain on; none if the head is a sink. */
 const operatorsFrom = (graph: Graph.Graph, head: TopologyNode): ReadonlyArray<TopologyNode> => {

@@ -1,0 +1,212 @@
+/**
+ * Can this code take up what a checkpoint holds? Compares the marks of a manifest with those of a plan, without starting
+ * anything: `weir check` shows the verdict, and every start is judged by it before anything is opened.
+ *
+ * What would be lost without a word refuses the start: the state of a step that is gone or keeps something else, the
+ * offsets of a source that is gone. Whoever wants to lose it names it (`dropState`).
+ */
+import type { Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
+import type { Configured, Job } from "../flow/Job.ts"
+import { StateMismatch } from "../model/Errors.ts"
+import type { Migrating } from "../operator/Operator.ts"
+import * as Chain from "./Chain.ts"
+import * as Plan from "./Plan.ts"
+
+/**
+ * `kept`: goes on; `migrated`: goes on in another form; `new`: begins empty; `dropped`: this code has it no more;
+ * `changed`: this code keeps something else, and no migration leads there.
+ */
+export type Fate = "kept" | "migrated" | "new" | "dropped" | "changed"
+
+/** What happens to one part of a job. */
+export interface Part {
+  readonly part: "step" | "source" | "sink"
+  readonly id: string
+  readonly fate: Fate
+  /** What that means, for a person. */
+  readonly says: string
+  /** Would something be lost that nobody has allowed to be lost? */
+  readonly refuses: boolean
+}
+
+export interface Verdict {
+  readonly job: string
+  /** The epoch of the checkpoint; `null`: there is none, the job begins anew. */
+  readonly epoch: number | null
+  readonly parts: ReadonlyArray<Part>
+  /** Why a start is refused; `null`: it is not. */
+  readonly refusal: StateMismatch | null
+  /** How the steps that are migrated take up their state, by id. */
+  readonly migrating: ReadonlyMap<string, Migrating>
+}
+
+/** What a checkpoint says of itself. */
+export type Kept = Pick<Manifest, "epoch" | "sources" | "sinks" | "steps">
+
+/** What a code would run. */
+export interface Code {
+  readonly job: string
+  readonly steps: ReadonlyArray<StepMark>
+  readonly sources: ReadonlyArray<string>
+  readonly sinks: ReadonlyArray<string>
+  readonly startAt: "earliest" | "latest"
+  readonly migrate: (was: StepMark) => Migrating | null
+}
+
+/** What a job would run; throws `InvalidJob` for one that cannot. */
+export const codeOf = (job: Job, configured: Configured): Code => {
+  const plan = Plan.make(configured.topology, { job: job.name, triggerMillis: 0 })
+  return codeFrom(job, configured, { plan, chains: plan.chains.map(Chain.make) })
+}
+
+/** The same of a job that is planned already. */
+export const codeFrom = (
+  job: Job,
+  { startAt }: Configured,
+  { chains, plan }: { readonly plan: Plan.Plan; readonly chains: ReadonlyArray<Chain.Chain> }
+): Code => ({
+  job: job.name,
+  steps: chains.flatMap(({ marks }) => marks),
+  sources: plan.sources.map(({ id }) => id),
+  sinks: plan.sinks.map(({ id }) => id),
+  startAt,
+  migrate: (was) => {
+    const migrations = Object.hasOwn(job.migrations, was.step) ? job.migrations[was.step]! : []
+    for (const chain of chains) {
+      const found = chain.migrate(was, migrations)
+      if (found !== null) return found
+    }
+    return null
+  }
+})
+
+/** `dropState`: ids of steps and sources that may begin without what was kept of them. */
+export const judge = (kept: Kept | null, code: Code, dropState: ReadonlyArray<string> = []): Verdict => {
+  const migrating = new Map<string, Migrating>()
+  const parts = [...stepParts(kept, code, migrating), ...sourceParts(kept, code), ...sinkParts(kept, code)].map(
+    (part) =>
+      part.refuses && dropState.includes(part.id)
+        ? { ...part, refuses: false, says: `${part.says}; it is allowed to be lost` }
+        : part
+  )
+  const refusing = parts.filter((part) => part.refuses)
+  return {
+    job: code.job,
+    epoch: kept?.epoch ?? null,
+    parts,
+    refusal: refusing.length === 0 || kept === null ? null : refusalOf(kept, code, refusing),
+    migrating
+  }
+}
+
+/** What a manifest says, without the state that this code does not take up. */
+export const pruned = (manifest: Manifest, { parts }: Verdict): Manifest => {
+  const lives = new Set(
+    parts.flatMap(({ fate, id, part }) => (part === "step" && (fate === "kept" || fate === "migrated") ? [id] : []))
+  )
+  return { ...manifest, state: manifest.state.filter(({ step }) => lives.has(step)) }
+}
+
+// Private
+
+const stepParts = (kept: Kept | null, code: Code, migrating: Map<string, Migrating>): ReadonlyArray<Part> => {
+  const old = kept?.steps ?? []
+  const known = old.map((was): Part => {
+    const is = code.steps.find(({ step }) => step === was.step)
+    const of = { part: "step", id: was.step } as const
+    if (is === undefined)
+      return { ...of, fate: "dropped", refuses: true, says: `${goneSays(was)}${renameSays(was, old, code)}` }
+    if (isSame(was, is)) return { ...of, fate: "kept", refuses: false, says: "goes on with its state" }
+    const way = code.migrate(was)
+    if (way === null) return { ...of, fate: "changed", refuses: true, says: changeSays(was, is) }
+    migrating.set(was.step, way)
+    return { ...of, fate: "migrated", refuses: false, says: way.says }
+  })
+  const added = code.steps.flatMap(
+    (is): ReadonlyArray<Part> =>
+      old.some(({ step }) => step === is.step)
+        ? []
+        : [{ part: "step", id: is.step, fate: "new", refuses: false, says: "begins empty" }]
+  )
+  return [...known, ...added]
+}
+
+/** The same form, and of a source in common where a step keeps something of each source. */
+const isSame = (was: StepMark, is: StepMark): boolean =>
+  was.fingerprint === is.fingerprint &&
+  (was.of === undefined || is.of === undefined || was.of.some((source) => is.of!.includes(source)))
+
+const goneSays = (was: StepMark): string => `this code has no such step (${was.kind})`
+
+/** The step that is most likely the same under a new id. */
+const renameSays = (was: StepMark, old: ReadonlyArray<StepMark>, code: Code): string => {
+  const renamed = code.steps.find((is) => isSame(was, is) && old.every(({ step }) => step !== is.step))
+  return renamed === undefined
+    ? ""
+    : `, but '${renamed.step}' is new and keeps the same: give it the id '${was.step}' again`
+}
+
+/** The parts of two fingerprints that differ. */
+const changeSays = (was: StepMark, is: StepMark): string => {
+  const [old, now] = [was, is].map((mark) => mark.fingerprint.split("; "))
+  const differs = (parts: ReadonlyArray<string>, others: ReadonlyArray<string>): string =>
+    parts.filter((part) => !others.includes(part)).join("; ")
+  if (was.fingerprint === is.fingerprint)
+    return `it was kept of ${was.of?.join(", ")}, and is of ${is.of?.join(", ")} here: steps without an id of their own have changed places`
+  return `it was kept as ${differs(old!, now!) || was.fingerprint}, and this code keeps ${differs(now!, old!) || is.fingerprint}`
+}
+
+const sourceParts = (kept: Kept | null, code: Code): ReadonlyArray<Part> => {
+  const old = (kept?.sources ?? []).map(({ source }) => source)
+  const added = code.sources.filter((source) => !old.includes(source))
+  const also = added.length === 0 ? "" : `; ${quoted(added)} would begin anew`
+  return [
+    ...old.map((id): Part => {
+      const of = { part: "source", id } as const
+      return code.sources.includes(id)
+        ? { ...of, fate: "kept", refuses: false, says: "goes on where it stood" }
+        : {
+            ...of,
+            fate: "dropped",
+            refuses: true,
+            says: `this code does not read it: its offsets would be forgotten${also}`
+          }
+    }),
+    ...added.map((id): Part => {
+      const from = code.startAt === "latest" ? "its end" : "its beginning"
+      return { part: "source", id, fate: "new", refuses: false, says: `is read from ${from} on` }
+    })
+  ]
+}
+
+const sinkParts = (kept: Kept | null, code: Code): ReadonlyArray<Part> => {
+  const old = (kept?.sinks ?? []).map(({ sink }) => sink)
+  return [
+    ...old.map((id): Part => {
+      const of = { part: "sink", id, refuses: false } as const
+      return code.sinks.includes(id)
+        ? { ...of, fate: "kept", says: "goes on" }
+        : { ...of, fate: "dropped", says: "this code does not write to it: what it holds stays, and gets no more rows" }
+    }),
+    ...code.sinks
+      .filter((id) => !old.includes(id))
+      .map((id): Part => {
+        const says = old.length === 0 ? "begins" : `gets the rows after epoch ${kept?.epoch}, and none of before`
+        return { part: "sink", id, fate: "new", refuses: false, says }
+      })
+  ]
+}
+
+const refusalOf = (kept: Kept, { job }: Code, refusing: ReadonlyArray<Part>): StateMismatch => {
+  const [first, ...more] = refusing as [Part, ...ReadonlyArray<Part>]
+  const others = more.length === 0 ? "" : ` (and ${more.length} more: ${quoted(more.map(({ id }) => id))})`
+  const drops = refusing.map(({ id }) => `--drop-state ${id}`).join(" ")
+  return new StateMismatch({
+    job,
+    step: first.id,
+    message: `Job ${job}: what epoch ${kept.epoch} keeps of ${first.part} '${first.id}' cannot be taken up: ${first.says}${others}`,
+    hint: `\`weir check ${job}\` shows every step. Run the code that made the checkpoint; or say how the old state becomes the new one (Migration); or lose it: \`weir run ${job} ${drops}\`; or begin a new lineage with \`weir reset ${job}\`.`
+  })
+}
+
+const quoted = (ids: ReadonlyArray<string>): string => ids.map((id) => `'${id}'`).join(", ")
