@@ -1,11 +1,14 @@
 /** Every command, in the order of the help. */
+
+import { deadLetters } from "./commands/DeadLetters.ts"
 import { explain } from "./commands/Explain.ts"
 import { generate } from "./commands/Generate.ts"
 import { init } from "./commands/Init.ts"
-import { deadLetters, jobs, progress, reset, stop } from "./commands/Jobs.ts"
+import { jobs, progress, reset, stop } from "./commands/Jobs.ts"
 import { produce } from "./commands/Produce.ts"
 import { query } from "./commands/Query.ts"
 import { run } from "./commands/Run.ts"
+import { schema } from "./commands/Schema.ts"
 import { start } from "./commands/Start.ts"
 import { tail } from "./commands/Tail.ts"
 import { createTopic, topics } from "./commands/Topics.ts"
@@ -27,5 +30,6 @@ export const commands: ReadonlyArray<Usage.Entry<Needs>> = [
   tail,
   generate,
   query,
+  schema,
   init
 ]

@@ -7,7 +7,11 @@ export const examples: Readonly<Record<string, ReadonlyArray<string>>> = {
   progress: ["weir progress orders --last 20"],
   stop: ["weir stop orders"],
   reset: ["weir reset orders", "weir reset orders --tables --yes"],
-  "dead-letters": ["weir dead-letters orders"],
+  "dead-letters": [
+    "weir dead-letters orders",
+    "weir dead-letters orders --replay",
+    "weir dead-letters orders --late --last 5"
+  ],
   topics: ["weir topics"],
   "topics create": ["weir topics create orders --partitions 8 --retention '7 days'"],
   produce: ["weir produce orders orders.jsonl --key shopid", "cat orders.jsonl | weir produce orders"],
@@ -22,5 +26,6 @@ export const examples: Readonly<Record<string, ReadonlyArray<string>>> = {
     "weir query 'select * from shop_item_income limit 10'",
     "weir query --format csv 'select count(*) from shop_item_income'"
   ],
+  schema: ["weir schema orders", "weir schema ./orders.jsonl --format code", "weir schema shop_item_income"],
   init: ["weir init my-project"]
 }

@@ -1,6 +1,7 @@
 /** The commands' questions, answered by the engine in this process: it owns the data folder meanwhile. */
 import { Effect, Ref, type Scope } from "effect"
 import * as ApiTopics from "../daemon/ApiTopics.ts"
+import * as SchemaSample from "../daemon/SchemaSample.ts"
 import type { Configuration } from "./Configuration.ts"
 import * as Engine from "./Engine.ts"
 import type { Failure } from "./Usage.ts"
@@ -41,9 +42,12 @@ export const fromEngine = (engine: Engine.Engine): Effect.Effect<WeirService> =>
       Effect.flatMap(engine.tables, (tables) => tables.ask(sql, { rowsMax: rowsMaxHere, millisMax: millisMaxHere })),
     tables: Effect.flatMap(engine.tables, (tables) => tables.list),
     table: (name) => Effect.flatMap(engine.tables, (tables) => tables.describe(name)),
+    schema: (name, sample) => SchemaSample.describe(engine.topics, engine.tables, name, sample),
     statuses: Effect.flatMap(engine.daemon, (daemon) => daemon.statuses),
     progress: (job, last) => Effect.flatMap(engine.daemon, (daemon) => daemon.progress(job, last)),
-    deadLetters: (job, last) => Effect.flatMap(engine.daemon, (daemon) => daemon.deadLetters(job, last)),
+    deadLetters: (job, wanted) => Effect.flatMap(engine.daemon, (daemon) => daemon.deadLetters(job, wanted)),
+    replayDeadLetters: (job, options) =>
+      Effect.flatMap(engine.daemon, (daemon) => daemon.replayDeadLetters(job, options)),
     start: (job, options) => Effect.flatMap(engine.daemon, (daemon) => daemon.start(job, options)),
     stop: (job) => Effect.flatMap(engine.daemon, (daemon) => daemon.stop(job)),
     reset: (job, options) => Effect.flatMap(engine.daemon, (daemon) => daemon.reset(job, options)),

@@ -89,14 +89,20 @@ const service = (call: Call): WeirService => {
           () => Effect.succeed(null)
         )
       ),
+    schema: (of, sample) => call(ApiSchemas.SampledSchema, get(`/api/schema?${query({ of, sample })}`)),
     statuses,
     progress: (name, last) =>
       call(Schema.Array(ApiSchemas.EpochProgress), get(`${job(name)}/progress?${query({ last })}`)),
-    deadLetters: (name, last) =>
+    deadLetters: (name, wanted) =>
       Effect.map(
-        call(Schema.Array(ApiSchemas.DeadLetter), get(`${job(name)}/dead-letters?${query({ last })}`)),
+        call(
+          Schema.Array(ApiSchemas.DeadLetter),
+          get(`${job(name)}/dead-letters?${query({ ...wanted, late: wanted.late === true ? "true" : undefined })}`)
+        ),
         (letters) => letters.map((letter) => ({ ...letter, record: recordOf(letter.record) }))
       ),
+    replayDeadLetters: (name, options) =>
+      call(ApiSchemas.ReplayAnswer, post(`${job(name)}/dead-letters/replay`, options)),
     start: (name, options) => call(ApiSchemas.JobStatus, post(`${job(name)}/start`, options)),
     stop: (name) => call(ApiSchemas.JobStatus, post(`${job(name)}/stop`)),
     reset: (name, options) =>

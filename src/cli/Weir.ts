@@ -4,9 +4,10 @@
  */
 import type { FileSystem, Path } from "@effect/platform"
 import { Effect, type Scope } from "effect"
-import type { DeadLetter } from "../daemon/Daemon.ts"
+import type { DeadLetter, ReplayAnswer, Wanted } from "../daemon/Daemon.ts"
 import * as DataFolder from "../daemon/DataFolder.ts"
 import type { Network } from "../daemon/Network.ts"
+import type { SampledSchema } from "../daemon/SchemaSample.ts"
 import type { Job } from "../flow/Job.ts"
 import type { Answer, FoundTable } from "../flow/Tables.ts"
 import type { ProducedRecord, StoredRecord, TopicDescription } from "../flow/Topics.ts"
@@ -58,9 +59,15 @@ export interface WeirService {
   readonly ask: (sql: string) => Effect.Effect<Answer, Failure>
   readonly tables: Effect.Effect<ReadonlyArray<string>, Failure>
   readonly table: (name: string) => Effect.Effect<FoundTable | null, Failure>
+  /** The fields of a topic or a table, from a sample of so many records. */
+  readonly schema: (name: string, sample: number) => Effect.Effect<SampledSchema, Failure>
   readonly statuses: Effect.Effect<ReadonlyArray<JobStatus>, Failure>
   readonly progress: (job: string, last: number) => Effect.Effect<ReadonlyArray<EpochProgress>, Failure>
-  readonly deadLetters: (job: string, last: number) => Effect.Effect<ReadonlyArray<DeadLetter>, Failure>
+  readonly deadLetters: (job: string, wanted: Wanted) => Effect.Effect<ReadonlyArray<DeadLetter>, Failure>
+  readonly replayDeadLetters: (
+    job: string,
+    options: { readonly set?: Readonly<Record<string, string>> }
+  ) => Effect.Effect<ReplayAnswer, Failure>
   readonly start: (job: string, options: RunOptions) => Effect.Effect<JobStatus, Failure>
   readonly stop: (job: string) => Effect.Effect<JobStatus, Failure>
   readonly reset: (job: string, options: { readonly tables: boolean }) => Effect.Effect<ReadonlyArray<string>, Failure>
@@ -141,9 +148,11 @@ const lasting = (first: WeirService, opened: Effect.Effect<WeirService, Failure>
     ask: (sql) => ask((weir) => weir.ask(sql)),
     tables: ask((weir) => weir.tables),
     table: (name) => ask((weir) => weir.table(name)),
+    schema: (name, sample) => ask((weir) => weir.schema(name, sample)),
     statuses: ask((weir) => weir.statuses),
     progress: (job, last) => ask((weir) => weir.progress(job, last)),
-    deadLetters: (job, last) => ask((weir) => weir.deadLetters(job, last)),
+    deadLetters: (job, wanted) => ask((weir) => weir.deadLetters(job, wanted)),
+    replayDeadLetters: (job, options) => ask((weir) => weir.replayDeadLetters(job, options)),
     start: (job, options) => ask((weir) => weir.start(job, options)),
     stop: (job) => ask((weir) => weir.stop(job)),
     reset: (job, options) => ask((weir) => weir.reset(job, options)),

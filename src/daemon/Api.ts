@@ -26,7 +26,10 @@ import {
   Produced,
   QueryAnswer,
   Readiness,
+  ReplayAnswer,
+  ReplayOptions,
   RunOptions,
+  SampledSchema,
   StoredRecord,
   TableDescription,
   TopicDescription
@@ -91,9 +94,31 @@ const jobs = HttpApiGroup.make("jobs")
   .add(
     HttpApiEndpoint.get("deadLetters", "/api/jobs/:job/dead-letters")
       .setPath(jobPath)
-      .setUrlParams(last(Limits.fetchRecordsMax))
+      .setUrlParams(
+        Schema.Struct({
+          last: Schema.optional(whole(1, Limits.fetchRecordsMax)),
+          late: Schema.optional(Schema.BooleanFromString),
+          step: Schema.optional(Schema.String),
+          reason: Schema.optional(Schema.String)
+        })
+      )
       .addSuccess(Schema.Array(DeadLetter))
-      .annotateContext(said("The last records that the job set aside: bytes, position, cause, time."))
+      .annotateContext(
+        said(
+          "The last records that the job set aside: bytes, position, cause, time. `late=true`: late events instead; `step` and `reason` choose among them."
+        )
+      )
+  )
+  .add(
+    HttpApiEndpoint.post("replayDeadLetters", "/api/jobs/:job/dead-letters/replay")
+      .setPath(jobPath)
+      .setPayload(ReplayOptions)
+      .addSuccess(ReplayAnswer)
+      .annotateContext(
+        said(
+          "Puts the dead letters through the job again that are there now and were not before, each once; answers when that is durable. A job that does not run reads nothing else, and ends. The body may be empty."
+        )
+      )
   )
   .add(
     HttpApiEndpoint.post("start", "/api/jobs/:job/start")
@@ -197,6 +222,19 @@ const databases = HttpApiGroup.make("databases").add(
     .annotateContext(said("The database of the tables, with every table and view and their columns."))
 )
 
+const schema = HttpApiGroup.make("schema").add(
+  HttpApiEndpoint.get("sample", "/api/schema")
+    .setUrlParams(
+      Schema.Struct({ of: Schema.NonEmptyString, sample: Schema.optional(whole(1, Limits.fetchRecordsMax)) })
+    )
+    .addSuccess(SampledSchema)
+    .annotateContext(
+      said(
+        "The fields of the topic, or else the table, named `of`, from at most `sample` (1,000) of its newest records."
+      )
+    )
+)
+
 const metrics = HttpApiGroup.make("observe").add(
   HttpApiEndpoint.get("metrics", "/metrics")
     .addSuccess(text("text/plain"))
@@ -254,6 +292,7 @@ export class Api extends HttpApi.make("weir")
   .add(tables.middleware(Authorization))
   .add(databases.middleware(Authorization))
   .add(dashboards.middleware(Authorization))
+  .add(schema.middleware(Authorization))
   .add(metrics.middleware(Authorization))
   .add(health)
   .add(page)

@@ -25,7 +25,7 @@ import * as ApiBody from "./ApiBody.ts"
 import { answering } from "./ApiErrors.ts"
 import * as ApiEvents from "./ApiEvents.ts"
 import { layerAnswers, layerAuthorization, type Token } from "./ApiGuard.ts"
-import { QueryAnswer, RunOptions } from "./ApiSchemas.ts"
+import { QueryAnswer, ReplayOptions, RunOptions } from "./ApiSchemas.ts"
 import * as ApiTopics from "./ApiTopics.ts"
 import { Daemon } from "./Daemon.ts"
 import * as DaemonFacts from "./DaemonFacts.ts"
@@ -33,6 +33,7 @@ import { Dashboard } from "./DashboardSchemas.ts"
 import * as Dashboards from "./Dashboards.ts"
 import * as DocsPage from "./DocsPage.ts"
 import * as PageFiles from "./PageFiles.ts"
+import * as SchemaSample from "./SchemaSample.ts"
 
 export interface ApiOptions {
   readonly token: Token
@@ -69,6 +70,7 @@ export const layer = (
         layerJobs,
         layerTopics,
         layerTables,
+        layerSchema,
         layerDatabases,
         layerDashboards(options.dashboardsFolder),
         layerObserve(options),
@@ -99,7 +101,17 @@ const layerJobs = HttpApiBuilder.group(Api, "jobs", (handlers) =>
         answering(Effect.map(daemon.progress(path.job, urlParams.last ?? 10), (all) => all.map(progressShown)))
       )
       .handle("deadLetters", ({ path, urlParams }) =>
-        answering(Effect.map(daemon.deadLetters(path.job, urlParams.last ?? 100), (all) => all.map(deadLetterShown)))
+        answering(
+          Effect.map(daemon.deadLetters(path.job, { ...urlParams, last: urlParams.last ?? 100 }), (all) =>
+            all.map(deadLetterShown)
+          )
+        )
+      )
+      .handleRaw("replayDeadLetters", ({ path, request }) =>
+        ApiBody.json(request, ReplayOptions, Limits.requestJsonBytesMax).pipe(
+          Effect.flatMap((options) => daemon.replayDeadLetters(path.job, options)),
+          answering
+        )
       )
       .handleRaw("start", ({ path, request }) =>
         ApiBody.json(request, RunOptions, Limits.requestJsonBytesMax).pipe(
@@ -231,6 +243,16 @@ const layerDashboards = (folder: string) =>
         )
     )
   )
+
+const layerSchema = HttpApiBuilder.group(Api, "schema", (handlers) =>
+  Effect.map(Effect.all([Topics, Tables]), ([topics, tables]) =>
+    handlers.handle("sample", ({ urlParams }) =>
+      answering(
+        SchemaSample.describe(Effect.succeed(topics), Effect.succeed(tables), urlParams.of, urlParams.sample ?? 1_000)
+      )
+    )
+  )
+)
 
 const layerObserve = (options: ApiOptions) =>
   HttpApiBuilder.group(Api, "observe", (handlers) =>

@@ -137,6 +137,25 @@ export const EpochProgress = Schema.Struct({
   final: Schema.Boolean
 }).annotations({ identifier: "EpochProgress" })
 
+/** The fields of a topic or a table, as `weir schema` shows them. */
+export const SampledSchema = Schema.Struct({
+  name: Schema.String,
+  kind: Schema.Literal("topic", "table", "files"),
+  sampled: Schema.Number,
+  unusable: Schema.Number.annotations({ description: "How many of the sampled records no schema reads." }),
+  fields: Schema.Array(
+    Schema.Struct({
+      path: Schema.String,
+      name: Schema.String,
+      depth: Schema.Number,
+      type: Schema.String,
+      nullable: Schema.Boolean,
+      optional: Schema.Boolean
+    })
+  ),
+  code: Schema.String.annotations({ description: "A module with a Schema of the records." })
+}).annotations({ identifier: "SampledSchema" })
+
 /** How a run is to end and how it is set. */
 export const RunOptions = Schema.Struct({
   availableNow: Schema.optionalWith(Schema.Boolean, { exact: true }),
@@ -161,6 +180,21 @@ export const DeadLetter = Schema.Struct({
     description: "Of the `weir.*` headers: job, step, reason, cause, source, partition, offset."
   })
 }).annotations({ identifier: "DeadLetter" })
+
+/** Parameters of the job, where it does not run. */
+export const ReplayOptions = Schema.Struct({
+  set: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), { exact: true })
+}).annotations({ identifier: "ReplayOptions" })
+
+export const ReplayAnswer = Schema.Struct({
+  replayed: Schema.Number.annotations({ description: "Dead letters that were put through the job." }),
+  succeeded: Schema.Number.annotations({ description: "Used: neither late nor dead letters again." }),
+  late: Schema.Number.annotations({ description: "Too late for their windows: they are late events now." }),
+  deadLetters: Schema.Number.annotations({ description: "Dead letters again; the next replay tries them." }),
+  skipped: Schema.Number.annotations({
+    description: "Rows that a sink refused, and records of a step that the job no longer has: not put through."
+  })
+}).annotations({ identifier: "ReplayAnswer" })
 
 export const TopicDescription = Schema.Struct({
   topic: Schema.String,
