@@ -16,7 +16,7 @@ import type { SourceError } from "../flow/Source.ts"
 import { DeadLetterLimitExceeded, type Defect, type MailboxClosed } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
-import type { PartitionCut, ReplayCut } from "../model/Message.ts"
+import type { LookupVersions, PartitionCut, ReplayCut } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
 import type { Intent, Manifest, SourceMark } from "./Checkpoint.ts"
 import type { CheckpointStoreService, Claim } from "./CheckpointStore.ts"
@@ -33,6 +33,20 @@ export interface Cut {
   readonly partitions: ReadonlyArray<PartitionCut> | null
   /** Where the replays of what was set aside end, beside them. */
   readonly replays?: ReadonlyArray<ReplayCut>
+  /** The versions of lookups for the epoch after it; absent: the job has none. */
+  readonly lookups?: LookupVersions
+}
+
+/** The lookups of a job, as the coordinator sees them. */
+export interface LookupHandle {
+  /** The versions in force for the first epoch of which there is no intent yet. */
+  readonly start: LookupVersions
+  /** Begins to load what is due, and does not wait for it. Called at every trigger. */
+  readonly refresh: (now: Millis) => Effect.Effect<void>
+  /** Is a version durable that is not in force yet? */
+  readonly isWaiting: () => boolean
+  /** Puts what waits in force: answers the versions for the epoch after the cut. Called once for each cut. */
+  readonly take: () => LookupVersions
 }
 
 /** How a source stands in the open epoch. */
@@ -78,6 +92,8 @@ export interface Options {
   readonly claim: Claim & { readonly manifest: Manifest }
   readonly sources: ReadonlyArray<SourceHandle>
   readonly sinks: ReadonlyArray<SinkHandle>
+  /** Absent: the job has none. */
+  readonly lookups?: LookupHandle
   /** Ids of the chains that acknowledge. */
   readonly chains: ReadonlyArray<string>
   readonly intervalMillis: number
@@ -207,6 +223,8 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       }
     })
 
+    /** Those of the epoch that is open: what its intent names. */
+    let inForce = options.lookups?.start
     const cutEpoch = (cut: Cut, replayed: Intent | null): Effect.Effect<void, CoordinatorError> =>
       Effect.gen(function* () {
         yield* places.take(1)
@@ -224,8 +242,10 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
           closedAt: cut.closedAt,
           final: cut.final,
           partitions: cuts.flat(),
+          ...(inForce === undefined ? {} : { lookups: inForce }),
           ...(replays.length === 0 ? {} : { replays })
         }
+        if (replayed === null) inForce = cut.lookups
         if (replayed === null) yield* retried(store.writeIntent(claim, intent), () => intentIsThere(store, intent))
         const intentMillis = (yield* Clock.currentTimeMillis) - cutAt
         yield* Effect.logDebug("intent is durable").pipe(
@@ -242,8 +262,10 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       })
 
     const replay: Effect.Effect<void, CoordinatorError> = Effect.gen(function* () {
-      for (const intent of claim.intents) {
-        yield* cutEpoch(intent, intent)
+      const start = options.lookups?.start
+      const replayedAfter = (i: number) => start && { ...start, ...claim.intents[i + 1]?.lookups }
+      for (const [i, intent] of claim.intents.entries()) {
+        yield* cutEpoch(following(replayedAfter(i), intent), intent)
       }
       if (claim.intents.length > 0) {
         // What was intended must be durable before anything new is cut: it may have been the last run's end.
@@ -266,13 +288,20 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       while (true) {
         yield* waitUntil(due, options, sources)
         const now = yield* Clock.currentTimeMillis
+        if (options.lookups !== undefined) yield* options.lookups.refresh(now)
         const statuses = sources.map((source) => source.status(now))
         const ending = options.stopping() || (options.bounded && statuses.every((status) => status.ended))
-        const something = statuses.some((status) => status.records > 0 || status.turned)
+        // A version that waits takes effect at a barrier, for the events after it: they should not wait for others.
+        const something =
+          statuses.some((status) => status.records > 0 || status.turned) ||
+          (!ending && options.lookups?.isWaiting() === true)
         const final = ending && options.final && !options.stopping()
         if (something || (final && finalOwed)) {
           const closedAt = Math.max(now, openedAt)
-          yield* cutEpoch({ epoch, openedAt, closedAt, final, partitions: null }, null)
+          yield* cutEpoch(
+            following(options.lookups?.take(), { epoch, openedAt, closedAt, final, partitions: null }),
+            null
+          )
           epoch += 1
           openedAt = closedAt
         } else if (!ending) {
@@ -303,6 +332,10 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       run: Effect.all([cuts, commits], { concurrency: "unbounded", discard: true })
     }
   })
+
+/** The cut, with the versions of lookups for the epoch after it; those of an intent are for the epoch before it. */
+const following = (versions: LookupVersions | undefined, cut: Cut): Cut =>
+  versions === undefined ? cut : { ...cut, lookups: versions }
 
 /**
  * Triggers keep their rhythm. One that was missed, because the epochs before it were still being committed, is not made

@@ -122,6 +122,7 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
       state: handlesAfter(before.state, intent.epoch, state),
       stateRows: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateRows)),
       stateBytes: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateBytes)),
+      ...(intent.lookups === undefined ? {} : { lookups: intent.lookups }),
       ...replaysAfter(before, intent, again),
       totals: totalsAfter(before.totals, { recordsIn, rowsOut, late, deadLetters })
     }

@@ -17,15 +17,19 @@ import type { Configured, Job } from "../flow/Job.ts"
 import type { Letter, LetterReader } from "../flow/Letters.ts"
 import type { SinkOpening, SinkWriter } from "../flow/Sink.ts"
 import type { SourceError, SourceReader } from "../flow/Source.ts"
-import { CheckpointCorrupted, type Explained, StateMismatch } from "../model/Errors.ts"
+import * as Topology from "../flow/Topology.ts"
+import { CheckpointCorrupted, type Explained } from "../model/Errors.ts"
 import type { Invalid, Offset } from "../model/Event.ts"
+import type { LookupVersions } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
 import * as Chain from "./Chain.ts"
 import * as Exchange from "./Exchange.ts"
+import * as Lookups from "./Lookups.ts"
 import * as OperatorActor from "./OperatorActor.ts"
 import * as Plan from "./Plan.ts"
 import * as ReplayDesk from "./ReplayDesk.ts"
 import * as Replays from "./Replays.ts"
+import * as Restorability from "./Restorability.ts"
 import * as SinkActor from "./SinkActor.ts"
 import * as SourceActor from "./SourceActor.ts"
 
@@ -45,6 +49,8 @@ export interface LifeOptions {
   readonly ends: Map<string, ReadonlyMap<number, Offset>>
   readonly attention: Effect.Latch
   readonly stopping: () => boolean
+  /** Ids of steps and sources that may begin without what was kept of them. */
+  readonly dropState: ReadonlyArray<string>
   readonly listener: LifeListener
   readonly desk: ReplayDesk.ReplayDesk
   /** Reads nothing but what is to be put through again. */
@@ -65,6 +71,7 @@ export interface LifeParts {
   readonly sources: ReadonlyArray<SourceActor.SourceActor>
   readonly chains: ReadonlyArray<Chain.Chain>
   readonly waiting: (actor: string) => number
+  readonly lookups: () => ReadonlyArray<Lookups.LookupFigures>
 }
 
 /** The actors of one life, wired to each other, restored, and not yet running. */
@@ -76,23 +83,30 @@ export const actors = <R>(
     const store = yield* CheckpointStore
     const intervalMillis =
       configured.trigger.kind === "every" ? configured.trigger.intervalMillis : boundedIntervalMillis
-    const plan = Plan.make(configured.topology, { job: job.name, triggerMillis: intervalMillis })
-    const found = yield* store.claim(job.name, options.jobId)
+    const used = Topology.lookupsOf(job.name, configured.topology)
+    // Steps ask for a version when the first batch comes: until then it has been loaded.
+    let lookups: Lookups.Lookups | null = null
+    const plan = Plan.make(configured.topology, {
+      job: job.name,
+      triggerMillis: intervalMillis,
+      lookups: {
+        first: (lookup) => lookups!.tables.first(lookup),
+        of: (lookup, version) => lookups!.tables.of(lookup, version)
+      }
+    })
+    const claimed = yield* store.claim(job.name, options.jobId)
     yield* Effect.logDebug("claimed").pipe(
       Effect.annotateLogs({
         job: job.name,
-        generation: found.generation,
-        lineage: found.lineage,
-        epoch: found.manifest?.epoch ?? found.epochFloor,
-        intents: found.intents.map(({ epoch, generation }) => `${epoch} of generation ${generation}`)
+        generation: claimed.generation,
+        lineage: claimed.lineage,
+        epoch: claimed.manifest?.epoch ?? claimed.epochFloor,
+        intents: claimed.intents.map(({ epoch, generation }) => `${epoch} of generation ${generation}`)
       })
     )
     const chains = plan.chains.map((planned) => ({ planned, chain: Chain.make(planned) }))
-    yield* restore(
-      job.name,
-      found,
-      chains.map(({ chain }) => chain)
-    )
+    const found = yield* restore(options, claimed, { plan, chains: chains.map(({ chain }) => chain) })
+    if (used.length > 0) lookups = yield* Lookups.open({ lookups: used, store, claim: found })
     const exchange = Exchange.make([...plan.chains.map(({ id }) => id), ...plan.sinks.map(({ id }) => id)])
     const boxes = yield* openLetters(plan)
     const sources = yield* Effect.forEach(plan.sources, (planned) =>
@@ -104,17 +118,19 @@ export const actors = <R>(
       cuts: () => sources.flatMap((source) => source.again?.().cuts ?? [])
     })
     const marks = chains.flatMap(({ chain }) => chain.marks)
-    const claim = yield* begun(found, sources, marks)
+    const claim = yield* begun(found, sources, { steps: marks, lookups: lookups?.start ?? null })
     const writers = yield* Effect.forEach(plan.sinks, (planned) => openSink(job.name, planned, claim))
     yield* options.listener.onClaimed(claim, {
       sources,
       chains: chains.map(({ chain }) => chain),
-      waiting: exchange.waiting
+      waiting: exchange.waiting,
+      lookups: () => lookups?.figures() ?? []
     })
     const coordinator = yield* Coordinator.make({
       store,
       claim,
       sources,
+      ...(lookups === null ? {} : { lookups }),
       sinks: plan.sinks.map(({ counts, id, takesInvalid }, index) => ({
         id,
         counts,
@@ -292,20 +308,24 @@ const openSink = (job: string, planned: Plan.PlannedSink, claim: Begun) =>
     return writer
   })
 
-/** Reads the state of the last manifest back, if this code can hold it. */
-const restore = (job: string, claim: Claim, chains: ReadonlyArray<Chain.Chain>) =>
+/** Reads the state of the last manifest back, if this code can take it up; answers the claim without what is dropped. */
+const restore = (
+  { configured, dropState, job }: LifeOptions,
+  claim: Claim,
+  { chains, plan }: { readonly chains: ReadonlyArray<Chain.Chain>; readonly plan: Plan.Plan }
+) =>
   Effect.gen(function* () {
-    const { manifest } = claim
-    if (manifest === null) return
-    const marks = chains.flatMap((chain) => chain.marks)
-    for (const kept of manifest.steps)
-      yield* checkStep(
-        job,
-        kept,
-        marks.find((mark) => mark.step === kept.step)
-      )
+    if (claim.manifest === null) return claim
+    const verdict = Restorability.judge(
+      claim.manifest,
+      Restorability.codeFrom(job, configured, { chains, plan }),
+      dropState
+    )
+    if (verdict.refusal !== null) return yield* verdict.refusal
+    const manifest = Restorability.pruned(claim.manifest, verdict)
     const state = yield* (yield* CheckpointStore).readState(manifest)
-    for (const chain of chains) yield* restored(job, manifest, () => chain.restore(state))
+    for (const chain of chains) yield* restored(job.name, manifest, () => chain.restore(state, verdict.migrating))
+    return { ...claim, manifest }
   })
 
 const restored = (job: string, { epoch }: Manifest, restore: () => void): Effect.Effect<void, CheckpointCorrupted> =>
@@ -320,20 +340,6 @@ const restored = (job: string, { epoch }: Manifest, restore: () => void): Effect
       })
   })
 
-const checkStep = (job: string, kept: StepMark, now: StepMark | undefined): Effect.Effect<void, StateMismatch> => {
-  if (now?.fingerprint === kept.fingerprint) return Effect.void
-  const what =
-    now === undefined
-      ? "this code has no such step"
-      : `it was kept as ${kept.fingerprint}, and this code keeps ${now.fingerprint}`
-  return new StateMismatch({
-    job,
-    step: kept.step,
-    message: `Job ${job}: the state of step '${kept.step}' cannot be restored: ${what}`,
-    hint: `Run the code that made the checkpoint, or begin a new lineage with \`weir reset ${job}\`: it says what stays in each sink.`
-  })
-}
-
 /**
  * The first epoch of a lineage holds no record: it stores where the sources begin, before anything is read. This, too,
  * is a choice that a replay must find again.
@@ -341,14 +347,17 @@ const checkStep = (job: string, kept: StepMark, now: StepMark | undefined): Effe
 const begun = (
   found: Claim,
   sources: ReadonlyArray<SourceActor.SourceActor>,
-  steps: ReadonlyArray<StepMark>
+  of: { readonly steps: ReadonlyArray<StepMark>; readonly lookups: LookupVersions | null }
 ): Effect.Effect<Begun, LifeError, CheckpointStore> =>
   Effect.gen(function* () {
     const { manifest } = found
     if (manifest !== null) return { ...found, manifest }
     const store = yield* CheckpointStore
     const [recorded, ...intents] = found.intents
-    const intent = recorded ?? firstIntent(found, sources, yield* Clock.currentTimeMillis)
+    const intent = recorded ?? {
+      ...firstIntent(found, sources, yield* Clock.currentTimeMillis),
+      ...(of.lookups === null ? {} : { lookups: of.lookups })
+    }
     if (recorded === undefined) yield* store.writeIntent(found, intent)
     const first: Manifest = {
       ...intent,
@@ -358,7 +367,7 @@ const begun = (
       watermark: null,
       sources: yield* Effect.forEach(sources, (source) => source.mark(source.start)),
       sinks: [],
-      steps,
+      steps: of.steps,
       state: [],
       stateRows: 0,
       stateBytes: 0,

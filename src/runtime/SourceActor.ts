@@ -195,7 +195,8 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
           final: cut.final,
           partitions: cuts,
           watermark: beginning,
-          idle: false
+          idle: false,
+          ...(cut.lookups === undefined ? {} : { lookups: cut.lookups })
         }
         records = 0
         bytes = 0
