@@ -67,7 +67,7 @@ export default Job.make("orders", {
           })
         )
       ),
-      income.late.pipe(Flow.to(Topic.sink(`${topic}.late`, Order)))
+      income.late.pipe(Flow.to(Topic.late(`${topic}.late`)))
     ]
   }
 })

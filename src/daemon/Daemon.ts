@@ -3,11 +3,13 @@
  */
 import { Context, type Effect, type Stream } from "effect"
 import type { Job, Setting } from "../flow/Job.ts"
-import type { StoredRecord } from "../flow/Topics.ts"
 import type { Topology } from "../flow/Topology.ts"
 import type { Explained } from "../model/Errors.ts"
 import type { EpochProgress, JobEvent, JobStatus } from "../observe/Progress.ts"
 import type { NodeFigures, RunOptions } from "../runtime/Runner.ts"
+import type { DeadLetter, ReplayAnswer, Wanted } from "./DeadLetters.ts"
+
+export type { DeadLetter, ReplayAnswer, Wanted } from "./DeadLetters.ts"
 
 /** A job that the daemon knows, running or not. */
 export interface JobDetail {
@@ -17,21 +19,22 @@ export interface JobDetail {
   readonly figures: ReadonlyArray<NodeFigures>
 }
 
-/** A dead letter as `weir dead-letters` shows it. */
-export interface DeadLetter {
-  readonly topic: string
-  readonly record: StoredRecord
-  /** Values of the `weir.*` headers by name without the prefix: job, step, reason, cause, source, partition, offset, … */
-  readonly about: Readonly<Record<string, string>>
-}
-
 export interface DaemonService {
   /** Every job of the project, by name. */
   readonly jobs: ReadonlyArray<Job>
   readonly statuses: Effect.Effect<ReadonlyArray<JobStatus>>
   readonly detail: (job: string) => Effect.Effect<JobDetail, Explained & Error>
   readonly progress: (job: string, last: number) => Effect.Effect<ReadonlyArray<EpochProgress>, Explained & Error>
-  readonly deadLetters: (job: string, last: number) => Effect.Effect<ReadonlyArray<DeadLetter>, Explained & Error>
+  /** The newest that the job set aside, oldest first. */
+  readonly deadLetters: (job: string, wanted: Wanted) => Effect.Effect<ReadonlyArray<DeadLetter>, Explained & Error>
+  /**
+   * Puts the dead letters through the job again that are there now and were not before; ends when that is durable. A
+   * job that does not run reads nothing but these, with the parameters in `set`, and ends.
+   */
+  readonly replayDeadLetters: (
+    job: string,
+    options: { readonly set?: Readonly<Record<string, string>> }
+  ) => Effect.Effect<ReplayAnswer, Explained & Error>
   /** Starts a job that does not run; `InvalidJob` with the reason if it runs already. */
   readonly start: (job: string, options: RunOptions) => Effect.Effect<JobStatus, Explained & Error>
   /** Drains, commits, ends; `InvalidJob` with the reason if it does not run. */

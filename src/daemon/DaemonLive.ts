@@ -6,14 +6,16 @@ import { CheckpointStore, type CheckpointStoreService, type JobRecord } from "..
 import * as Fence from "../checkpoint/Fence.ts"
 import type { Configured, Job } from "../flow/Job.ts"
 import { Tables, type TablesService } from "../flow/Tables.ts"
-import { type TopicDescription, Topics, type TopicsService } from "../flow/Topics.ts"
+import { Topics } from "../flow/Topics.ts"
 import type { AnySink } from "../flow/Topology.ts"
 import { type Explained, InvalidJob, UnknownJob } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { EpochProgress, JobEvent, JobStatus } from "../observe/Progress.ts"
 import * as Progress from "../observe/Progress.ts"
+import * as ReplayDesk from "../runtime/ReplayDesk.ts"
 import * as Runner from "../runtime/Runner.ts"
-import { Daemon, type DaemonService, type DeadLetter } from "./Daemon.ts"
+import { Daemon, type DaemonService } from "./Daemon.ts"
+import * as DeadLetters from "./DeadLetters.ts"
 
 type Failure = Explained & Error
 
@@ -97,6 +99,28 @@ export const layer = (
           return yield* job.status
         })
 
+      const replayDeadLetters: DaemonService["replayDeadLetters"] = (name, options) =>
+        Effect.gen(function* () {
+          const job = yield* find(jobs, name)
+          const { topology } = yield* configure(job, options.set ?? {})
+          if (DeadLetters.topicsOf(topology, "dead letters").length === 0)
+            return yield* refuse(name, "keeps no dead letters", "Give its Flow.decode `invalid: Topic.deadLetter(…)`.")
+          const found = started.get(name)
+          const now = yield* status(name)
+          if (found !== undefined && isLive(now)) {
+            if (now.state === "paused")
+              return yield* refuse(name, "is paused", `Let it go on first: \`weir resume ${name}\`.`)
+            return DeadLetters.answerOf(yield* found.running.replay)
+          }
+          const before = (yield* store.lookUp(name))?.manifest ?? null
+          // What was set aside before a job's first checkpoint will be read again.
+          if (before === null) return DeadLetters.answerOf(ReplayDesk.nothing)
+          yield* start(name, { ...options, replayOnly: true })
+          yield* Effect.flatMap(running(name), (own) => own.running.ended)
+          const after = (yield* store.lookUp(name))?.manifest?.replayed ?? ReplayDesk.nothing
+          return DeadLetters.answerOf(ReplayDesk.between(before.replayed ?? ReplayDesk.nothing, after))
+        })
+
       return {
         jobs,
         start,
@@ -126,7 +150,13 @@ export const layer = (
               -last
             )
           }),
-        deadLetters: (name, last) => Effect.flatMap(find(jobs, name), (job) => deadLetters(job, topics, last)),
+        deadLetters: (name, wanted) =>
+          Effect.gen(function* () {
+            const job = yield* find(jobs, name)
+            const { topology } = started.get(name)?.configured ?? (yield* configure(job, {}))
+            return yield* DeadLetters.newest({ name, topology }, topics, wanted)
+          }),
+        replayDeadLetters,
         reset: (name, options) =>
           Effect.gen(function* () {
             const job = yield* find(jobs, name)
@@ -186,48 +216,6 @@ const keptProgress = (
   last: number
 ): Effect.Effect<ReadonlyArray<EpochProgress>, Failure> =>
   Effect.map(store.progress(job, last), (reports) => reports.filter((report) => report !== "").map(Progress.read))
-
-/** The newest dead letters of every topic that the job sets records aside to, oldest first. */
-const deadLetters = (
-  job: Job,
-  topics: TopicsService,
-  last: number
-): Effect.Effect<ReadonlyArray<DeadLetter>, Failure> =>
-  Effect.gen(function* () {
-    const { topology } = yield* configure(job, {})
-    const names = new Set(
-      topology.nodes.flatMap(({ spec }) => (spec.kind === "decode" && spec.invalid !== null ? [spec.invalid.name] : []))
-    )
-    const known = (yield* topics.list).filter(({ topic }) => names.has(topic))
-    const found = yield* Effect.forEach(known, (topic) => newest(topics, topic, last))
-    return found
-      .flat()
-      .filter((letter) => letter.about.job === job.name)
-      .sort((a, b) => a.record.timestamp - b.record.timestamp)
-      .slice(-last)
-  })
-
-const newest = (
-  topics: TopicsService,
-  { partitions, topic }: TopicDescription,
-  last: number
-): Effect.Effect<ReadonlyArray<DeadLetter>, Failure> =>
-  Effect.map(
-    Effect.forEach(partitions, ({ latest, oldest, partition }) =>
-      topics.fetch(topic, partition, Math.max(oldest, latest - last), last)
-    ),
-    (records) => records.flat().map((record) => ({ topic, record, about: aboutOf(record.headers) }))
-  )
-
-const text = new TextDecoder()
-const aboutOf = (
-  headers: ReadonlyArray<{ readonly name: string; readonly value: Uint8Array }>
-): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    headers.flatMap(({ name, value }) =>
-      name.startsWith("weir.") ? [[name.slice("weir.".length), text.decode(value)]] : []
-    )
-  )
 
 /** A new lineage above every epoch that manifests, intents and fences have seen; answers what stays in each sink. */
 const reset = (job: Job, store: CheckpointStoreService, tables: TablesService, options: { readonly tables: boolean }) =>

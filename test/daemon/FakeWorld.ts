@@ -61,6 +61,35 @@ const archiveTopology: Topology = {
   ]
 }
 
+/** Two sources joined, then branched: several inputs and several outputs. */
+const joinTopology: Topology = {
+  nodes: [
+    { id: "orders", spec: { kind: "source" } as never, label: "topic orders" },
+    { id: "decode", spec: { kind: "decode" } as never, label: "Order" },
+    { id: "keyBy", spec: { kind: "keyBy" } as never, label: "customer" },
+    { id: "payments", spec: { kind: "source" } as never, label: "topic payments" },
+    { id: "decode-2", spec: { kind: "decode" } as never, label: "Payment" },
+    { id: "paid", spec: { kind: "join" } as never, label: "inner, within 10 minutes" },
+    { id: "bySize", spec: { kind: "branch" } as never, label: "large, small" },
+    { id: "large_orders", spec: sink("append to large_orders", false, []), label: "append to large_orders" },
+    { id: "small_orders", spec: sink("append to small_orders", false, []), label: "append to small_orders" },
+    { id: "orders.late", spec: sink("topic orders.late", false, []), label: "topic orders.late" },
+    { id: "orders.invalid", spec: sink("topic orders.invalid", false, []), label: "topic orders.invalid" }
+  ],
+  edges: [
+    { from: "orders", port: "out", to: "decode", input: 0 },
+    { from: "decode", port: "invalid", to: "orders.invalid", input: 0 },
+    { from: "decode", port: "out", to: "keyBy", input: 0 },
+    { from: "payments", port: "out", to: "decode-2", input: 0 },
+    { from: "keyBy", port: "out", to: "paid", input: 0 },
+    { from: "decode-2", port: "out", to: "paid", input: 1 },
+    { from: "paid", port: "late", to: "orders.late", input: 0 },
+    { from: "paid", port: "out", to: "bySize", input: 0 },
+    { from: "bySize", port: "side large", to: "large_orders", input: 0 },
+    { from: "bySize", port: "side small", to: "small_orders", input: 0 }
+  ]
+}
+
 interface Running {
   status: JobStatus
   readonly topology: Topology
@@ -156,7 +185,7 @@ export const makeDaemon = Effect.gen(function* () {
   const jobs = new Map([
     job("orders", "running", ordersTopology, 1_200),
     job("stocks-archive", "stopped", archiveTopology, 300),
-    job("stocks-average", "failed", archiveTopology, 0)
+    job("stocks-average", "failed", joinTopology, 0)
   ])
   const known = (name: string) =>
     Effect.fromNullable(jobs.get(name)).pipe(
@@ -207,7 +236,14 @@ export const makeDaemon = Effect.gen(function* () {
         })
       ),
     progress: (name, last) => Effect.map(known(name), ({ reports }) => reports.slice(-last)),
-    deadLetters: (name, last) => Effect.map(known(name), () => letters(now).slice(-last)),
+    deadLetters: (name, { last, reason, step }) =>
+      Effect.map(known(name), () =>
+        letters(now)
+          .filter(({ about }) => (step ?? about.step) === about.step && (reason ?? about.reason) === about.reason)
+          .slice(-last)
+      ),
+    replayDeadLetters: (name) =>
+      Effect.map(known(name), () => ({ replayed: 3, succeeded: 1, late: 1, deadLetters: 1, skipped: 0 })),
     start: (name) =>
       Effect.flatMap(known(name), (of) =>
         of.status.state === "running" ? refuse(name, "runs already") : move(of, "running")

@@ -159,7 +159,9 @@ describe("a running job", () => {
           expect(answer[0]).toEqual({ records, late: 0, deadLetters: unusable.length, skipped: 0 })
           // The second request replays what the first one set aside again, and nothing else.
           expect(answer[1].records).toBe(unusable.length)
-          expect(yield* ReplayWorld.rows).toEqual(ReplayWorld.wanted(world))
+          const found = yield* ReplayWorld.rows
+          for (const [key, row] of ReplayWorld.wanted(world)) expect(found.get(key)).toBe(row)
+          expect(found.size).toBe(world.expected.rows.size + 1)
         })
       ),
     60_000

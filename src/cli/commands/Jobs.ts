@@ -1,4 +1,4 @@
-/** `weir jobs`, `progress`, `stop`, `reset`, `dead-letters`: what a person asks of jobs. */
+/** `weir jobs`, `progress`, `stop`, `reset`: what a person asks of jobs. */
 import { Clock, Effect, Stream } from "effect"
 import { WrongUsage } from "../../model/Errors.ts"
 import { formatInstant } from "../../model/Time.ts"
@@ -166,43 +166,3 @@ const agreed = (job: string, tables: boolean) =>
     const line = yield* process.input.pipe(Stream.decodeText(), Stream.splitLines, Stream.runHead)
     return line._tag === "Some" && line.value.trim() === job
   })
-
-export const deadLetters = Usage.command(
-  "dead-letters",
-  "shows the records that a job could not use, and why",
-  {
-    job: jobName,
-    last: Usage.whole("last", "N", "how many (default: 100)"),
-    format: Output.format,
-    data: Session.data
-  },
-  ({ job: name, last, format, data }) =>
-    Effect.gen(function* () {
-      const job = yield* Project.job(name)
-      const letters = yield* Session.use({ data }, (weir) => weir.deadLetters(job.name, last ?? 100))
-      const shown = letters.map(({ topic, record, about }) => ({
-        topic,
-        partition: record.partition,
-        offset: record.offset,
-        timestamp: record.timestamp,
-        ...about,
-        value: new TextDecoder().decode(record.value)
-      }))
-      yield* Output.print(format, {
-        columns: ["topic", "offset", "time", "step", "reason", "cause", "source", "position", "value"],
-        rows: letters.map(({ topic, record, about }, i) => [
-          topic,
-          `${record.partition}/${record.offset}`,
-          formatInstant(record.timestamp),
-          about.step ?? null,
-          about.reason ?? null,
-          about.cause ?? null,
-          about.source ?? null,
-          about.partition === undefined ? null : `${about.partition}/${about.offset}`,
-          shown[i]!.value
-        ]),
-        values: shown
-      })
-      return 0
-    })
-)
