@@ -15,6 +15,7 @@ import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
 import * as Log from "../../src/connectors/log/index.ts"
 import type { Daemon } from "../../src/daemon/Daemon.ts"
 import * as DaemonLive from "../../src/daemon/DaemonLive.ts"
+import type * as Job from "../../src/flow/Job.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import type { EpochProgress } from "../../src/observe/Progress.ts"
@@ -74,8 +75,13 @@ export interface Life {
   readonly reports: ReadonlyArray<EpochProgress>
 }
 
-/** Starts the job and lets it run to its end, or to its `crashAt`-th durable step. */
-export const live = (world: World, crashAt = 0, set: Readonly<Record<string, string>> = {}) =>
+/** Starts the job, `orders` or another over the same topic, and lets it run to its end, or to its `crashAt`-th durable step. */
+export const live = <E>(
+  world: World,
+  crashAt = 0,
+  set: Readonly<Record<string, string>> = {},
+  started: Job.Job<E, Tables | Topics, {}> = orders as never
+) =>
   Effect.gen(function* () {
     const points = yield* CrashPoints.make(crashAt)
     const files = Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem))
@@ -87,7 +93,7 @@ export const live = (world: World, crashAt = 0, set: Readonly<Record<string, str
     const reports: Array<EpochProgress> = []
     const life = Effect.gen(function* () {
       const job = yield* Runner.start(
-        orders,
+        started,
         { availableNow: true, final: true, set: { maxPerEpoch: "100", ...set } },
         (event) =>
           Effect.sync(() => {
