@@ -1,5 +1,5 @@
 /** What all charts share: calm axes, a tooltip that needs no markup, series in the page's colours. */
-import { compact, count, dayAndTime } from "./format.js"
+import { compact, count, instants } from "./format.js"
 
 /** Series that are drawn; the others are named as one sentence below. */
 const seriesMax = 8
@@ -32,15 +32,19 @@ export const tipLines = (points, shown) =>
 
 /**
  * A chart with axes. `x` is `{kind: "time" | "category", values}`, each series `{name, values, colour?}` with one value
- * for each of `x` or `null`; `type` is `line` or `bar`; `shown` says a value.
+ * for each of `x` or `null`; `type` is `line` or `bar`; `shown` says a value. Instants are
+ * the reader's own time, or with `x.utc` those of the database.
  */
 export const axes =
-  ({ type, x, series, stacked = false, filled = false, shown = compact, group = null }) =>
+  ({ type, x, series, stacked = false, filled = false, shown = compact }) =>
   (colours) => {
     const isTime = x.kind === "time"
     const legend = series.length > 1
+    const instant = instants(x.utc === true)
+    const steps = isTime ? instant.forSpan(x.values.at(-1) - x.values[0]) : null
     const drawn = series.slice(0, seriesMax)
     return {
+      useUTC: x.utc === true,
       color: drawn.map(({ colour }, i) => (colour === undefined ? colours.series[i] : colours.of(colour))),
       textStyle: textStyle(colours),
       grid: { left: 4, right: 12, top: legend ? 34 : 12, bottom: 4, containLabel: true },
@@ -53,7 +57,7 @@ export const axes =
               itemWidth: 10,
               itemHeight: 10,
               icon: "roundRect",
-              itemGap: 14,
+              itemGap: 12,
               textStyle: { color: colours.muted, fontSize: 12 },
               pageTextStyle: { color: colours.muted },
               pageIconColor: colours.muted,
@@ -66,7 +70,7 @@ export const axes =
         axisPointer: { type: type === "bar" ? "shadow" : "line", lineStyle: { color: colours.muted } },
         formatter: (points) => {
           const [first] = points
-          const title = isTime ? dayAndTime(first.axisValue ?? first.value[0]) : first.name
+          const title = isTime ? instant.full(first.axisValue ?? first.value[0]) : first.name
           return `${title}\n${tipLines(points, (value) => shownOf(shown, isTime ? value[1] : value))}`
         }
       }),
@@ -74,6 +78,7 @@ export const axes =
         type: x.kind,
         ...(isTime ? {} : { data: x.values }),
         ...axisStyle(colours),
+        ...(isTime ? { axisLabel: { ...axisStyle(colours).axisLabel, formatter: steps, showMaxLabel: false } } : {}),
         splitLine: { show: false }
       },
       yAxis: {
@@ -81,6 +86,7 @@ export const axes =
         ...axisStyle(colours),
         axisLine: { show: false },
         splitNumber: 4,
+        minInterval: shown === count ? 1 : 0,
         axisLabel: { ...axisStyle(colours).axisLabel, formatter: shown }
       },
       series: drawn.map(({ name, values }) => ({
@@ -97,8 +103,7 @@ export const axes =
           : { barMaxWidth: 36, barCategoryGap: "24%", itemStyle: { borderRadius: stacked ? 0 : [2, 2, 0, 0] } }),
         emphasis: { focus: "none" },
         data: isTime ? values.map((value, i) => [x.values[i], value]) : values
-      })),
-      ...(group === null ? {} : { group })
+      }))
     }
   }
 

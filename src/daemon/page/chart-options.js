@@ -57,6 +57,7 @@ const drawAxes = (type) => (answer, chart, name) => {
       type,
       x: {
         kind: isTime && type === "line" ? "time" : "category",
+        utc: true,
         values: shown.map((at) => (type === "line" && isTime ? at : String(at)))
       },
       series: series.map((of) => ({ ...of, values: of.values.slice(0, kept.length) })),
@@ -131,7 +132,7 @@ const drawTreemap = (answer, chart, name) => {
           upperLabel: { show: byAt >= 0, height: 22, color: colours.text, fontSize: 12, fontWeight: 600 },
           levels: [
             { itemStyle: { borderColor: colours.surface, borderWidth: 0, gapWidth: 3 }, upperLabel: { show: false } },
-            { itemStyle: { borderColor: colours.ground, gapWidth: 1 } },
+            { itemStyle: { borderColor: colours.surface, gapWidth: 1 } },
             { colorSaturation: null }
           ],
           data: content

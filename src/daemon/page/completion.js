@@ -38,7 +38,7 @@ export const attach = (area, { source, changed }) => {
     list.replaceChildren(
       ...open.options.map(({ detail, kind, label }, i) => {
         const option = element(
-          "li",
+          "div",
           { id: `completion-${i}`, role: "option", "data-kind": kind, "aria-selected": "false" },
           element("span", { class: "code" }, label),
           element("small", {}, detail)

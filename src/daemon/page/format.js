@@ -1,24 +1,43 @@
 /** Figures and times as a person reads them. */
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 })
+const precise = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 })
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 })
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
-const dated = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric",
-  month: "short",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit"
-})
 
 export const count = (value) => whole.format(value)
-export const compact = (value) => (Math.abs(value) < 10_000 ? whole.format(value) : short.format(value))
+export const compact = (value) => {
+  if (Math.abs(value) >= 10_000) return short.format(value)
+  return Number.isInteger(value) ? whole.format(value) : precise.format(value)
+}
 /** A rate: small ones keep a digit behind the point. */
 export const rate = (value) => (value > 0 && value < 10 ? value.toFixed(1) : compact(value))
 export const time = (millis) => clock.format(millis)
 
-/** Millis as `21 Nov, 09:49:05`. */
-export const dayAndTime = (millis) => dated.format(millis)
+/** Instants of the reader's own time, or of UTC: `full` as `21 Nov, 09:49:05`, `forSpan` as short as an axis allows. */
+export const instants = (utc) => {
+  const zone = utc ? { timeZone: "UTC" } : {}
+  const date = { day: "numeric", month: "short" }
+  const minutes = { hour: "2-digit", minute: "2-digit" }
+  const made = (parts) => new Intl.DateTimeFormat("en-GB", { ...parts, ...zone })
+  const forms = {
+    seconds: made({ ...minutes, second: "2-digit" }),
+    minutes: made(minutes),
+    hours: made({ ...date, ...minutes }),
+    days: made(date)
+  }
+  const full = made({ ...date, ...minutes, second: "2-digit" })
+  const formFor = (span) =>
+    span < 600_000 ? "seconds" : span < 86_400_000 ? "minutes" : span < 4 * 86_400_000 ? "hours" : "days"
+  return {
+    full: (millis) => full.format(millis),
+    forSpan: (span) => {
+      const form = forms[formFor(span)]
+      return (millis) => form.format(millis)
+    }
+  }
+}
+export const dayAndTime = instants(false).full
 /** A number's text with its thousands apart, digits as they are; any other text as it is. */
 export const figure = (text) => {
   const [, sign, digits, rest] = /^(-?)(\d+)(\.\d+)?$/.exec(text) ?? []
@@ -42,7 +61,8 @@ export const bytes = (value) => {
   if (value < 1_024) return `${value} B`
   const units = ["KiB", "MiB", "GiB", "TiB"]
   const power = Math.min(Math.floor(Math.log2(value) / 10), units.length)
-  return `${(value / 1_024 ** power).toFixed(1)} ${units[power - 1]}`
+  const amount = value / 1_024 ** power
+  return `${amount.toFixed(amount < 10 ? 1 : 0)} ${units[power - 1]}`
 }
 
 /** `gross_income` as a title: `Gross income`. */
@@ -50,3 +70,11 @@ export const title = (name) => {
   const words = name.replaceAll("_", " ")
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
+
+/** A column's type as people call it. */
+export const typeShown = (type) =>
+  type
+    .replace("timestamp with time zone", "timestamptz")
+    .replace("timestamp without time zone", "timestamp")
+    .replace("character varying", "varchar")
+    .replace("double precision", "double")

@@ -197,15 +197,23 @@ const replay = async (button) => {
   if (answer === null) return
   try {
     const said = await call(pathOf(name, "/dead-letters/replay"), { method: "POST", body: {} })
-    const count = said?.replayed ?? said?.records
     byId("job-answer").hidden = false
-    setText(byId("job-answer"), typeof count === "number" ? `${count} records go through the job again.` : "Replayed.")
+    setText(byId("job-answer"), replayedShown(said))
     lettersSoon()
   } catch (error) {
     // A daemon without the route: the button says too much.
     if (error.status === 404) button.remove()
     else sayReason(error)
   }
+}
+
+const replayedShown = ({ deadLetters = 0, late = 0, replayed = 0, skipped = 0 }) => {
+  const others = [
+    [deadLetters, "dead letters again"],
+    [late, "too late now"],
+    [skipped, "left aside"]
+  ].filter(([count]) => count > 0)
+  return `${[`${replayed} dead letters went through the job`, ...others.map(([count, what]) => `${count} ${what}`)].join(", ")}.`
 }
 
 const refreshSavepoints = async () => {

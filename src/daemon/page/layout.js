@@ -18,19 +18,16 @@ export const placesOf = ({ edges, nodes }) => {
   const inFlow = new Set(flow.map((node) => node.id))
   const lines = edges.filter((edge) => inFlow.has(edge.from) && inFlow.has(edge.to))
   const depths = depthsOf(flow, lines)
-  const lanes = lanesOf(flow, lines, depths)
+  const sidesOf = (id) => sides.filter((node) => edges.find((edge) => edge.to === node.id).from === id)
+  const lanes = lanesOf(flow, { lines, depths, sidesOf })
   const places = new Map(
     flow.map((node) => [node.id, { node, depth: depths.get(node.id), lane: lanes.get(node.id), side: false }])
   )
-  const below = Math.max(0, ...[...places.values()].map((place) => place.lane)) + 1
-  const taken = new Map()
-  for (const node of sides) {
-    const origin = edges.find((edge) => edge.to === node.id).from
-    const depth = places.get(origin)?.depth ?? 0
-    const lane = below + (taken.get(depth) ?? 0)
-    taken.set(depth, lane - below + 1)
-    places.set(node.id, { node, depth, lane, side: true, origin })
-  }
+  for (const origin of flow)
+    for (const [i, node] of sidesOf(origin.id).entries()) {
+      const { depth, lane } = places.get(origin.id)
+      places.set(node.id, { node, depth, lane: lane + 1 + i, side: true, origin: origin.id })
+    }
   return places
 }
 
@@ -47,24 +44,31 @@ const depthsOf = (flow, lines) => {
   return depths
 }
 
-/** Of each depth in turn: a node takes the lane of its first parent, or the next one that is free. */
-const lanesOf = (flow, lines, depths) => {
+/**
+ * In data order: a node takes the lane of its first parent, or the next that is free for it, for what stands beside it
+ * and for its lines; a source one that is free as far as it goes on alone.
+ */
+const lanesOf = (flow, { lines, depths, sidesOf }) => {
   const lanes = new Map()
   const taken = new Set()
   const isFree = (from, to, lane) => {
     for (let depth = from; depth <= to; depth++) if (taken.has(`${depth} ${lane}`)) return false
     return true
   }
-  const order = flow
-    .map((node, i) => ({ node, i }))
-    .sort((one, other) => depths.get(one.node.id) - depths.get(other.node.id) || one.i - other.i)
-  for (const { node } of order) {
-    const depth = depths.get(node.id)
-    const parents = lines.filter((line) => line.to === node.id).map((line) => line.from)
-    let lane = parents.length === 0 ? 0 : Math.min(...parents.map((id) => lanes.get(id)))
-    while (!isFree(depth, reachOf(node.id, lines, depths), lane)) lane++
-    lanes.set(node.id, lane)
-    for (let at = depth; at <= reachOf(node.id, lines, depths); at++) taken.add(`${at} ${lane}`)
+  for (const { id } of flow) {
+    const depth = depths.get(id)
+    const parents = lines.filter((line) => line.to === id).map((line) => line.from)
+    const reach = parents.length === 0 ? aloneUntil(id, lines, depths) : reachOf(id, lines, depths)
+    const beside = sidesOf(id).length
+    let lane = parents.length === 0 ? 0 : Math.min(...parents.map((parent) => lanes.get(parent) ?? 0))
+    while (
+      !isFree(depth, reach, lane) ||
+      !Array.from({ length: beside }, (_, i) => lane + 1 + i).every((of) => isFree(depth, depth, of))
+    )
+      lane++
+    lanes.set(id, lane)
+    for (let at = depth; at <= reachOf(id, lines, depths); at++) taken.add(`${at} ${lane}`)
+    for (let i = 1; i <= beside; i++) taken.add(`${depth} ${lane + i}`)
   }
   return lanes
 }
@@ -72,3 +76,10 @@ const lanesOf = (flow, lines, depths) => {
 /** The last depth that a node's lane must be free in: the one before the farthest that reads it. */
 const reachOf = (id, lines, depths) =>
   Math.max(depths.get(id), ...lines.filter((line) => line.from === id).map((line) => depths.get(line.to) - 1))
+
+/** The depth before data of another source comes in, or before it divides. */
+const aloneUntil = (id, lines, depths) => {
+  const after = lines.filter((line) => line.from === id)
+  const joins = after.length !== 1 || lines.filter((line) => line.to === after[0].to).length > 1
+  return joins ? reachOf(id, lines, depths) : aloneUntil(after[0].to, lines, depths)
+}

@@ -2,7 +2,7 @@
 import { axes, spokenOf } from "./chart-base.js"
 import * as Charts from "./charts.js"
 import { element } from "./dom.js"
-import { bytes, compact, count, duration, rate, time } from "./format.js"
+import { bytes, count, duration, rate, time } from "./format.js"
 
 /** Phases of an epoch in their order, with the page's colour of each. */
 export const phases = ["cut", "process", "prepare", "intent", "sinks", "manifest"]
@@ -22,7 +22,7 @@ const drawings = [
   {
     title: "Input rows",
     type: "bar",
-    shown: compact,
+    shown: count,
     series: () => [{ name: "Rows", of: (epoch) => epoch.inputRows }]
   },
   {
@@ -33,6 +33,7 @@ const drawings = [
   },
   {
     title: "Duration by phase",
+    wide: true,
     shown: duration,
     stacked: true,
     series: (epochs) =>
@@ -50,7 +51,12 @@ const drawings = [
 export const make = () => {
   const made = drawings.map((drawing) => {
     const chart = Charts.make({ className: "chart small" })
-    const root = element("figure", {}, element("figcaption", {}, drawing.title), chart.root)
+    const root = element(
+      "figure",
+      { class: drawing.wide ? "wide-figure" : null },
+      element("figcaption", {}, drawing.title),
+      chart.root
+    )
     return { drawing, chart, root }
   })
   return {
@@ -69,7 +75,7 @@ const contentOf = ({ title, type = "line", shown, series, stacked = false, fille
   const drawn = series(epochs).map(({ name, of, colour }) => ({ name, colour, values: epochs.map(of) }))
   return {
     options: axes({ type, x: { kind: "time", values: at }, series: drawn, shown, stacked, filled }),
-    spoken: spokenOf(title, drawn, epochs.length, shown === rate || shown === compact ? count : shown),
+    spoken: spokenOf(title, drawn, epochs.length, shown === rate ? count : shown),
     figures: () => ({
       columns: [{ name: "Epoch" }, { name: "At" }, ...drawn.map(({ name }) => ({ name, number: true }))],
       rows: epochs.map((epoch, i) => [

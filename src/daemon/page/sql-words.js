@@ -1,4 +1,5 @@
 /** SQL as words: enough to colour it, to know its tables, and to say what may stand at the caret. Pure. */
+import { typeShown } from "./format.js"
 
 export const keywords =
   "select from where group by having order limit offset join left right full inner outer cross on using as and or not in is null like ilike between case when then else end distinct union all except intersect with recursive asc desc true false exists values over partition filter lateral interval explain".split(
@@ -111,7 +112,12 @@ const columnsOf = (tables, used, dialect) => {
     const columns = tables.find((of) => of.table.toLowerCase() === table.toLowerCase())?.columns ?? []
     return columns
       .filter(({ name }) => !seen.has(name) && seen.add(name))
-      .map(({ name, type }) => ({ label: name, insert: quoted(name, dialect), detail: type, kind: "column" }))
+      .map(({ name, type }) => ({
+        label: name,
+        insert: quoted(name, dialect),
+        detail: typeShown(type),
+        kind: "column"
+      }))
   })
 }
 

@@ -16,11 +16,15 @@ const area = byId("sql-text")
 /** The last answer, what was asked, and how it is drawn. */
 const state = { answer: null, sql: "", chart: null, content: null, running: 0 }
 
-export const open = async () => {
-  await Catalog.refresh(insert)
-}
+export const open = () => Catalog.refresh({ insert, look })
 export const close = () => {}
-export const refresh = () => Catalog.refresh(insert)
+export const refresh = open
+
+const look = (sql) => {
+  area.value = sql
+  changed()
+  run()
+}
 
 const insert = (text) => {
   area.focus()

@@ -3,7 +3,9 @@ import { element, table } from "./dom.js"
 import { age, compact, rate, time } from "./format.js"
 import { placesOf } from "./layout.js"
 
-const gap = { along: 24, across: 24 }
+const gapMin = 24
+/** Where lines carry names there is room to read them. */
+const gapNamed = { along: 58, across: 38 }
 const height = 76
 const laneWidthMin = 132
 const wideKinds = new Set(["aggregate", "window", "join", "process", "enrich"])
@@ -12,6 +14,9 @@ const widthOf = (node) => (node.kind === "source" || node.kind === "sink" ? 156 
 /** Draws into `width` pixels, or wider where it must be. `lag` is the whole job's: it stands at its only source. */
 export const draw = ({ nodes, edges }, { width, lag, now }) => {
   const places = placesOf({ nodes, edges })
+  const kinds = new Map(nodes.map((node) => [node.id, node.kind]))
+  const isNamed = edges.some((edge) => nameOf(edge, kinds, edges) !== null)
+  const gap = isNamed ? gapNamed : { along: gapMin, across: gapMin }
   const columns = []
   for (const { node, depth, side } of places.values())
     if (!side) columns[depth] = Math.max(columns[depth] ?? 0, widthOf(node))
@@ -21,14 +26,14 @@ export const draw = ({ nodes, edges }, { width, lag, now }) => {
   const boxes = isAcross
     ? across(
         places,
-        columns.map((column) => column + spare)
+        columns.map((column) => column + spare),
+        gap
       )
-    : down(places, width)
+    : down(places, width, gap)
   const all = [...boxes.values()]
   const right = Math.max(...all.map((box) => box.x + box.width)) + 2
   const bottom = Math.max(...all.map((box) => box.y + box.height)) + 2
   const sources = nodes.filter((node) => node.kind === "source").length
-  const kinds = new Map(nodes.map((node) => [node.id, node.kind]))
   return element(
     "svg",
     {
@@ -39,7 +44,11 @@ export const draw = ({ nodes, edges }, { width, lag, now }) => {
       "aria-label": spoken(nodes, edges)
     },
     edges.map((edge) =>
-      line(boxes.get(edge.from), boxes.get(edge.to), edge, { isAcross, into: labelInto(edge, kinds, edges) })
+      line(boxes.get(edge.from), boxes.get(edge.to), edge, {
+        isAcross,
+        name: nameOf(edge, kinds, edges),
+        entry: entryOf(edge, edges, boxes, isAcross)
+      })
     ),
     all.map((box) => nodeOf(box, { lag: sources === 1 ? lag : null, now }))
   )
@@ -79,25 +88,38 @@ const spoken = (nodes, edges) =>
     )
     .join(", ")}.`
 
-/** Sides of a join are not alike; inputs of a merge are. */
-const labelInto = ({ to, input }, kinds, edges) => {
+/** The name of a line: that of the step's own output, or which side of a join it is; inputs of a merge are alike. */
+const nameOf = ({ port, to, input }, kinds, edges) => {
+  if (port.startsWith("side ")) return port.slice(5)
   const isPair = edges.filter((edge) => edge.to === to).length === 2
   return isPair && /join/i.test(kinds.get(to)) ? ["left", "right"][input] : null
 }
 
-const across = (places, columns) => {
+/** How far from the middle of its box a line comes in: those from beside come in beside the one from straight behind. */
+const entryOf = (edge, edges, boxes, isAcross) => {
+  const at = (box) => (isAcross ? box.y : box.x)
+  const middle = at(boxes.get(edge.to))
+  const own = at(boxes.get(edge.from)) - middle
+  if (own === 0 || edge.port === "late" || edge.port === "invalid") return 0
+  const alike = edges.filter((of) => of.to === edge.to && Math.sign(at(boxes.get(of.from)) - middle) === Math.sign(own))
+  const others = edges.filter((of) => of.to === edge.to).length
+  return others === 1 ? 0 : Math.sign(own) * Math.min(30, 16 * (alike.indexOf(edge) + 1))
+}
+
+const across = (places, columns, gap) => {
   const starts = columns.map((_, depth) => columns.slice(0, depth).reduce((sum, column) => sum + column + gap.along, 0))
   return new Map(
     [...places].map(([id, { node, depth, lane, side }]) => {
       const width = columns[depth] + (side ? gap.along - 8 : 0)
-      return [id, { node, side, x: starts[depth], y: lane * (height + gap.across + 6), width, height }]
+      return [id, { node, side, x: starts[depth], y: lane * (height + gapMin + 6), width, height }]
     })
   )
 }
 
 /** One below the other; a side output stands right of the node that feeds it, half as wide. */
-const down = (places, width) => {
-  const lanes = Math.max(...[...places.values()].map((place) => (place.side ? 0 : place.lane))) + 1
+const down = (places, width, gap) => {
+  const used = [...new Set([...places.values()].filter((place) => !place.side).map((place) => place.lane))].sort()
+  const lanes = used.length
   const hasSides = [...places.values()].some((place) => place.side)
   const sideWidth = hasSides ? Math.max(110, Math.min(150, Math.floor(width * 0.36))) : 0
   const room = Math.floor((width - sideWidth - gap.across * (lanes - (hasSides ? 0 : 1))) / lanes)
@@ -105,7 +127,7 @@ const down = (places, width) => {
   const boxes = new Map()
   for (const [id, { node, depth, lane, side, origin }] of places) {
     const y = depth * (height + gap.across)
-    const x = side ? lanes * (laneWidth + gap.across) : lane * (laneWidth + gap.across)
+    const x = side ? lanes * (laneWidth + gap.across) : used.indexOf(lane) * (laneWidth + gap.across)
     const others = side
       ? [...boxes.values()].filter((box) => box.side && places.get(box.node.id).origin === origin).length
       : 0
@@ -114,17 +136,17 @@ const down = (places, width) => {
   return boxes
 }
 
-const line = (from, to, { port }, { isAcross, into }) => {
+const line = (from, to, { port }, { entry, isAcross, name }) => {
   const side = to.side
   const vertical = isAcross === side
   const [x1, y1, x2, y2] = vertical
     ? [
         from.x + (side && isAcross ? 24 : from.width / 2),
         from.y + from.height,
-        to.x + (side && isAcross ? 24 : to.width / 2),
+        to.x + (side && isAcross ? 24 : to.width / 2 + entry),
         to.y
       ]
-    : [from.x + from.width, from.y + from.height / 2, to.x, to.y + to.height / 2]
+    : [from.x + from.width, from.y + from.height / 2, to.x, to.y + to.height / 2 + entry]
   // A line along several columns bends at its end alone: before that its lane is free.
   const straight = vertical ? Math.max(0, y2 - y1 - 48) : Math.max(0, x2 - x1 - 48)
   const bend = ((vertical ? y2 - y1 : x2 - x1) - straight) / 2
@@ -132,19 +154,17 @@ const line = (from, to, { port }, { isAcross, into }) => {
     ? `M${x1} ${y1}v${straight}C${x1} ${y1 + straight + bend} ${x2} ${y2 - bend} ${x2} ${y2 - 5}`
     : `M${x1} ${y1}h${straight}C${x1 + straight + bend} ${y1} ${x2 - bend} ${y2} ${x2 - 5} ${y2}`
   const head = vertical ? `M${x2 - 4} ${y2 - 7}h8l-4 7z` : `M${x2 - 7} ${y2 - 4}v8l7 -4z`
-  const name = port.startsWith("side ") ? port.slice(5) : null
   return element(
     "g",
     {},
     element("title", {}, `${from.node.id} to ${to.node.id}${port === "out" ? "" : `, ${port}`}`),
     element("path", { class: "edge", "data-side": side || port !== "out", d: path }),
     element("path", { class: "arrow", d: head }),
-    name === null ? null : lineLabel(name, vertical ? { x: (x1 + x2) / 2, y: y2 - 11 } : { x: x2 - 12, y: y2 - 8 }),
-    into === null ? null : lineLabel(into, vertical ? { x: x2 - 8, y: y2 - 11 } : { x: x2 - 10, y: y2 - 8 })
+    name === null ? null : lineName(name, vertical ? { x: x2 - 8, y: y2 - 10 } : { x: x2 - 10, y: y2 - 6 })
   )
 }
 
-const lineLabel = (text, { x, y }) => element("text", { class: "port", x, y, "text-anchor": "end" }, text)
+const lineName = (text, { x, y }) => element("text", { class: "port", x, y, "text-anchor": "end" }, text)
 
 const nodeOf = ({ node, side, x, y, width, height: boxHeight }, { lag, now }) => {
   const room = (size) => Math.floor((width - 20) / size)
