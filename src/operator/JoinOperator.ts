@@ -69,6 +69,6 @@ export const make = (options: Options): Operator => {
       },
       restore: (parts) => state.restore(parts, options.restored)
     },
-    counts: () => ({ late, lateOther, lateByOthers: state.lateByOthers, keys: state.store.size })
+    counts: () => ({ late, lateOther, lateByOthers: state.lateByOthers, keys: state.keys, events: state.store.size })
   }
 }

@@ -52,6 +52,11 @@ export class JoinState {
     this.store = new StateStore(this.#codec())
   }
 
+  /** Keys of which events are kept. */
+  get keys(): number {
+    return this.#keys.size
+  }
+
   /** Keeps the events of a batch that are not late, `came` hears of each; returns the indexes of the others. */
   take(batch: Batch, side: Side, came: (entry: JoinEntry) => void): ReadonlyArray<number> {
     const { eventTimes, offsets, ownWatermarks, rows, values } = batch

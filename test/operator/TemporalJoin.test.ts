@@ -164,7 +164,7 @@ describe.each(rules)("a temporal join, $type, lateness $lateness", (rule) => {
       FastCheck.property(story("tardy"), (told) => {
         const ran = tell(told, operator, true)
         const keys = new Set(judged(ran, rule.lateness).rights.map(({ value }) => value.key))
-        expect(ran.run.operator.counts!()).toMatchObject({ keys: keys.size })
+        expect(ran.run.operator.counts!()).toMatchObject({ keys: keys.size, events: keys.size })
         expect(ran.run.operator.state!.snapshot(99).rows).toBe(keys.size)
       }),
       { numRuns: 20 }
@@ -176,17 +176,26 @@ const left: Rule = { type: "left", lateness: 0 }
 const version = (at: number, n: number, rest: Partial<Came> = {}): Came =>
   one(1, at, { value: { key: "a", n }, offset: n, ...rest })
 
-test("a version counts from its own time on; of equal times the one of the highest place", () => {
-  const versions = [version(100, 2), version(100, 1), version(100, 3, { partition: 1, offset: 0 }), version(101, 4)]
+test("a version counts from its own time on; of equal times the one of the highest origin, partition and offset", () => {
+  const versions = [
+    version(100, 2),
+    version(100, 1),
+    version(100, 3, { partition: 1, offset: 0 }),
+    version(101, 9, { offset: 10 }),
+    version(101, 8, { offset: 11 }),
+    version(102, 5, { origin: "refunds" }),
+    version(102, 6)
+  ]
   for (const order of [versions, [...versions].reverse()]) {
     const run = new Run(() => make(left))
-    run.give([one(0, 99), one(0, 100), one(0, 101)])
+    run.give([99, 100, 101, 102].map((at) => one(0, at)))
     run.give(order)
-    run.barrier({ watermark: 102 })
+    run.barrier({ watermark: 103 })
     expect(pairs(run)).toEqual([
       [99, null],
       [100, 3],
-      [101, 4]
+      [101, 8],
+      [102, 5]
     ])
   }
 })
@@ -216,7 +225,7 @@ test("a version holds for events that come long after it, and for those before a
     [994, 1],
     [996, 2]
   ])
-  expect(run.operator.counts!()).toMatchObject({ keys: 1, late: 0 })
+  expect(run.operator.counts!()).toMatchObject({ keys: 1, events: 1, late: 0 })
 })
 
 test.each([
