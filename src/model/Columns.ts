@@ -38,18 +38,30 @@ const ColumnTypeId: unique symbol = Symbol.for("weir/ColumnType")
 export const columnType = (ast: SchemaAST.AST): Option.Option<ColumnType> =>
   Option.fromNullable(ast.annotations[ColumnTypeId] as ColumnType | undefined)
 
+const DecodedTypeId: unique symbol = Symbol.for("weir/DecodedType")
+
+/** The column type that values of a decoded side have, if it is the decoded side of one of ours. */
+export const decodedType = (ast: SchemaAST.AST): Option.Option<ColumnType> =>
+  Option.fromNullable(ast.annotations[DecodedTypeId] as ColumnType | undefined)
+
 export const int64Min = -(2n ** 63n)
 export const int64Max = 2n ** 63n - 1n
 
 /** A whole number of 64 bits, from text of digits. */
-export const Int64: Schema.Schema<Int64, string> = Schema.transformOrFail(Schema.String, Schema.BigIntFromSelf, {
-  strict: true,
-  decode: (text, _, ast) => {
-    const value = parseInt64(text)
-    return value === null ? refuse(ast, text, `'${text}' is not a whole number of 64 bits`) : ParseResult.succeed(value)
-  },
-  encode: (value) => ParseResult.succeed(String(value))
-}).annotations({ identifier: "Int64", [ColumnTypeId]: { kind: "int64" } satisfies ColumnType }) as never
+export const Int64: Schema.Schema<Int64, string> = Schema.transformOrFail(
+  Schema.String,
+  decodedBigInts({ kind: "int64" }, 15),
+  {
+    strict: true,
+    decode: (text, _, ast) => {
+      const value = parseInt64(text)
+      return value === null
+        ? refuse(ast, text, `'${text}' is not a whole number of 64 bits`)
+        : ParseResult.succeed(value)
+    },
+    encode: (value) => ParseResult.succeed(String(value))
+  }
+).annotations({ identifier: "Int64", [ColumnTypeId]: { kind: "int64" } satisfies ColumnType }) as never
 
 /**
  * An exact decimal of `precision` digits, `scale` of them behind the point, from text such as `-12.5` or `1.2e3`.
@@ -59,7 +71,7 @@ export const Decimal = <const Scale extends number>(
   precision: number,
   scale: Scale
 ): Schema.Schema<Decimal<Scale>, string> =>
-  Schema.transformOrFail(Schema.String, Schema.BigIntFromSelf, {
+  Schema.transformOrFail(Schema.String, decodedBigInts({ kind: "decimal", precision, scale }, precision), {
     strict: true,
     decode: (text, _, ast) => {
       const value = parseDecimal(text, scale)
@@ -74,7 +86,7 @@ export const Decimal = <const Scale extends number>(
   }) as never
 
 /** An instant, from ISO 8601 text with an offset or `Z`. */
-export const Instant: Schema.Schema<Instant, string> = Schema.transformOrFail(Schema.String, Schema.Number, {
+export const Instant: Schema.Schema<Instant, string> = Schema.transformOrFail(Schema.String, decodedInstants("iso"), {
   strict: true,
   decode: (text, _, ast) => {
     const at = parseInstant(text)
@@ -164,7 +176,7 @@ export const fits = (value: bigint, precision: number): boolean => {
 }
 
 function instantFrom(unit: "seconds" | "millis", millis: number): Schema.Schema<Instant, number> {
-  return Schema.transformOrFail(Schema.Number, Schema.Number, {
+  return Schema.transformOrFail(Schema.Number, decodedInstants(unit), {
     strict: true,
     decode: (count, _, ast) => {
       // -0 becomes 0: they are equal, but not as bytes of a key.
@@ -178,6 +190,22 @@ function instantFrom(unit: "seconds" | "millis", millis: number): Schema.Schema<
     identifier: `InstantFrom${unit === "seconds" ? "Seconds" : "Millis"}`,
     [ColumnTypeId]: { kind: "instant", unit } satisfies ColumnType
   }) as never
+}
+
+/** Of so many digits, where arbitrary values are wanted. */
+function decodedBigInts(type: ColumnType, digits: number) {
+  const bound = 10n ** BigInt(Math.min(digits, 15)) - 1n
+  return Schema.BigIntFromSelf.annotations({
+    [DecodedTypeId]: type,
+    arbitrary: () => (fc) => fc.bigInt({ min: -bound, max: bound })
+  })
+}
+
+/** Of the years 2000 to 2100, where arbitrary values are wanted: numbers of other kinds are no instants. */
+function decodedInstants(unit: "iso" | "seconds" | "millis") {
+  const type: ColumnType = { kind: "instant", unit }
+  const [min, max] = [946_684_800_000, 4_102_444_800_000]
+  return Schema.Number.annotations({ [DecodedTypeId]: type, arbitrary: () => (fc) => fc.integer({ min, max }) })
 }
 
 function refuse(ast: SchemaAST.AST, actual: unknown, message: string) {

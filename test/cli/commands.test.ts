@@ -130,6 +130,9 @@ describe("explain", () => {
     expect(at).not.toContain(-1)
     expect(out).toMatch(/window +duration +5s +1m/)
     expect(out).toMatch(/shop_item_income +exactly once +replaces by key/)
+    expect(out).toMatch(/\n *income +\{region: .*, windowStart: instant, .*\}, replaces its predecessor\n/)
+    const { nodes } = JSON.parse((await inProcess(["explain", "orders", "--format", "json"])).out)
+    expect(nodes.find(({ id }: { id: string }) => id === "decode").row).toContain("price: decimal(18, 2)")
   })
 })
 

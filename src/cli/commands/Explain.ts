@@ -3,6 +3,8 @@ import { Effect } from "effect"
 import type { Configured, Job } from "../../flow/Job.ts"
 import type { TopologyNode } from "../../flow/Topology.ts"
 import * as Trigger from "../../flow/Trigger.ts"
+import * as RowShape from "../../runtime/RowShape.ts"
+import type { RowType } from "../../runtime/RowTypes.ts"
 import * as Drawing from "../Drawing.ts"
 import * as Output from "../Output.ts"
 import { Process } from "../Process.ts"
@@ -23,9 +25,11 @@ export const explain = Usage.command(
       const process = yield* Process
       const job = yield* Project.job(name)
       const configured = yield* job.configure(yield* settingsOf(set))
-      if (format === "json") yield* process.print(`${JSON.stringify(asValue(job, configured), null, 2)}\n`)
+      const { of } = yield* Effect.promise(() => import("../../runtime/RowTypes.ts"))
+      const rows = of(configured.topology, job.name)
+      if (format === "json") yield* process.print(`${JSON.stringify(asValue(job, configured, rows), null, 2)}\n`)
       else if (format === "csv") yield* Output.print(format, settingsListing(configured))
-      else yield* process.print(asText(job, configured))
+      else yield* process.print(asText(job, configured, rows))
       return 0
     })
 )
@@ -48,12 +52,23 @@ const sinksListing = ({ topology }: Configured): Output.Listing => ({
 const sinksOf = (nodes: ReadonlyArray<TopologyNode>) =>
   nodes.flatMap(({ id, spec }) => (spec.kind === "sink" ? [{ id, sink: spec.sink }] : []))
 
-const asText = (job: Job, configured: Configured): string =>
+const rowsListing = (rows: ReadonlyArray<RowType>): Output.Listing => ({
+  columns: ["step", "row"],
+  rows: rows.map(({ node, replaces, type, why }) => [
+    node,
+    type === null ? `not known: ${why}` : `${RowShape.format(type)}${replaces ? ", replaces its predecessor" : ""}`
+  ])
+})
+
+const asText = (job: Job, configured: Configured, rows: ReadonlyArray<RowType>): string =>
   [
     `Job ${job.name}: trigger ${Trigger.format(configured.trigger)}, a first start reads from the ${configured.startAt} record on`,
     "",
     ...Drawing.draw(configured.topology),
     "",
+    "Rows after each step",
+    "",
+    Output.written("table", rowsListing(rows)),
     "Parameters (--set name=value)",
     "",
     Output.written("table", settingsListing(configured)),
@@ -62,12 +77,19 @@ const asText = (job: Job, configured: Configured): string =>
     Output.written("table", sinksListing(configured))
   ].join("\n")
 
-const asValue = (job: Job, { topology, trigger, startAt, maxPerEpoch, settings }: Configured) => ({
+const asValue = (
+  job: Job,
+  { topology, trigger, startAt, maxPerEpoch, settings }: Configured,
+  rows: ReadonlyArray<RowType>
+) => ({
   job: job.name,
   trigger: Trigger.toText(trigger),
   startAt,
   maxPerEpoch,
-  nodes: topology.nodes.map(({ id, spec, label }) => ({ id, kind: spec.kind, label })),
+  nodes: topology.nodes.map(({ id, spec, label }) => {
+    const row = rows.find(({ node }) => node === id)
+    return { id, kind: spec.kind, label, row: row?.type == null ? null : RowShape.format(row.type) }
+  }),
   edges: topology.edges,
   settings,
   sinks: sinksOf(topology.nodes).map(({ id, sink }) => ({
