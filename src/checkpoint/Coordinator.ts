@@ -13,7 +13,7 @@
 import { Clock, Deferred, Effect, Queue } from "effect"
 import type { Prepared } from "../flow/Sink.ts"
 import type { SourceError } from "../flow/Source.ts"
-import { DeadLetterLimitExceeded, type Defect, type MailboxClosed } from "../model/Errors.ts"
+import type { Defect, MailboxClosed } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { LookupVersions, PartitionCut, ReplayCut } from "../model/Message.ts"
@@ -22,6 +22,7 @@ import type { Intent, Manifest, SourceMark } from "./Checkpoint.ts"
 import type { CheckpointStoreService, Claim } from "./CheckpointStore.ts"
 import { type CommitError, commitManifest, commitOwnSinks, retried } from "./Commit.ts"
 import { type Acknowledgement, type EpochFacts, make as makeFacts, type SinkHandle } from "./EpochFacts.ts"
+import * as SetAsideLimits from "./SetAsideLimits.ts"
 
 /** The end of an epoch, as a source is told of it. */
 export interface Cut {
@@ -100,7 +101,8 @@ export interface Options {
   /** Ends when the sources have ended. */
   readonly bounded: boolean
   readonly final: boolean
-  readonly deadLetterShareMax: number
+  /** Of what may be set aside. */
+  readonly limits: SetAsideLimits.SetAsideLimits
   /** Opened by a source that is full or has ended, and by whoever wants the job to stop. */
   readonly attention: Effect.Latch
   /** Is the job to drain, commit and end? */
@@ -115,7 +117,7 @@ export interface Options {
   readonly onRecovered: Effect.Effect<void>
 }
 
-export type CoordinatorError = CommitError | SourceError | DeadLetterLimitExceeded | MailboxClosed | Defect
+export type CoordinatorError = CommitError | SourceError | SetAsideLimits.LimitExceeded | MailboxClosed | Defect
 
 export interface Coordinator {
   readonly acknowledge: (chain: string, epoch: number, acknowledgement: Acknowledgement) => Effect.Effect<void>
@@ -147,6 +149,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
   Effect.gen(function* () {
     const { claim, sinks, sources, store } = options
     const epochs = new Map<number, OpenEpoch>()
+    const judge = SetAsideLimits.make(claim.job, options.limits)
     let manifest: Manifest = claim.manifest
     // A cut epoch holds its place until its manifest is durable: this bounds the epochs in flight.
     const places = yield* Effect.makeSemaphore(Limits.epochsInFlight)
@@ -211,7 +214,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         )
         epochs.delete(cut.intent.epoch)
         yield* options.onEpoch({ ...facts, manifestMillis: manifestAt - sinksAt })
-        yield* judgeDeadLetters(options, facts)
+        yield* judge(SetAsideLimits.setAsideOf(facts))
       })
 
     const commits: Effect.Effect<void, CoordinatorError> = Effect.gen(function* () {
@@ -359,20 +362,6 @@ const waitUntil = (due: Millis, options: Options, sources: ReadonlyArray<SourceH
       yield* Effect.raceFirst(Clock.sleep(due - now), options.attention.await)
     }
   })
-
-const judgeDeadLetters = (options: Options, facts: EpochFacts): Effect.Effect<void, DeadLetterLimitExceeded> => {
-  const share = facts.recordsIn === 0 ? 0 : facts.deadLetters / facts.recordsIn
-  const shareMax = options.deadLetterShareMax
-  if (share <= shareMax) return Effect.void
-  const job = options.claim.job
-  return new DeadLetterLimitExceeded({
-    job,
-    share,
-    shareMax,
-    message: `Job ${job}: ${facts.deadLetters} of ${facts.recordsIn} records of epoch ${facts.manifest.epoch} could not be used, more than the allowed share of ${shareMax}`,
-    hint: `The epoch is committed and nothing is lost: look at them with \`weir dead-letters ${job}\`, mend the producer or the job, and start it again.`
-  })
-}
 
 const intentIsThere = (store: CheckpointStoreService, intent: Intent) =>
   Effect.map(

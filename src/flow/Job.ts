@@ -18,6 +18,7 @@ export interface Job<out E = unknown, out R = unknown, out Values = unknown> {
   /** Does `weir start` without names start it? */
   readonly starts: boolean
   readonly deadLetters: DeadLetterLimits
+  readonly late: LateLimits
   /** How state that older versions of it kept is restored: by step, the oldest first. */
   readonly migrations: Migrations
   /** The nodes and options under given parameters: those not given have their defaults. */
@@ -28,10 +29,21 @@ export interface Job<out E = unknown, out R = unknown, out Values = unknown> {
   readonly values?: Values
 }
 
-export interface DeadLetterLimits {
-  /** Above this share of an epoch's records the job stops, after the epoch is committed. 1: never. */
+/** How many late events an epoch may have: above it the job stops, after the epoch is committed. */
+export interface LateLimits {
+  /** Of an epoch's records. Default: 1, no limit. */
   readonly shareMax: number
+  /** An epoch with fewer of them never stops the job: one of one is no share. Default: 10. */
+  readonly atLeast: number
 }
+
+/** The same for records that cannot be used; those that a replay puts through again do not count. */
+export interface DeadLetterLimits extends LateLimits {
+  /** In the epochs of one minute, whatever their share. Default: no limit. */
+  readonly perMinuteMax?: number
+}
+
+const noLimits: LateLimits = { shareMax: 1, atLeast: 10 }
 
 /** A job as it will run. */
 export interface Configured {
@@ -67,7 +79,9 @@ export const make = <const P extends Parameter.Parameters, O extends Outputs>(
     /** Does `weir start` without names start it? Default: yes. */
     readonly starts?: boolean
     /** Above it the job stops. Default: no limit. */
-    readonly deadLetters?: DeadLetterLimits
+    readonly deadLetters?: Partial<DeadLetterLimits>
+    /** Of late events. Above it the job stops. Default: no limit. */
+    readonly late?: Partial<LateLimits>
     /** How state that older versions of it kept becomes what its steps keep now: by step, the oldest first. Default: none. */
     readonly migrations?: Migrations
     readonly outputs: (parameters: Parameter.Values<P>) => O
@@ -79,7 +93,8 @@ export const make = <const P extends Parameter.Parameters, O extends Outputs>(
   trigger: options.trigger,
   startAt: options.startAt ?? "earliest",
   starts: options.starts ?? true,
-  deadLetters: options.deadLetters ?? { shareMax: 1 },
+  deadLetters: { ...noLimits, ...options.deadLetters },
+  late: { ...noLimits, ...options.late },
   migrations: options.migrations ?? {},
   configure: (texts) => configure(name, options, texts)
 })

@@ -125,10 +125,24 @@ export class StateUnreadable extends explained("StateUnreadable", { fault: "exte
 export class StateMismatch extends explained("StateMismatch", { fault: "user", retry: false })<
   Sentence & { readonly job: string; readonly step: string }
 > {}
+export class UnknownSavepoint extends explained("UnknownSavepoint", { fault: "user", retry: false })<
+  Sentence & { readonly job: string; readonly savepoint: string }
+> {}
+export class SavepointExists extends explained("SavepointExists", { fault: "user", retry: false })<
+  Sentence & { readonly job: string; readonly savepoint: string }
+> {}
 export class StateLimitExceeded extends explained("StateLimitExceeded", { fault: "user", retry: false })<
   Sentence & { readonly step: string; readonly keysMax: number }
 > {}
+/** The share of dead letters in an epoch. */
 export class DeadLetterLimitExceeded extends explained("DeadLetterLimitExceeded", { fault: "user", retry: false })<
+  Sentence & { readonly job: string; readonly share: number; readonly shareMax: number }
+> {}
+export class DeadLetterRateExceeded extends explained("DeadLetterRateExceeded", { fault: "user", retry: false })<
+  Sentence & { readonly job: string; readonly perMinute: number; readonly perMinuteMax: number }
+> {}
+/** The share of late events in an epoch. */
+export class LateLimitExceeded extends explained("LateLimitExceeded", { fault: "user", retry: false })<
   Sentence & { readonly job: string; readonly share: number; readonly shareMax: number }
 > {}
 /** A Schema that records cannot be decoded with. */

@@ -141,7 +141,7 @@ export const actors = <R>(
       intervalMillis,
       bounded: options.bounded,
       final: options.final,
-      deadLetterShareMax: job.deadLetters.shareMax,
+      limits: { deadLetters: job.deadLetters, late: job.late },
       attention: options.attention,
       stopping: options.stopping,
       ...options.listener

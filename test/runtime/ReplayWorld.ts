@@ -22,7 +22,7 @@ const Narrow = Order.pipe(Schema.filter((order) => order.orderid % 3n !== 0n || 
 
 const jobOf = (
   schema: typeof Order | typeof Narrow,
-  options: { readonly lateness: "1 second" | "36500 days"; readonly deadLetters?: DeadLetterLimits }
+  options: { readonly lateness: "1 second" | "36500 days"; readonly deadLetters?: Partial<DeadLetterLimits> }
 ) =>
   Job.make("orders", {
     parameters: {},
@@ -55,7 +55,7 @@ export const mended = jobOf(Order, { lateness: "36500 days" })
 /** Reads all items; its windows close soon. */
 export const hasty = jobOf(Order, { lateness: "1 second" })
 /** Cannot read all items, and stops at too many of those. */
-export const strict = (deadLetters: DeadLetterLimits) => jobOf(Narrow, { lateness: "36500 days", deadLetters })
+export const strict = (deadLetters: Partial<DeadLetterLimits>) => jobOf(Narrow, { lateness: "36500 days", deadLetters })
 
 export interface ReplayWorld {
   readonly folder: string
