@@ -307,7 +307,7 @@ test("events of one place, as a merge makes them, are told apart, and their orde
   const values = [3, 1, 2].map((n) => ({ key: "a", n }))
   const ran = [values, [...values].reverse()].map((order) => {
     const run = new Run(() => make(left))
-    run.give(order.map((value) => one(0, 100, { value })))
+    run.give([one(0, 99, { value: { key: "a", n: 9 } }), ...order.map((value) => one(0, 100, { value }))])
     run.barrier()
     run.restart()
     run.give([one(1, 101)])
@@ -315,6 +315,7 @@ test("events of one place, as a merge makes them, are told apart, and their orde
     return pairs(run)
   })
   expect(ran[0]).toEqual([
+    [9, 101],
     [1, 101],
     [2, 101],
     [3, 101]
