@@ -6,12 +6,13 @@
  */
 import { Duration, type Schema } from "effect"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
-import type { KeyValue } from "../model/Columns.ts"
+import type { Instant, KeyValue } from "../model/Columns.ts"
 import type { DuplicateKey, LookupUnreadable, RecordUnusable } from "../model/Errors.ts"
 import type { Invalid, RawEvent } from "../model/Event.ts"
 import type { Aggregate } from "./Aggregate.ts"
 import * as Join from "./Join.ts"
 import type * as Lookup from "./Lookup.ts"
+import * as Process from "./Process.ts"
 import type { Sink } from "./Sink.ts"
 import type { Source } from "./Source.ts"
 import { type Input, lateRight, type Node, type NodeSpec, type Port } from "./Topology.ts"
@@ -243,16 +244,18 @@ type SameKey<B, B2> = [KeyOf<B>, KeyOf<B2>] extends [KeyOf<B2>, KeyOf<B>]
     }
 
 /** `late` and `lateOther` are the events of the first and of the other flow that came too late. */
-export interface JoinResult<
-  out A,
-  out E,
-  out R,
-  out Late extends Flow<unknown, unknown, unknown, unknown>,
-  out LateOther extends Flow<unknown, unknown, unknown, unknown>
-> extends Flow<A, E, R, HasEventTime> {
+export interface JoinResult<out A, out E, out R, out Late, out LateOther> extends Flow<A, E, R, HasEventTime> {
   readonly late: Late
   readonly lateOther: LateOther
 }
+
+type Joining<A, B, A2, B2, T extends Join.JoinType, E, R> = JoinResult<
+  Join.Joined<A, A2, T>,
+  E,
+  R,
+  Flow<A, E, R, B>,
+  Flow<A2, E, R, B2>
+>
 
 /**
  * Pairs of events of equal key, the other's at most `within` before or after the flow's own: rows `{ left, right }`.
@@ -282,7 +285,7 @@ export const join =
   ) =>
   <A, E, R, B extends HasEventTime & IsKeyed & Events>(
     self: Flow<A, E, R, B> & SameKey<B, B2>
-  ): JoinResult<Join.Joined<A, A2, T>, E | E2, R | R2, Flow<A, E | E2, R | R2, B>, Flow<A2, E | E2, R | R2, B2>> =>
+  ): Joining<A, B, A2, B2, T, E | E2, R | R2> =>
     joined(
       { kind: "join", id, type: options.type ?? "inner", ...Join.boundsOf(options.within), ...latenessOf(options) },
       self,
@@ -312,7 +315,7 @@ export const temporalJoin =
   ) =>
   <A, E, R, B extends HasEventTime & IsKeyed & Events>(
     self: Flow<A, E, R, B> & SameKey<B, B2>
-  ): JoinResult<Join.Joined<A, A2, T>, E | E2, R | R2, Flow<A, E | E2, R | R2, B>, Flow<A2, E | E2, R | R2, B2>> =>
+  ): Joining<A, B, A2, B2, T, E | E2, R | R2> =>
     joined({ kind: "temporalJoin", id, type: options?.type ?? "inner", ...latenessOf(options) }, self, versions)
 
 /** What becomes of rows that have no JSON, or one key. */
@@ -485,6 +488,90 @@ export const distinct =
     self: Flow<A, E, R, B>
   ): Flow<A, E, R, B> =>
     step({ kind: "distinct", id, timeToLiveMillis: millisOf(options?.timeToLive) }, self)
+
+/** Names that the result of a step has already. */
+type NoOwnName = {
+  readonly [N in "late" | "node" | "port" | "row" | "error" | "requirements" | "brands" | "pipe"]?: never
+}
+/** What `Flow.process` gives: rows that go on; its other outputs by name; in timed flows, the events that came too late. */
+type Processed<A, A2, Outputs, E, R, B> = Flow<A2, E, R, Timed<B>> & {
+  readonly [N in keyof Outputs]: Flow<Process.RowsOf<Outputs>[N], E, R, Timed<B>>
+} & (B extends HasEventTime ? { readonly late: Flow<A, E, R, B> } : unknown)
+type Timed<B> = { readonly [P in keyof B & "hasEventTime"]: B[P] } & {}
+
+/** Declares one of the `outputs` of `Flow.process`, by the type of its rows. */
+export const output = <A>(): Process.SideOutput<A> => ({ isOutput: true })
+
+/**
+ * Your own operator for each key: a function of an event and of what the key has kept. It gives rows by returning
+ * them, and rows of other kinds to its `outputs`; a key is due again after it.
+ *
+ * In a flow with event time, events wait in the state until the watermark has passed them and then come in the order
+ * of their time (then of partition, offset, row): what the operator gives does not depend on the order of arrival or on
+ * where epochs are cut. An event whose time has passed goes to `late`. Timers come in between: at one time after its
+ * events. Rows have the time of the event or timer that made them; those of a processing-time timer that of the
+ * watermark. Without event time, the events of each epoch come at its end in the order of partition, offset, row, and
+ * there are processing-time timers only.
+ *
+ * A final run hands in all events that wait, and the timers before the last of them; later timers wait for the next
+ * run. Price: a sort of each epoch's events, `Limits.waitingEventsMax` events that wait, `Limits.stateKeysMax` keys.
+ *
+ *     const sessions = clicks.pipe(
+ *       Flow.keyBy("user"),
+ *       Flow.process("sessions", {
+ *         state: Schema.Struct({ clicks: Schema.Number, until: Schema.Number }),
+ *         outputs: { long: Flow.output<string>() },
+ *         onEvent: (click: Click, { keep, setTimer, state }) => {
+ *           const until = click.at + 60_000
+ *           keep({ clicks: (state?.clicks ?? 0) + 1, until })
+ *           setTimer(until)
+ *         },
+ *         onTimer: (at, { emit, forget, key, state }) => {
+ *           if (state === undefined || at < state.until) return []
+ *           if (state.clicks > 100) emit("long", key.user)
+ *           forget()
+ *           return [{ user: key.user, clicks: state.clicks }]
+ *         }
+ *       })
+ *     )
+ */
+export const process =
+  <A, S, I, Key, const Outputs extends Process.SideOutputs & NoOwnName = {}, A2 = never, A3 = never, A4 = never>(
+    id: string,
+    operator: {
+      /** Of what is kept for a key; its encoded side is what the state holds. */
+      readonly state: Schema.Schema<S, I>
+      readonly outputs?: Outputs
+      readonly onEvent: (
+        event: A,
+        context: Process.Context<S, Key, Process.RowsOf<Outputs>>
+      ) => Iterable<A2> | undefined
+      readonly onTimer?: (
+        at: Instant,
+        context: Process.Context<S, Key, Process.RowsOf<Outputs>>
+      ) => Iterable<A3> | undefined
+      readonly onProcessingTimer?: (
+        at: Instant,
+        context: Process.Context<S, Key, Process.RowsOf<Outputs>>
+      ) => Iterable<A4> | undefined
+    }
+  ) =>
+  <
+    E,
+    R,
+    B extends IsKeyed &
+      Refuses<"changes", "process takes events: put Flow.updates or emit(onClose) before it"> &
+      NoOpenWindow
+  >(
+    self: Flow<A, E, R, B> & { readonly brands: IsKeyed<Key> }
+  ): Processed<A, A2 | A3 | A4, Outputs, E, R, B> => {
+    const { onEvent, onProcessingTimer = null, onTimer = null } = operator
+    const outputs = Object.keys(operator.outputs ?? {})
+    const state = Process.stateCodec(operator.state)
+    const result = step({ kind: "process", id, state, outputs, onEvent, onTimer, onProcessingTimer }, self)
+    const sides = outputs.map((name) => [name, flowOf(result.node, `side ${name}`)])
+    return Object.assign(result, Object.fromEntries(sides), { late: flowOf(result.node, "late") })
+  }
 
 export type Mode = "onUpdate" | "onClose" | "complete"
 type Demands<M> = (M extends "onClose" ? Changes & IsWindowResult : Changes) & NotComplete

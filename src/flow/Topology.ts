@@ -7,12 +7,13 @@
 
 import type { Schema } from "effect"
 import { Duration } from "effect"
-import type { KeyValue } from "../model/Columns.ts"
+import type { Instant, KeyValue } from "../model/Columns.ts"
 import { InvalidJob } from "../model/Errors.ts"
 import type { Aggregate } from "./Aggregate.ts"
 import type { Output } from "./Flow.ts"
 import * as Join from "./Join.ts"
 import type { AnyLookup } from "./Lookup.ts"
+import type { StateCodec } from "./Process.ts"
 import type { Sink } from "./Sink.ts"
 import type { Source } from "./Source.ts"
 import * as Window from "./Window.ts"
@@ -23,6 +24,9 @@ export interface KeyColumn {
   readonly name: string
   readonly of: (event: never) => KeyValue
 }
+
+/** What a user's own operator does with an event or a timer. */
+export type Handler<A> = (given: A, context: never) => Iterable<unknown> | undefined
 
 /** What a node is to do: the description that an operator is made from. */
 export type NodeSpec =
@@ -50,6 +54,16 @@ export type NodeSpec =
   | { readonly kind: "emit"; readonly mode: "onUpdate" | "onClose" }
   | { readonly kind: "complete"; readonly id: string }
   | { readonly kind: "distinct"; readonly id: string; readonly timeToLiveMillis: number | null }
+  | {
+      readonly kind: "process"
+      readonly id: string
+      readonly state: StateCodec
+      /** The names of its side outputs. */
+      readonly outputs: ReadonlyArray<string>
+      readonly onEvent: Handler<never>
+      readonly onTimer: Handler<Instant> | null
+      readonly onProcessingTimer: Handler<Instant> | null
+    }
   | { readonly kind: "merge" }
   | {
       readonly kind: "join"
@@ -170,6 +184,7 @@ export const make = (
       case "join":
       case "temporalJoin":
       case "enrich":
+      case "process":
         return claim(spec.id, `${spec.kind} ${spec.id}`)
       case "sink":
         return claim(`${spec.sink.name}`, `sink ${spec.sink.label}`)
@@ -247,6 +262,8 @@ const labelOf = (spec: NodeSpec): string => {
       return `${spec.type}, the version at event time, allowedLateness ${Duration.format(spec.allowedLatenessMillis)}`
     case "enrich":
       return `${spec.type}, ${spec.lookup.label}`
+    case "process":
+      return ["an operator of its own", ...spec.outputs].join("; ")
     case "emit":
       return spec.mode
     case "complete":

@@ -51,6 +51,8 @@ export const joinRowsMax = 4_000_000
  * bytes each, and cost a step a microsecond more when their key comes again.
  */
 export const stateEntriesMax = 500_000
+/** Timers of one key of a user's own operator, of each kind: they are written with the key. */
+export const timersPerKeyMax = 1_000
 /** Deltas of one key group that are kept before it is written anew: each is a row to read at a restart. */
 export const stateDeltasMax = 256
 /** Nested arrays, objects and maps of one value in the state. */
@@ -64,6 +66,10 @@ export const windowMillisMax = 3_155_760_000_000
 
 /** Manifests of a job that are kept, newest first. */
 export const manifestsKept = 3
+/** Savepoints of a job. Each holds a copy of its state, and holds back what a log may forget. */
+export const savepointsMax = 100
+/** Characters of a savepoint's name. */
+export const savepointNameMax = 100
 /** Progress reports of a job that are kept, newest first. */
 export const progressKept = 200
 

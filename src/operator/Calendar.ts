@@ -8,6 +8,11 @@ export class Calendar<A> {
     return this.#byTime.size
   }
 
+  /** The earliest time that has a thing; infinity if none has. */
+  get earliest(): number {
+    return this.#times[0] ?? Number.POSITIVE_INFINITY
+  }
+
   get(time: number): A | undefined {
     return this.#byTime.get(time)
   }

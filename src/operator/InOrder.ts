@@ -96,6 +96,12 @@ export class InOrder<Own extends Entry> {
     return this.#keptSize + this.#fresh.length
   }
 
+  /** What is earlier has been handed out: `passed`, and no limit where all partitions have finished. */
+  get limit(): number {
+    const passed = Math.max(this.passed, this.watermark)
+    return passed >= eventTimeMax ? Number.POSITIVE_INFINITY : passed
+  }
+
   /** Takes the events of a batch; answers the indexes of those that are late. */
   add(batch: Batch, input = 0): ReadonlyArray<number> {
     const { timed } = this.#options
@@ -125,7 +131,7 @@ export class InOrder<Own extends Entry> {
       this.watermark = barrier.watermark
       this.store.changeHeader()
     }
-    const limit = barrier.final ? Number.POSITIVE_INFINITY : limitOf(Math.max(this.watermark, this.passed))
+    const limit = barrier.final ? Number.POSITIVE_INFINITY : this.limit
     const due = this.#takeKept(limit)
     for (const event of fresh) {
       if (event.eventTime < limit) due.push(event)
@@ -278,9 +284,6 @@ const none: Waiting = { value: null, eventTime: 0, origin: "", partition: 0, off
 /** Milliseconds whose events lie in one place of the calendar: a heap of single milliseconds would be deep. */
 const bucketMillis = 1024
 const bucketOf = (eventTime: number): number => Math.floor(eventTime / bucketMillis) * bucketMillis
-
-/** Where all partitions have finished, nothing is expected: the last instant is passed too. */
-const limitOf = (watermark: number): number => (watermark >= eventTimeMax ? Number.POSITIVE_INFINITY : watermark)
 
 /** The order in which events are handed out. Those of one place, which a merge can make, are told apart by what they are. */
 const orderOf = (classes: Classes): ((left: Waiting, right: Waiting) => number) => {

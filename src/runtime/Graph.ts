@@ -54,7 +54,15 @@ export const isPart = (kind: NodeKind): boolean => kind === "keyBy" || kind === 
 /** Does a step of this kind keep rows and let others go at barriers? */
 export const keepsRows = (kind: NodeKind): boolean => keeping.has(kind)
 
-const keeping: ReadonlySet<NodeKind> = new Set<NodeKind>(["aggregate", "distinct", "complete", "join", "temporalJoin"])
+const keeping: ReadonlySet<string> = new Set<string>([
+  "aggregate",
+  "distinct",
+  "complete",
+  "join",
+  "temporalJoin",
+  "process",
+  "frames"
+])
 
 export const make = (topology: Topology, job: string): Graph => {
   const byId = new Map(topology.nodes.map((node) => [node.id, node]))

@@ -11,6 +11,7 @@ import * as KeyedAggregate from "../operator/KeyedAggregate.ts"
 import type { LookupTables } from "../operator/LookupTable.ts"
 import * as Merge from "../operator/Merge.ts"
 import type { Operator } from "../operator/Operator.ts"
+import * as Process from "../operator/Process.ts"
 import * as TemporalJoin from "../operator/TemporalJoin.ts"
 import * as Transform from "../operator/Transform.ts"
 import * as WindowAggregate from "../operator/WindowAggregate.ts"
@@ -44,6 +45,14 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: Options): 
       return Complete.make({ id, prototypes: graph.prototypes(node) })
     case "distinct":
       return Distinct.make({ id, keyBy: keyOf(graph, node), timeToLiveMillis: spec.timeToLiveMillis })
+    case "process":
+      return Process.make({
+        id,
+        process: spec,
+        keyBy: keyOf(graph, node),
+        timed: graph.isTimed(node, 0),
+        prototypes: graph.prototypes(node)
+      })
     case "merge": {
       const changes = graph.producers(node).map((_, input) => graph.takesChanges(node, input))
       return Merge.make({ id, changes })

@@ -307,6 +307,41 @@ describe("types", () => {
     ])
   })
 
+  test("infer of a user's own operator its key, its state, its rows and those of its outputs", () => {
+    const alarms = keyed.pipe(
+      Flow.process("alarms", {
+        state: Schema.Struct({ orders: Schema.Number }),
+        outputs: { large: Flow.output<Order>(), silent: Flow.output<string>() },
+        onEvent: (order, { emit, keep, setTimer, state }) => {
+          keep({ orders: (state?.orders ?? 0) + 1 })
+          setTimer(order.orderedAt + 60_000)
+          if (order.price > 10_00n) emit("large", order)
+          return [order.itemid]
+        },
+        onTimer: (at, { emit, forget, key }) => {
+          emit("silent", key.region)
+          forget()
+          return [at]
+        }
+      })
+    )
+    type Timed = { readonly hasEventTime: true }
+    type Failure = SourceError | RecordUnusable
+    holds<Same<typeof alarms.row, number | Instant>>()
+    holds<Same<typeof alarms.large, Flow.Flow<Order, Failure, Topics, Timed>>>()
+    holds<Same<typeof alarms.silent, Flow.Flow<string, Failure, Topics, Timed>>>()
+    holds<Same<typeof alarms.late, Flow.Flow<Order, Failure, Topics, (typeof keyed)["brands"]>>>()
+    const quiet = decoded.pipe(
+      Flow.keyBy("shopid"),
+      Flow.process("quiet", {
+        state: Schema.Number,
+        onEvent: (order, { keep, key }) => keep(key.shopid + order.itemid)
+      })
+    )
+    holds<Same<typeof quiet.row, never>>()
+    expect([alarms.large.port, alarms.silent.port, alarms.late.port]).toEqual(["side large", "side silent", "late"])
+  })
+
   test("refuse the rest when the project is compiled", () => {
     expect(refused).toBeTypeOf("function")
   })
@@ -418,6 +453,25 @@ const refused = () => {
   timed.pipe(Flow.emit("onUpdate"))
   // @ts-expect-error Argument of type 'Order' is not assignable to 'RawEvent'
   decoded.pipe(Flow.decode(Order))
+  const silent = { state: Schema.Number, onEvent: () => undefined }
+  // @ts-expect-error Property 'isKeyed' is missing
+  timed.pipe(Flow.process("p", silent))
+  // @ts-expect-error 'changes': … "process takes events: put Flow.updates or emit(onClose) before it"
+  income.pipe(Flow.keyBy("region"), Flow.process("p", silent))
+  // @ts-expect-error "put Flow.aggregate between window and sink"
+  windowed.pipe(Flow.process("p", silent))
+  // @ts-expect-error Property 'late' does not exist: events without time are never late
+  decoded.pipe(Flow.keyBy("region"), Flow.process("p", silent)).late
+  // @ts-expect-error 'late' is incompatible with index signature: the result has a `late` already
+  keyed.pipe(Flow.process("p", { ...silent, outputs: { late: Flow.output<string>() } }))
+  // @ts-expect-error Argument of type 'string' is not assignable to parameter of type 'number'
+  keyed.pipe(Flow.process("p", { state: Schema.Number, onEvent: (order, { keep }) => keep(order.region) }))
+  const outputs = { alarms: Flow.output<string>() }
+  // @ts-expect-error Argument of type '"alarm"' is not assignable to parameter of type '"alarms"'
+  keyed.pipe(Flow.process("p", { state: Schema.Number, outputs, onEvent: (_, { emit }) => emit("alarm", "") }))
+  const processed = keyed.pipe(Flow.process("p", { state: Schema.Number, onEvent: (order) => [order] }))
+  // @ts-expect-error Property 'isKeyed' is missing: a row of an operator of one's own has no key
+  processed.pipe(Flow.window(minute))
   const whole = income.pipe(
     Flow.emit("complete"),
     Flow.filter((row) => row.orders > 1n)

@@ -1,0 +1,287 @@
+/**
+ * Calls a user's own functions for each event and timer of a key.
+ *
+ * - **Emits** at barriers only what the functions return, on `out`, and what they give to other outputs, on
+ *   `side <name>`; a batch for each port and key group, in the order in which rows were made. A row of a timed flow has
+ *   the time of its event or timer; of a processing-time timer, that of the watermark
+ * - **Takes** events of timed flows once the watermark has passed them, in the order of `InOrder`, and event-time timers
+ *   among them: a timer after the events of its time and before later ones, those of one time by key. Then, by time
+ *   and key, the processing-time timers up to the barrier's `closedAt`; one that a timer of this barrier sets waits for
+ *   the next. Events of untimed flows are taken at the barrier of their epoch
+ * - **Keeps** for each key its state and timers, until there is neither; and events that wait
+ * - **Sets aside** on `late` the events whose time has been passed
+ * - **At a final barrier** hands in all events that wait and fires the timers before the last of them, which is passed
+ *   then; later timers stay. Where all partitions have finished, every timer fires; one that a timer sets waits for the
+ *   next barrier, else one that sets itself again would never end
+ * - **Restores** all of this; the columns of the key and the encoded side of the state must not change between restarts
+ * - **Fails with** `StateLimitExceeded`, and `StepFailed` where a function of the job throws (user fault, no retry)
+ *
+ *     events    1    3     4           watermark ──────────▲ 5
+ *     timers      2  3                 calls  e1 t2 e3 t3 e4
+ */
+import type { Context } from "../flow/Process.ts"
+import { millisOf } from "../flow/Process.ts"
+import type { SpecOf } from "../flow/Topology.ts"
+import type { Instant } from "../model/Columns.ts"
+import { StateLimitExceeded } from "../model/Errors.ts"
+import * as Limits from "../model/Limits.ts"
+import type { Barrier, Batch } from "../model/Message.ts"
+import { eventTimeMax, eventTimeMin, isEventTime } from "../model/Time.ts"
+import { EmittedRows } from "./EmittedRows.ts"
+import { InOrder, type Waiting } from "./InOrder.ts"
+import type { Collector, Operator } from "./Operator.ts"
+import { type KeptEntry, ProcessState } from "./ProcessState.ts"
+import * as Selection from "./Selection.ts"
+import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
+import { Timers } from "./Timers.ts"
+
+export interface Options {
+  readonly id: string
+  readonly keyBy: SpecOf<"keyBy">
+  readonly process: SpecOf<"process">
+  /** Do its events have event time? */
+  readonly timed: boolean
+  /** Of the classes that events may be instances of. */
+  readonly prototypes?: ReadonlyArray<object>
+  /** Default `Limits.stateKeysMax`. */
+  readonly stateKeysMax?: number
+  /** Default `Limits.waitingEventsMax`. */
+  readonly waitingEventsMax?: number
+}
+
+type AnyHandler = (given: unknown, context: unknown) => Iterable<unknown> | undefined
+
+export const make = (options: Options): Operator => {
+  const { id, process, timed } = options
+  const keysMax = options.stateKeysMax ?? Limits.stateKeysMax
+  const kept: ProcessState = new ProcessState(options.keyBy.columns, process.state)
+  const inOrder: InOrder<KeptEntry> = new InOrder<KeptEntry>({
+    step: id,
+    timed,
+    prototypes: options.prototypes ?? [],
+    keyGroupOf: (event: Waiting) => kept.keyGroupOf(event.value),
+    own: kept.codec,
+    ...(options.waitingEventsMax === undefined ? {} : { eventsMax: options.waitingEventsMax })
+  })
+  const timers = new Timers<KeptEntry>()
+  const processingTimers = new Timers<KeptEntry>()
+  const rows = new EmittedRows()
+  const ports = new Set(process.outputs)
+  // Set while a function of the job runs.
+  let entry: KeptEntry | null = null
+  let now = 0
+  let closedAt = 0
+  let isTimer = false
+  // Timers that timers have set where everything has been passed.
+  let postponed: Array<readonly [KeptEntry, number]> | null = null
+  let offset = 0
+
+  const current = (): KeptEntry => {
+    if (entry === null) throw new TypeError("the context was used after the call that it belongs to")
+    return entry
+  }
+  const setTimer = (at: number): undefined => {
+    const of = current()
+    if (!timed) throw new TypeError("a timer needs event time: put Flow.eventTime above, or use setProcessingTimer")
+    if (process.onTimer === null) throw new TypeError("a timer was set, but there is no onTimer")
+    if (!isEventTime(at)) throw new TypeError(`a timer cannot be set for ${at}: it is no instant in whole milliseconds`)
+    if (isTimer && at <= now) throw new TypeError(`a timer of ${now} set a timer for ${at}: it must be later`)
+    const due = Math.max(at, now)
+    if (!addTime(of, of.timers, due)) return
+    if (isTimer && postponed !== null) postponed.push([of, due])
+    else timers.set(of, due)
+  }
+  const addTime = (of: KeptEntry, times: Array<number>, at: number): boolean => {
+    if (times.includes(at)) return false
+    if (times.length >= Limits.timersPerKeyMax) throw tooManyTimers(id)
+    times.push(at)
+    of.touched = true
+    return true
+  }
+  const dropTime = (of: KeptEntry, times: Array<number>, at: number): boolean => {
+    const index = times.indexOf(at)
+    if (index < 0) return false
+    times.splice(index, 1)
+    of.touched = true
+    return true
+  }
+  const context: Context<unknown, unknown, Record<string, unknown>> = {
+    get key() {
+      return kept.keyOf(current())
+    },
+    get state() {
+      return current().state
+    },
+    get eventTime() {
+      return timed ? (now as Instant) : null
+    },
+    get closedAt() {
+      return closedAt as Instant
+    },
+    keep: (state) => {
+      current().state = state
+      current().touched = true
+    },
+    forget: () => {
+      current().state = undefined
+      current().touched = true
+    },
+    setTimer,
+    cancelTimer: (at) => {
+      if (dropTime(current(), current().timers, at)) timers.cancel(current(), at)
+    },
+    setProcessingTimer: (after) => {
+      if (process.onProcessingTimer === null)
+        throw new TypeError("a processing-time timer was set, but there is no onProcessingTimer")
+      const due = closedAt + Math.ceil(millisOf(after))
+      if (addTime(current(), current().processingTimers, due)) processingTimers.set(current(), due)
+      return due as Instant
+    },
+    cancelProcessingTimer: (at) => {
+      if (dropTime(current(), current().processingTimers, at)) processingTimers.cancel(current(), at)
+    },
+    emit: (output, row) => {
+      if (!ports.has(output)) throw new TypeError(`there is no output '${output}'`)
+      rows.add(`side ${output}`, current().keyGroup, row, now)
+    }
+  }
+
+  const call = (of: KeptEntry, handler: unknown, given: unknown): void => {
+    entry = of
+    try {
+      const returned = (handler as AnyHandler)(given, context)
+      if (returned !== undefined) for (const row of returned) rows.add("out", of.keyGroup, row, now)
+    } finally {
+      entry = null
+    }
+    if (of.touched) settle(of)
+  }
+  /** Puts the entry into the state or takes it out of it, whichever it needs. */
+  const settle = (of: KeptEntry): void => {
+    of.touched = false
+    const { store } = inOrder
+    if (of.isEmpty) {
+      kept.forget(of)
+      if (of.slot >= 0) store.remove(of)
+    } else if (of.slot >= 0) store.change(of)
+    else {
+      if (kept.size > keysMax) throw tooManyKeys(id, keysMax)
+      store.add(of)
+    }
+  }
+
+  const onEvent = (event: Waiting): void => {
+    now = event.eventTime
+    isTimer = false
+    try {
+      const of = kept.entryOf(event.value)
+      call(of, process.onEvent, event.value)
+      if (of.isEmpty) kept.forget(of)
+    } catch (error) {
+      throw stepFailed(id, event, event.offset, error)
+    }
+  }
+  const fireUntil = (limit: number): void => {
+    isTimer = true
+    while (timers.earliest <= limit) {
+      const at = timers.earliest
+      now = at
+      for (const [, due] of timers.takeUntil(at)) {
+        for (const of of due) if (dropTime(of, of.timers, at)) call(of, process.onTimer, at)
+      }
+    }
+  }
+  const fireProcessing = (): void => {
+    isTimer = false
+    now = timed ? Math.max(inOrder.passed, eventTimeMin) : 0
+    for (const [at, due] of processingTimers.takeUntil(closedAt)) {
+      for (const of of due) if (dropTime(of, of.processingTimers, at)) call(of, process.onProcessingTimer, at)
+    }
+  }
+
+  const onBarrier = (barrier: Barrier, out: Collector): void => {
+    closedAt = barrier.closedAt
+    const before = inOrder.watermark
+    const due = inOrder.take(barrier)
+    const { limit } = inOrder
+    postponed = limit === Number.POSITIVE_INFINITY ? [] : null
+    for (const event of due) {
+      if (timed) fireUntil(event.eventTime - 1)
+      onEvent(event)
+    }
+    if (timed) fireUntil(Math.min(limit, eventTimeMax + 1) - 1)
+    fireProcessing()
+    for (const [of, at] of postponed ?? []) if (of.timers.includes(at)) timers.set(of, at)
+    postponed = null
+    rows.emit(out, id, barrier, timed ? before : null)
+  }
+
+  return {
+    id,
+    onBatch: (message, out) => {
+      const batch = message as Batch
+      try {
+        offset = batch.offsets[0] ?? 0
+        const late = inOrder.add(batch)
+        if (late.length > 0) out.emit("late", Selection.select(batch, late))
+      } catch (error) {
+        throw stepFailed(id, batch, offset, error)
+      }
+    },
+    onBarrier: (barrier, out) => {
+      try {
+        onBarrier(barrier, out)
+      } catch (error) {
+        throw stepFailedAtBarrier(id, barrier.epoch, error)
+      }
+      return barrier
+    },
+    state: {
+      fingerprint: fingerprintOf(options),
+      snapshot: (epoch) => {
+        try {
+          return inOrder.store.snapshot()
+        } catch (error) {
+          throw stepFailedAtBarrier(id, epoch, error)
+        }
+      },
+      restore: (parts) => {
+        inOrder.restore(parts)
+        for (const of of kept.all()) {
+          for (const at of of.timers) timers.set(of, at)
+          for (const at of of.processingTimers) processingTimers.set(of, at)
+        }
+      }
+    },
+    counts: () => ({
+      late: inOrder.late,
+      lateByOthers: inOrder.lateByOthers,
+      waiting: inOrder.size,
+      keys: kept.size
+    })
+  }
+}
+
+const fingerprintOf = ({ keyBy, process, timed }: Options): string =>
+  [
+    "process 1",
+    timed ? "timed" : "untimed",
+    `by ${keyBy.columns.map((column) => column.name).join(", ")}`,
+    process.state.fingerprint
+  ].join("; ")
+
+const tooManyKeys = (step: string, keysMax: number): StateLimitExceeded =>
+  new StateLimitExceeded({
+    step,
+    keysMax,
+    message: `Step '${step}' would keep more than ${keysMax} keys`,
+    hint: "Forget the state of keys that are done with, by a timer, or key by fewer distinct values."
+  })
+
+const tooManyTimers = (step: string): StateLimitExceeded =>
+  new StateLimitExceeded({
+    step,
+    keysMax: Limits.timersPerKeyMax,
+    message: `Step '${step}' would set more than ${Limits.timersPerKeyMax} timers for one key`,
+    hint: "Keep in the state what is to be done, and set a timer for the next of it only."
+  })

@@ -1,0 +1,119 @@
+/** What a user's own operator keeps of each key: a state and timers; and how they are found and written. */
+import type { StateCodec } from "../flow/Process.ts"
+import type { KeyColumn } from "../flow/Topology.ts"
+import type { Key } from "../model/Key.ts"
+import * as Keys from "../model/Key.ts"
+import { type Reader, unreadable } from "../state/Encoding.ts"
+import { Entry, type EntryCodec } from "../state/StateStore.ts"
+import { hashOfKey, KeyReader, KeyTable } from "./KeyTable.ts"
+
+export class KeptEntry extends Entry {
+  readonly key: Key
+  readonly hash: number
+  /** The user's; `undefined`: none. */
+  state: unknown
+  readonly timers: Array<number> = []
+  readonly processingTimers: Array<number> = []
+  /** Has the call that runs changed it? */
+  touched = false
+
+  constructor(key: Key, hash: number) {
+    super(Keys.keyGroupOf(key))
+    this.key = key
+    this.hash = hash
+  }
+
+  get isEmpty(): boolean {
+    return this.state === undefined && this.timers.length === 0 && this.processingTimers.length === 0
+  }
+}
+
+export class ProcessState {
+  readonly codec: EntryCodec<KeptEntry>
+  readonly #columns: ReadonlyArray<KeyColumn>
+  readonly #reader: KeyReader
+  readonly #table = new KeyTable<KeptEntry>()
+
+  constructor(columns: ReadonlyArray<KeyColumn>, state: StateCodec) {
+    this.#columns = columns
+    this.#reader = new KeyReader(columns)
+    this.codec = this.#codecOf(state)
+  }
+
+  /** Keys with a state or a timer. */
+  get size(): number {
+    return this.#table.size
+  }
+
+  all(): ReadonlyArray<KeptEntry> {
+    return this.#table.all()
+  }
+
+  keyGroupOf(event: unknown): number {
+    this.#reader.read(event as never)
+    return Keys.keyGroupOf(this.#reader.columns)
+  }
+
+  /** The entry of the event's key, found from now on. */
+  entryOf(event: unknown): KeptEntry {
+    const hash = this.#reader.read(event as never)
+    const known = this.#table.find(hash, this.#reader.columns)
+    if (known !== undefined) return known
+    const entry = new KeptEntry(this.#reader.columns.slice(), hash)
+    this.#table.add(entry)
+    return entry
+  }
+
+  forget(entry: KeptEntry): void {
+    this.#table.remove(entry.hash, entry.key)
+  }
+
+  /** The key's columns by name. */
+  keyOf(entry: KeptEntry): Readonly<Record<string, unknown>> {
+    const key: Record<string, unknown> = {}
+    for (let i = 0; i < this.#columns.length; i++) key[this.#columns[i]!.name] = entry.key[i]
+    return key
+  }
+
+  #codecOf(state: StateCodec): EntryCodec<KeptEntry> {
+    return {
+      writeKey: (entry, writer) => {
+        for (let i = 0; i < entry.key.length; i++) writer.value(entry.key[i])
+      },
+      writeValue: (entry, writer) => {
+        writer.byte(entry.state === undefined ? 0 : 1)
+        if (entry.state !== undefined) writer.value(state.encode(entry.state as never))
+        for (const times of [entry.timers, entry.processingTimers]) {
+          writer.varint(times.length)
+          for (const at of times) writer.double(at)
+        }
+      },
+      readKey: (reader) => {
+        const key = Array.from({ length: this.#columns.length }, () => reader.value()) as Key
+        const hash = hashOfKey(key)
+        return this.#table.find(hash, key) ?? new KeptEntry(key, hash)
+      },
+      readValue: (entry, reader) => {
+        entry.state = reader.byte() === 0 ? undefined : decoded(state, reader)
+        for (const times of [entry.timers, entry.processingTimers]) {
+          times.length = 0
+          for (let count = reader.varint(); count > 0; count--) times.push(reader.double())
+        }
+        if (this.#table.find(entry.hash, entry.key) === undefined) this.#table.add(entry)
+      },
+      forget: (entry) => this.#table.remove(entry.hash, entry.key),
+      writeHeader: () => {},
+      readHeader: () => {}
+    }
+  }
+}
+
+const decoded = (state: StateCodec, reader: Reader): unknown => {
+  const kept = reader.value()
+  try {
+    return state.decode(kept)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw unreadable(`what is kept is no state of the step's schema (${why})`, reader.position)
+  }
+}
