@@ -31,7 +31,7 @@ export const buildWeir = async () => {
   await build({
     entryPoints: [
       ...present("bin/node.ts", "src/index.ts", "src/testing/index.ts", "src/platform/SqlWorker.ts"),
-      ...present(...["topic", "sql", "console"].map((connector) => `src/connectors/${connector}/index.ts`)),
+      ...present(...["topic", "sql", "files", "console"].map((connector) => `src/connectors/${connector}/index.ts`)),
       ...modulesOf("actors"),
       ...modulesOf("fixtures")
     ],

@@ -1,7 +1,7 @@
 /**
  * The door of Weir for a person who writes a job: the language, in data order.
  *
- * Connectors have doors of their own: `weir/topic`, `weir/sql`, `weir/console`.
+ * Connectors have doors of their own: `weir/topic`, `weir/sql`, `weir/files`, `weir/console`.
  */
 
 export * as Aggregate from "./flow/Aggregate.ts"

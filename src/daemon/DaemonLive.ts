@@ -1,6 +1,7 @@
 /**
  * The daemon: jobs by name, each started, watched and stopped by itself. A failing job never takes another one down.
  */
+import type { FileSystem } from "@effect/platform"
 import { Effect, Either, Exit, Layer, PubSub, Schedule, Scope, Stream } from "effect"
 import { CheckpointStore, type CheckpointStoreService, type JobRecord } from "../checkpoint/CheckpointStore.ts"
 import * as Fence from "../checkpoint/Fence.ts"
@@ -18,6 +19,8 @@ import { Daemon, type DaemonService } from "./Daemon.ts"
 import * as DeadLetters from "./DeadLetters.ts"
 
 type Failure = Explained & Error
+/** What jobs may need. */
+type Needs = CheckpointStore | FileSystem.FileSystem | Tables | Topics
 
 /** How often the tables are asked to do what they want done from time to time. */
 const maintainEvery = "1 minute"
@@ -36,14 +39,14 @@ interface Started {
 export const layer = (
   jobs: ReadonlyArray<Job>,
   hear: (event: JobEvent) => void = () => {}
-): Layer.Layer<Daemon, never, CheckpointStore | Tables | Topics> =>
+): Layer.Layer<Daemon, never, Needs> =>
   Layer.scoped(
     Daemon,
     Effect.gen(function* () {
       const store = yield* CheckpointStore
       const tables = yield* Tables
       const topics = yield* Topics
-      const context = yield* Effect.context<CheckpointStore | Tables | Topics>()
+      const context = yield* Effect.context<Needs>()
       const events = yield* PubSub.sliding<JobEvent>(Limits.eventsWaitingMax)
       const started = new Map<string, Started>()
       yield* Effect.addFinalizer(() =>
@@ -67,7 +70,7 @@ export const layer = (
           if (earlier !== undefined) yield* close(earlier)
           const configured = yield* configure(job, options.set ?? {})
           const scope = yield* Scope.make()
-          const running = yield* Runner.start(job as Job<Failure, Tables | Topics>, options, (event) =>
+          const running = yield* Runner.start(job as Job<Failure, Needs>, options, (event) =>
             Effect.zipRight(Effect.ignore(Effect.try(() => hear(event))), PubSub.publish(events, event))
           ).pipe(
             Effect.provide(context),

@@ -1,0 +1,3 @@
+/** Tables as sinks and lookups. */
+export { lookup } from "./SqlLookup.ts"
+export { append, type SqlSinkError, type UpsertOptions, upsert } from "./SqlSink.ts"
