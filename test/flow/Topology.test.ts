@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Duration, Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Aggregate from "../../src/flow/Aggregate.ts"
 import * as Flow from "../../src/flow/Flow.ts"
@@ -194,5 +194,56 @@ describe("a job is refused", () => {
       [income.pipe(Flow.to(upsert("t", ["more", "windowStart", "region"])))]
     ]
     for (const outputs of fine) expect(() => made(...outputs)).not.toThrow()
+  })
+})
+
+describe("joins", () => {
+  const within = { before: "5 minutes", after: "1 hour" } as const
+  const pairs = keyed.pipe(Flow.join("pairs", keyed, { within, type: "outer", allowedLateness: "10 seconds" }))
+  const versions = keyed.pipe(Flow.temporalJoin("versions", keyed))
+  const topology = (overrides?: Topology.Overrides) =>
+    Topology.make(
+      "job",
+      [
+        pairs.pipe(Flow.to(append("a"))),
+        pairs.late.pipe(Flow.to(append("b"))),
+        pairs.lateOther.pipe(Flow.to(append("c"))),
+        versions.pipe(Flow.to(append("d"))),
+        keyed.pipe(Flow.join("near", keyed, { within: "1 second" }), Flow.to(append("e")))
+      ],
+      overrides
+    )
+  const labels = (made: Topology.Topology) =>
+    made.nodes.flatMap(({ id, label }) => (["pairs", "versions", "near"].includes(id) ? [label] : []))
+
+  it("are drawn with their ids, what they wait for, and both kinds of late events", () => {
+    expect(labels(topology())).toEqual([
+      "outer, 5m before to 1h after, allowedLateness 10s",
+      "inner, the version at event time, allowedLateness 0",
+      "inner, within 1s, allowedLateness 0"
+    ])
+    const { edges } = topology()
+    expect(edges.filter(({ to }) => to === "pairs").map(({ from, input }) => [from, input])).toEqual([
+      ["keyBy", 0],
+      ["keyBy", 1]
+    ])
+    expect(edges.filter(({ from }) => from === "pairs").map(({ port, to }) => [port, to])).toEqual([
+      ["out", "a"],
+      ["late", "b"],
+      ["side late right", "c"]
+    ])
+  })
+
+  it("take the lateness that a person sets", () => {
+    expect(labels(topology({ allowedLatenessMillis: 60_000 })).join("; ")).toBe(
+      "outer, 5m before to 1h after, allowedLateness 1m; inner, the version at event time, allowedLateness 1m; inner, within 1s, allowedLateness 1m"
+    )
+  })
+
+  it("refuse a time that no event can be waited for", () => {
+    const endless = () =>
+      keyed.pipe(Flow.join("x", keyed, { within: { before: "0 seconds", after: Duration.infinity } }))
+    expect(endless).toThrow("A join: after must be a whole number of milliseconds and at most 36525 days, not Infinity")
+    expect(() => keyed.pipe(Flow.temporalJoin("x", keyed, { allowedLateness: "1 nano" }))).toThrow(RangeError)
   })
 })

@@ -32,10 +32,10 @@ const key = ["region", "windowStart"]
 const chains = (plan: Plan.Plan) =>
   plan.chains.map(({ id, operators }) => `${id}: ${operators.map((operator) => operator.id).join(", ")}`)
 /** Where an operator's port leads: operators of the same chain by name, other actors in brackets. */
-const leads = (plan: Plan.Plan, id: string, port: "out" | "late" | "invalid") => {
+const leads = (plan: Plan.Plan, id: string, port: Topology.Port) => {
   const chain = plan.chains.find(({ operators }) => operators.some((operator) => operator.id === id))!
   const operator = chain.operators.find((operator) => operator.id === id)!
-  return operator.targets[port].map((to) => ("actor" in to ? `[${to.actor}]` : chain.operators[to.operator]!.id))
+  return operator.targets[port]!.map((to) => ("actor" in to ? `[${to.actor}]` : chain.operators[to.operator]!.id))
 }
 const sink = (plan: Plan.Plan, id: string) => {
   const { counts, inputs, invalid, takesInvalid } = plan.sinks.find((one) => one.id === id)!
@@ -168,6 +168,29 @@ describe("a plan", () => {
     const plan = planOf(hours.pipe(Flow.to(upsert("t", key))))
     expect(chains(plan)).toEqual(["chain:decode: decode, eventTime, minutes", "chain:hours: hours"])
     expect(leads(plan, "minutes", "out")).toEqual(["[chain:hours]"])
+  })
+
+  it("begins a chain at a join, that of a flow with itself too, and again behind it", () => {
+    const keyed = timed.pipe(Flow.keyBy("region"))
+    const pairs = keyed.pipe(Flow.join("pairs", keyed, { within: "1 minute" }))
+    const plan = planOf(
+      pairs.pipe(
+        Flow.map(({ left }) => left),
+        Flow.to(append("t"))
+      ),
+      pairs.late.pipe(Flow.to(append("late"))),
+      pairs.lateOther.pipe(Flow.to(append("late_other")))
+    )
+    expect(chains(plan)).toEqual(["chain:decode: decode, eventTime", "chain:pairs: pairs", "chain:map: map"])
+    const eventTime = plan.chains[0]!.operators[1]!
+    expect(eventTime.targets.out).toEqual([
+      { actor: "chain:pairs", input: 0 },
+      { actor: "chain:pairs", input: 1 }
+    ])
+    expect(plan.chains[1]!.inputs).toEqual(["chain:decode"])
+    expect(leads(plan, "pairs", "late")).toEqual(["[late]"])
+    expect(leads(plan, "pairs", "side late right")).toEqual(["[late_other]"])
+    expect(["t", "late", "late_other"].map((id) => sink(plan, id).counts)).toEqual([true, false, false])
   })
 
   it("calls a partition idle after the shortest time that a step below its source says; without such a step never", () => {
