@@ -132,7 +132,7 @@ describe("explain", () => {
     expect(out).toMatch(/shop_item_income +exactly once +replaces by key/)
     expect(out).toMatch(/\n *income +\{region: .*, windowStart: instant, .*\}, replaces its predecessor\n/)
     const { nodes } = JSON.parse((await inProcess(["explain", "orders", "--format", "json"])).out)
-    expect(nodes.find(({ id }: { id: string }) => id === "decode").row).toContain("price: decimal(18, 2)")
+    expect(nodes.find(({ id }: { id: string }) => id === "decode").row).toContain("price: decimal(12, 2)")
   })
 })
 
