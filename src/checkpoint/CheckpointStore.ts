@@ -11,13 +11,16 @@ import type {
   Defect,
   Fenced,
   RowsUnexpected,
+  SavepointExists,
   StatementRefused,
   StorageFailed,
   TablesUnavailable
 } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
+import type { Millis } from "../model/Time.ts"
 import type { StatePart } from "../state/StatePart.ts"
 import type { Intent, Manifest } from "./Checkpoint.ts"
+import type { Savepoint } from "./Savepoint.ts"
 
 export type StoreError = StorageFailed | TablesUnavailable | StatementRefused | CheckpointCorrupted
 
@@ -64,8 +67,17 @@ export interface EpochCommit {
   readonly progress: string
 }
 
+/** A job that was paused: with what it is to go on. */
+export interface Pause {
+  readonly pausedAt: Millis
+  /** The options of the run, as JSON text. */
+  readonly options: string
+}
+
 /** A job as the store knows it, without owning it. */
 export interface JobRecord {
+  /** Absent: it is not paused. */
+  readonly paused?: Pause
   readonly job: string
   readonly jobId: string
   readonly lineage: number
@@ -118,12 +130,29 @@ export interface CheckpointStoreService {
   >
   /**
    * A new lineage, which begins above every epoch ever seen in manifests and intents, and above `epochsSeen` (of
-   * fences): the next claim starts anew. Fences older owners.
+   * fences): the next claim starts anew, or, with a savepoint, finds its manifest as the first one of the lineage, and
+   * its state and lookups. Wholly or not at all. Fences older owners. Savepoints stay.
    */
   readonly reset: (
     job: string,
-    epochsSeen: number
+    epochsSeen: number,
+    savepoint?: Savepoint
   ) => Effect.Effect<{ readonly lineage: number; readonly epochFloor: number }, StoreError>
+  /**
+   * Keeps a copy of the last manifest, its state and its lookups under a name, wholly or not at all; `null` if the job
+   * has none. Needs no claim: the job may run.
+   */
+  readonly savepoint: (
+    job: string,
+    name: string,
+    takenAt: Millis
+  ) => Effect.Effect<Savepoint | null, StoreError | SavepointExists>
+  /** The savepoints of a job, oldest first. */
+  readonly savepoints: (job: string) => Effect.Effect<ReadonlyArray<Savepoint>, StoreError>
+  /** Removes a savepoint and what it keeps; one that is not there changes nothing. */
+  readonly removeSavepoint: (job: string, name: string) => Effect.Effect<void, StoreError>
+  /** Keeps that a job is paused, or, with `null`, that it is not, durably. Needs no claim; survives `reset`. */
+  readonly setPause: (job: string, pause: Pause | null) => Effect.Effect<void, StoreError>
 }
 
 export class CheckpointStore extends Context.Tag("weir/CheckpointStore")<CheckpointStore, CheckpointStoreService>() {}

@@ -1,6 +1,6 @@
 /**
- * The checkpoint store in a folder: `<root>/<job>/{claims,intents,manifests,states,progress,lookups}`, files that are written
- * once and never changed.
+ * The checkpoint store in a folder: `<root>/<job>/{claims,intents,manifests,states,progress,lookups,savepoints,pause}`,
+ * files that are written once and never changed.
  *
  * A claim is a file named by its generation; that a name can be taken only once makes it a compare-and-set between
  * processes on one file system. Every write first looks for a higher claim. What remains: an owner that is paused
@@ -14,7 +14,14 @@
  */
 import { FileSystem } from "@effect/platform"
 import { Effect, Layer } from "effect"
-import { Defect, type Fenced, FolderNewer, type RowsUnexpected, StorageFailed } from "../model/Errors.ts"
+import {
+  Defect,
+  type Fenced,
+  FolderNewer,
+  type RowsUnexpected,
+  type SavepointExists,
+  type StorageFailed
+} from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { StatePart } from "../state/StatePart.ts"
 import type { Intent, Manifest } from "./Checkpoint.ts"
@@ -27,6 +34,7 @@ import {
   type JobRecord,
   type LookupPlace,
   type LookupRows,
+  type Pause,
   type StepState,
   type StoreError
 } from "./CheckpointStore.ts"
@@ -40,47 +48,33 @@ import {
   overtaken,
   partNamed
 } from "./Encoding.ts"
+import {
+  allManifests,
+  contended,
+  currentOwner,
+  decode,
+  type EpochName,
+  encode,
+  epochFiles,
+  highestClaim,
+  type JobFolders,
+  type ManifestFile,
+  nameOf,
+  type Owner,
+  parsed,
+  readManifest,
+  readPast,
+  roundsMax,
+  take
+} from "./FileCheckpointFiles.ts"
 import * as Lookups from "./FileCheckpointLookups.ts"
+import * as Savepoints from "./FileCheckpointSavepoints.ts"
+import { planted, type Savepoint } from "./Savepoint.ts"
 import * as StateFile from "./StateFile.ts"
 
 /** Version of this folder's form. */
 const version = 1
 const versionName = ".version"
-/** Owners that claim a job at the same moment: each round one of them wins. */
-const roundsMax = 8
-
-/** What a claim's file says. */
-interface Owner {
-  readonly job: string
-  /** Empty after a reset of a job that never ran. */
-  readonly jobId: string
-  readonly lineage: number
-  readonly generation: number
-  readonly epochFloor: number
-}
-
-/** What a manifest's file says: the manifest, and which generation wrote the state file of each epoch it names. */
-interface ManifestFile {
-  readonly manifest: Manifest
-  readonly states: Readonly<Record<string, number>>
-}
-
-/** The name of a file of an epoch. */
-interface EpochName {
-  readonly lineage: number
-  readonly epoch: number
-  readonly generation: number
-}
-
-interface JobFolders {
-  readonly claims: CheckpointFolder.CheckpointFolder
-  readonly intents: CheckpointFolder.CheckpointFolder
-  readonly manifests: CheckpointFolder.CheckpointFolder
-  readonly states: CheckpointFolder.CheckpointFolder
-  readonly progress: CheckpointFolder.CheckpointFolder
-  readonly lookups: CheckpointFolder.CheckpointFolder
-}
-
 type Folders = (folderName: string) => JobFolders
 
 /** Opens the store in the folder `root`, which is made if it is missing; a folder of a newer version is left as it is. */
@@ -98,7 +92,9 @@ export const make = (
         manifests: folder("manifests"),
         states: folder("states"),
         progress: folder("progress"),
-        lookups: folder("lookups")
+        lookups: folder("lookups"),
+        savepoints: folder("savepoints"),
+        pause: folder("pause")
       }
     }
     const of = (job: string): JobFolders => folders(folderName(job))
@@ -119,10 +115,14 @@ export const make = (
         records.filter((found) => found !== null).sort((a, b) => (a.job < b.job ? -1 : 1))
       ),
       progress: (job, last) => progress(of(job), last),
-      neededOffsets: Effect.map(Effect.flatMap(jobs, Effect.forEach(allManifests)), (found) =>
+      neededOffsets: Effect.map(Effect.flatMap(jobs, Effect.forEach(neededManifests)), (found) =>
         lowestOffsets(found.flat())
       ),
-      reset: (job, epochsSeen) => reset(of(job), job, epochsSeen)
+      reset: (job, epochsSeen, savepoint) => reset(of(job), job, { epochsSeen, savepoint }),
+      savepoint: (job, name, takenAt) => save(of(job), { name, takenAt, fileName: folderName(name) }, roundsMax),
+      savepoints: (job) => Savepoints.list(of(job).savepoints, job),
+      removeSavepoint: (job, name) => Savepoints.remove(of(job).savepoints, folderName(name)),
+      setPause: (job, pause) => setPause(of(job), pause)
     }
   })
 
@@ -151,65 +151,7 @@ const folderName = (job: string): string =>
     return /[A-Z]/.test(found) ? `~${found.toLowerCase()}` : `%${found.charCodeAt(0).toString(16)}`
   })
 
-const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
-/** What is decoded was sealed by `encode`. */
-const decode = <A>(bytes: Uint8Array): A => JSON.parse(new TextDecoder().decode(bytes)) as A
-
-const nameOf = (name: EpochName): string => `${name.lineage}.${name.epoch}.${name.generation}`
-
-const parsed = (name: string): EpochName => {
-  const [lineage = 0, epoch = 0, generation = 0] = name.split(".").map(Number)
-  return { lineage, epoch, generation }
-}
-
-/** The files of a lineage, or of all, by epoch; of each epoch the one that counts. */
-const epochFiles = (folder: CheckpointFolder.CheckpointFolder, lineage: number | null = null) =>
-  Effect.map(folder.names, (names) => {
-    const counting = new Map<string, EpochName>()
-    for (const name of names.map(parsed).sort((a, b) => a.epoch - b.epoch || a.generation - b.generation)) {
-      if (lineage === null || name.lineage === lineage) counting.set(`${name.lineage}.${name.epoch}`, name)
-    }
-    return [...counting.values()]
-  })
-
 // Owners
-
-const highestClaim = (folders: JobFolders): Effect.Effect<number, StorageFailed> =>
-  Effect.map(folders.claims.names, (names) => Math.max(0, ...names.map(Number)))
-
-const currentOwner = (folders: JobFolders): Effect.Effect<Owner | null, StorageFailed | StoreError> =>
-  Effect.gen(function* () {
-    const generation = yield* highestClaim(folders)
-    if (generation === 0) return null
-    const found = yield* folders.claims.read(String(generation))
-    // A newer owner has removed it meanwhile.
-    if (found === "missing") return yield* currentOwner(folders)
-    if (found === "changed") {
-      const file = `${folders.claims.path}/${generation}`
-      return yield* Effect.fail(
-        corrupted(file, 0, { what: `the claim ${file}`, how: "is not what was written", older: 0 })
-      )
-    }
-    return decode<Owner>(found)
-  })
-
-/** Takes the next generation; `next` says the owner from the one before. */
-const take = (
-  folders: JobFolders,
-  job: string,
-  next: (before: Owner | null) => Omit<Owner, "job" | "generation">
-): Effect.Effect<Owner, StoreError> => {
-  const attempt = (rounds: number): Effect.Effect<Owner, StoreError> =>
-    Effect.gen(function* () {
-      const before = yield* currentOwner(folders)
-      const owner: Owner = { job, generation: (before?.generation ?? 0) + 1, ...next(before) }
-      const taken = yield* folders.claims.write(String(owner.generation), encode(owner))
-      // A name that was free may have been one that newer owners have removed.
-      if (taken && (yield* highestClaim(folders)) === owner.generation) return owner
-      return rounds > 0 ? yield* attempt(rounds - 1) : yield* Effect.fail(contended(folders, job))
-    })
-  return attempt(roundsMax)
-}
 
 const claim = (folders: JobFolders, job: string, jobId: string): Effect.Effect<Claim, StoreError> =>
   Effect.gen(function* () {
@@ -257,7 +199,9 @@ const writeIntent = (
       if (equal(yield* folders.intents.read(nameOf(there)), body)) return
       return yield* Effect.fail(outOfTurn(intent, true))
     }
-    if (epoch !== claim.epochFloor + 1 && !files.some((name) => name.epoch === epoch - 1)) {
+    // The first manifest of a lineage that goes on from a savepoint has no intent.
+    const isNext = epoch === (claim.manifest?.epoch ?? claim.epochFloor) + 1
+    if (!isNext && !files.some((name) => name.epoch === epoch - 1)) {
       return yield* Effect.fail(outOfTurn(intent, false))
     }
     yield* folders.intents.write(nameOf({ ...claim, epoch }), body)
@@ -355,38 +299,6 @@ const writeLookup = (
 
 // What is there
 
-const readManifest = (folders: JobFolders, job: string, name: EpochName): Effect.Effect<ManifestFile, StoreError> =>
-  Effect.gen(function* () {
-    const found = yield* folders.manifests.read(nameOf(name))
-    if (typeof found !== "string") return decode<ManifestFile>(found)
-    const older = (yield* epochFiles(folders.manifests, name.lineage)).filter((file) => file.epoch !== name.epoch)
-    const how = found === "missing" ? "is missing" : "is not what was written"
-    return yield* Effect.fail(corrupted(job, name.epoch, { what: "the manifest", how, older: older.length }))
-  })
-
-const readPast = (
-  folders: JobFolders,
-  owner: Owner
-): Effect.Effect<{ readonly manifest: Manifest | null; readonly intents: ReadonlyArray<Intent> }, StoreError> =>
-  Effect.gen(function* () {
-    const files = yield* epochFiles(folders.manifests, owner.lineage)
-    const last = files.at(-1)
-    const manifest = last === undefined ? null : (yield* readManifest(folders, owner.job, last)).manifest
-    const intents: Array<Intent> = []
-    for (const name of yield* epochFiles(folders.intents, owner.lineage)) {
-      if (name.epoch <= (manifest?.epoch ?? 0)) continue
-      const found = yield* folders.intents.read(nameOf(name))
-      // Collected by its owner since it was listed: a manifest above it is there.
-      if (found === "missing") continue
-      if (found === "changed") {
-        const how = "is not what was written"
-        return yield* Effect.fail(corrupted(owner.job, name.epoch, { what: "the intent", how, older: files.length }))
-      }
-      intents.push(decode<Intent>(found))
-    }
-    return { manifest, intents }
-  })
-
 const readState = (folders: JobFolders, manifest: Manifest): Effect.Effect<ReadonlyArray<StepState>, StoreError> =>
   Effect.gen(function* () {
     const { job, lineage } = manifest
@@ -424,16 +336,58 @@ const record = (folders: JobFolders): Effect.Effect<JobRecord | null, StoreError
     const owner = yield* currentOwner(folders)
     if (owner === null || owner.jobId === "") return null
     const { job, jobId, lineage, generation } = owner
-    return { job, jobId, lineage, generation, ...(yield* readPast(folders, owner)) }
+    const paused = yield* folders.pause.read(pauseName)
+    const mark = typeof paused === "string" ? {} : { paused: decode<Pause>(paused) }
+    return { job, jobId, lineage, generation, ...mark, ...(yield* readPast(folders, owner)) }
   })
 
-const allManifests = (folders: JobFolders): Effect.Effect<ReadonlyArray<Manifest>, StoreError> =>
+const neededManifests = (folders: JobFolders): Effect.Effect<ReadonlyArray<Manifest>, StoreError> =>
+  Effect.zipWith(
+    allManifests(folders),
+    Savepoints.list(folders.savepoints, folders.savepoints.path),
+    (own, savepoints) => [...own, ...savepoints.map(({ manifest }) => manifest)]
+  )
+
+const pauseName = "paused"
+
+const setPause = (folders: JobFolders, pause: Pause | null): Effect.Effect<void, StorageFailed> =>
+  Effect.zipRight(
+    folders.pause.remove([pauseName]),
+    pause === null ? Effect.void : Effect.asVoid(folders.pause.write(pauseName, encode(pause)))
+  )
+
+/** Copies the last manifest; a state file that is collected meanwhile begins the copy anew, with the next manifest. */
+const save = (
+  folders: JobFolders,
+  as: Pick<Savepoint, "name" | "takenAt"> & { readonly fileName: string },
+  rounds: number
+): Effect.Effect<Savepoint | null, StoreError | SavepointExists> =>
   Effect.gen(function* () {
     const owner = yield* currentOwner(folders)
-    if (owner === null) return []
-    const files = yield* epochFiles(folders.manifests, owner.lineage)
-    const found = yield* Effect.forEach(files, (name) => readManifest(folders, owner.job, name))
-    return found.map(({ manifest }) => manifest)
+    const last = owner === null ? undefined : (yield* epochFiles(folders.manifests, owner.lineage)).at(-1)
+    if (owner === null || last === undefined) return null
+    const { manifest, states } = yield* readManifest(folders, owner.job, last)
+    const claim: Claim = { ...owner, manifest, intents: [] }
+    const done = yield* Savepoints.save(folders.savepoints, as, {
+      manifest,
+      state: (epoch) => folders.states.read(nameOf({ ...last, epoch, generation: states[epoch] ?? last.generation })),
+      lookup: (place) => Lookups.read(folders.lookups, claim, place)
+    })
+    if (done !== "collected") return done
+    return rounds > 0 ? yield* save(folders, as, rounds - 1) : yield* Effect.fail(contended(folders, owner.job))
+  })
+
+/** Writes the past of the next lineage from a savepoint, as files that nobody reads before that lineage is claimed. */
+const plant = (folders: JobFolders, savepoint: Savepoint, next: Owner): Effect.Effect<void, StoreError> =>
+  Effect.gen(function* () {
+    const manifest = planted(savepoint, next)
+    const { lookups, states } = Savepoints.contents(folders.savepoints, folderName(savepoint.name), savepoint)
+    for (const { bytes, epoch } of states) yield* folders.states.write(nameOf({ ...next, epoch }), yield* bytes)
+    const claim: Claim = { ...next, manifest: null, intents: [] }
+    for (const { bytes, lookup, version } of lookups)
+      yield* Lookups.write(folders.lookups, claim, { lookup, version, bytes: yield* bytes }, null)
+    const file: ManifestFile = { manifest, states: statesOf(manifest, null, next.generation) }
+    yield* folders.manifests.write(nameOf({ ...next, epoch: manifest.epoch }), encode(file))
   })
 
 const progress = (folders: JobFolders, last: number): Effect.Effect<ReadonlyArray<string>, StoreError> =>
@@ -449,29 +403,40 @@ const progress = (folders: JobFolders, last: number): Effect.Effect<ReadonlyArra
     return found.filter((body) => typeof body !== "string").map((body) => decode<string>(body))
   })
 
-/** First takes the generation, so that nobody adds an epoch, then says the lineage above all that is there. */
+/**
+ * First takes the generation, so that nobody adds an epoch, then says the lineage above all that is there. Files of a
+ * lineage that is to come are those of a reset that did not end.
+ */
 const reset = (
   folders: JobFolders,
   job: string,
-  epochsSeen: number
+  { epochsSeen, savepoint }: { readonly epochsSeen: number; readonly savepoint: Savepoint | undefined }
 ): Effect.Effect<{ readonly lineage: number; readonly epochFloor: number }, StoreError> =>
   Effect.gen(function* () {
     const of = (before: Owner | null) => before ?? { jobId: "", lineage: 1, epochFloor: 0 }
-    yield* take(folders, job, (before) => withoutPlace(of(before)))
+    const fenced = yield* take(folders, job, (before) => withoutPlace(of(before)))
     const intents = yield* epochFiles(folders.intents)
     const manifests = yield* epochFiles(folders.manifests)
     const epochs = [...intents, ...manifests].map(({ epoch }) => epoch)
-    const { lineage, epochFloor } = yield* take(folders, job, (before) => ({
-      jobId: of(before).jobId,
-      lineage: of(before).lineage + 1,
-      epochFloor: Math.max(epochsSeen, of(before).epochFloor, ...epochs)
-    }))
+    const next = {
+      jobId: fenced.jobId,
+      lineage: fenced.lineage + 1,
+      epochFloor: Math.max(epochsSeen, fenced.epochFloor, ...epochs)
+    }
+    const clear = (isDead: (lineage: number) => boolean) =>
+      Effect.forEach(
+        [folders.manifests, folders.intents, folders.states, folders.lookups],
+        (folder) =>
+          Effect.flatMap(folder.names, (names) => folder.remove(names.filter((name) => isDead(parsed(name).lineage)))),
+        { discard: true }
+      )
+    yield* clear((lineage) => lineage > fenced.lineage)
+    if (savepoint !== undefined) yield* plant(folders, savepoint, { job, generation: fenced.generation, ...next })
+    const { lineage, epochFloor } = yield* take(folders, job, () => next)
     const durable = manifests.at(-1)?.epoch ?? 0
     const reports = yield* epochFiles(folders.progress)
     yield* folders.progress.remove(reports.filter(({ epoch }) => epoch > durable).map(nameOf))
-    for (const folder of [folders.manifests, folders.intents, folders.states, folders.lookups]) {
-      yield* folder.remove(yield* folder.names)
-    }
+    yield* clear((old) => old < lineage)
     return { lineage, epochFloor }
   })
 
@@ -485,10 +450,3 @@ const givenStatements = new Defect({
   message: "a checkpoint store without tables was given statements",
   hint: "report it: a sink in a database commits before the manifest where the store is none"
 })
-
-const contended = (folders: JobFolders, job: string): StorageFailed =>
-  new StorageFailed({
-    path: folders.claims.path,
-    message: `too many owners want job ${job} at once`,
-    hint: "start the job in one process only"
-  })

@@ -3,7 +3,7 @@
  * store again after a restart finds what was there.
  */
 import { Effect, Layer } from "effect"
-import { Defect, type Fenced, type RowsUnexpected } from "../model/Errors.ts"
+import { Defect, type Fenced, type RowsUnexpected, type SavepointExists } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { StatePart } from "../state/StatePart.ts"
 import type { Manifest } from "./Checkpoint.ts"
@@ -14,7 +14,8 @@ import {
   type EpochCommit,
   type JobRecord,
   type LookupPlace,
-  type LookupRows
+  type LookupRows,
+  type Pause
 } from "./CheckpointStore.ts"
 import {
   collectable,
@@ -32,6 +33,7 @@ import {
   unsealIntent,
   unsealManifest
 } from "./Encoding.ts"
+import { exists, planted, type Savepoint } from "./Savepoint.ts"
 
 interface Job {
   jobId: string
@@ -45,6 +47,14 @@ interface Job {
   readonly parts: Map<string, StatePart>
   readonly progress: Map<number, string>
   readonly lookups: Map<string, LookupRows>
+  readonly savepoints: Map<string, Saved>
+  paused: Pause | null
+}
+
+interface Saved {
+  readonly savepoint: Savepoint
+  readonly parts: ReadonlyMap<string, StatePart>
+  readonly lookups: ReadonlyMap<string, LookupRows>
 }
 
 /** A store of its own, empty. */
@@ -83,8 +93,19 @@ export const make: Effect.Effect<CheckpointStoreService> = Effect.sync(() => {
     ),
     progress: (job, last) =>
       Effect.sync(() => (last < 1 ? [] : [...(jobs.get(job)?.progress.values() ?? [])].slice(-last))),
-    neededOffsets: Effect.sync(() => lowestOffsets([...jobs.values()].flatMap(manifestsOf))),
-    reset: (job, epochsSeen) => Effect.sync(() => reset(jobs, job, epochsSeen))
+    neededOffsets: Effect.sync(() =>
+      lowestOffsets(
+        [...jobs.values()].flatMap((job) => [...manifestsOf(job), ...savepointsOf(job).map(({ manifest }) => manifest)])
+      )
+    ),
+    reset: (job, epochsSeen, savepoint) => Effect.sync(() => reset(jobs, job, epochsSeen, savepoint)),
+    savepoint: (job, name, takenAt) => Effect.suspend(() => save(jobs.get(job), job, { name, takenAt })),
+    savepoints: (job) => Effect.sync(() => savepointsOf(jobs.get(job))),
+    removeSavepoint: (job, name) => Effect.sync(() => void jobs.get(job)?.savepoints.delete(name)),
+    setPause: (job, pause) =>
+      Effect.sync(() => {
+        jobOf(jobs, job).paused = pause
+      })
   }
 })
 
@@ -94,8 +115,15 @@ const jobOf = (jobs: Map<string, Job>, name: string): Job => {
   const found = jobs.get(name)
   if (found !== undefined) return found
   const numbers = { lineage: 1, generation: 0, floor: 0, intended: 0, committed: 0 }
-  const maps = { manifests: new Map(), intents: new Map(), parts: new Map(), progress: new Map(), lookups: new Map() }
-  const job: Job = { jobId: "", ...numbers, ...maps }
+  const maps = {
+    manifests: new Map(),
+    intents: new Map(),
+    parts: new Map(),
+    progress: new Map(),
+    lookups: new Map(),
+    savepoints: new Map()
+  }
+  const job: Job = { jobId: "", paused: null, ...numbers, ...maps }
   jobs.set(name, job)
   return job
 }
@@ -171,7 +199,8 @@ const record = (name: string, job: Job | undefined): JobRecord | null => {
     .map(unsealIntent)
     .filter((intent) => intent !== null)
     .filter((intent) => intent.epoch > (manifest?.epoch ?? 0))
-  return { job: name, jobId: job.jobId, lineage: job.lineage, generation: job.generation, manifest, intents }
+  const { generation, jobId, lineage, paused } = job
+  return { job: name, jobId, lineage, generation, manifest, intents, ...(paused === null ? {} : { paused }) }
 }
 
 const readState = (job: Job | undefined, manifest: Manifest) => {
@@ -191,7 +220,25 @@ const readState = (job: Job | undefined, manifest: Manifest) => {
   return Effect.succeed([...steps].map(([step, parts]) => ({ step, parts })))
 }
 
-const reset = (jobs: Map<string, Job>, name: string, epochsSeen: number) => {
+const savepointsOf = (job: Job | undefined): ReadonlyArray<Savepoint> =>
+  [...(job?.savepoints.values() ?? [])]
+    .map(({ savepoint }) => savepoint)
+    .sort((a, b) => a.takenAt - b.takenAt || (a.name < b.name ? -1 : 1))
+
+const save = (
+  job: Job | undefined,
+  name: string,
+  as: Pick<Savepoint, "name" | "takenAt">
+): Effect.Effect<Savepoint | null, SavepointExists> => {
+  const manifest = job === undefined ? undefined : manifestsOf(job).at(-1)
+  if (job === undefined || manifest === undefined) return Effect.succeed(null)
+  if (job.savepoints.has(as.name)) return Effect.fail(exists(name, as.name))
+  const savepoint = { ...as, manifest }
+  job.savepoints.set(as.name, { savepoint, parts: new Map(job.parts), lookups: new Map(job.lookups) })
+  return Effect.succeed(savepoint)
+}
+
+const reset = (jobs: Map<string, Job>, name: string, epochsSeen: number, savepoint?: Savepoint) => {
   const job = jobOf(jobs, name)
   const floor = Math.max(epochsSeen, job.floor, job.intended, job.committed)
   job.lineage++
@@ -203,5 +250,17 @@ const reset = (jobs: Map<string, Job>, name: string, epochsSeen: number) => {
   job.intents.clear()
   job.parts.clear()
   job.lookups.clear()
+  const saved = savepoint === undefined ? undefined : job.savepoints.get(savepoint.name)
+  if (saved !== undefined) plant(job, saved)
   return { lineage: job.lineage, epochFloor: floor }
+}
+
+const plant = (job: Job, { lookups, parts, savepoint }: Saved): void => {
+  const { floor: epochFloor, generation, jobId, lineage } = job
+  const manifest = planted(savepoint, { lineage, generation, epochFloor, jobId })
+  for (const [place, part] of parts) job.parts.set(place, part)
+  for (const [at, rows] of lookups) job.lookups.set(at, rows)
+  job.manifests.set(manifest.epoch, seal(manifest))
+  job.intended = manifest.epoch
+  job.committed = manifest.epoch
 }

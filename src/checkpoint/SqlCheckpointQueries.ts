@@ -149,12 +149,14 @@ export const progress = (place: Place, job: string, last: number): Effect.Effect
     .query(place.say`select body from weir_progress where job = ${job} order by epoch`)
     .pipe(Effect.map((rows) => (last < 1 ? [] : rows.slice(-last).map((row) => String(row.body)))))
 
+/** `also`: manifests that are kept beside those of the jobs. */
 export const neededOffsets = (
-  place: Place
+  place: Place,
+  also: ReadonlyArray<Manifest>
 ): Effect.Effect<ReadonlyArray<{ identity: string; partition: number; offset: Offset }>, StoreError> =>
   Effect.gen(function* () {
     const rows = yield* place.tables.query(place.say`select job, epoch, body, checksum from weir_manifest`)
-    const manifests: Array<Manifest> = []
+    const manifests: Array<Manifest> = [...also]
     for (const row of rows) {
       const sealed = sealedRow(row)
       const manifest = unsealManifest(sealed)

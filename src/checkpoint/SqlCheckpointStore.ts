@@ -16,6 +16,7 @@ import {
   type CheckpointStoreService,
   type Claim,
   type EpochCommit,
+  type JobRecord,
   type StoreError
 } from "./CheckpointStore.ts"
 import {
@@ -28,8 +29,10 @@ import {
   seal,
   unsealManifest
 } from "./Encoding.ts"
+import { planted, type Savepoint } from "./Savepoint.ts"
 import * as Lookups from "./SqlCheckpointLookups.ts"
 import * as Queries from "./SqlCheckpointQueries.ts"
+import * as Savepoints from "./SqlCheckpointSavepoints.ts"
 import { prepare, stateColumns, stateKey } from "./SqlCheckpointTables.ts"
 import { one, saying } from "./SqlText.ts"
 
@@ -61,11 +64,25 @@ export const make: Effect.Effect<CheckpointStoreService, TablesError | RowsUnexp
       readState: (manifest) => Queries.readState(place, manifest),
       writeLookup: (owner, rows, inUse) => Lookups.write(place, owner, rows, inUse),
       readLookup: (owner, at) => Lookups.read(place, owner, at),
-      lookUp: (job) => Queries.lookUp(place, job),
-      list: Queries.list(place),
+      lookUp: (job) =>
+        Effect.flatMap(Queries.lookUp(place, job), (record) =>
+          record === null ? Effect.succeed(null) : withPause(place, record)
+        ),
+      list: Effect.flatMap(Queries.list(place), (records) =>
+        Effect.forEach(records, (record) => withPause(place, record))
+      ),
       progress: (job, last) => Queries.progress(place, job, last),
-      neededOffsets: Queries.neededOffsets(place),
-      reset: (job, epochsSeen) => reset(place, job, epochsSeen, roundsMax)
+      neededOffsets: Effect.flatMap(Savepoints.list(place, null), (savepoints) =>
+        Queries.neededOffsets(
+          place,
+          savepoints.map(({ manifest }) => manifest)
+        )
+      ),
+      reset: (job, epochsSeen, savepoint) => reset(place, job, { epochsSeen, savepoint }, roundsMax),
+      savepoint: (job, name, takenAt) => Savepoints.save(place, job, { name, takenAt }),
+      savepoints: (job) => Savepoints.list(place, job),
+      removeSavepoint: (job, name) => Savepoints.remove(place, job, name),
+      setPause: (job, pause) => Savepoints.setPause(place, job, pause)
     }
   })
 
@@ -293,23 +310,33 @@ const keptManifests = (place: Place, owner: Claim): Effect.Effect<ReadonlyArray<
   )
 }
 
+const withPause = (place: Place, record: JobRecord): Effect.Effect<JobRecord, StoreError> =>
+  Effect.map(Savepoints.pauseOf(place, record.job), (paused) => (paused === null ? record : { ...record, paused }))
+
 const reset = (
   place: Place,
   job: string,
-  epochsSeen: number,
+  of: { readonly epochsSeen: number; readonly savepoint: Savepoint | undefined },
   rounds: number
 ): Effect.Effect<{ readonly lineage: number; readonly epochFloor: number }, StoreError> =>
   Effect.gen(function* () {
     const { say, tables } = place
     const found = yield* Queries.jobRow(place, job)
     const lineage = (found?.lineage ?? 1) + 1
-    const floor = Math.max(epochsSeen, found?.floor ?? 0, found?.intended ?? 0, found?.committed ?? 0)
+    const floor = Math.max(of.epochsSeen, found?.floor ?? 0, found?.intended ?? 0, found?.committed ?? 0)
+    const generation = found === null ? 0 : found.generation + 1
+    const first =
+      of.savepoint === undefined
+        ? null
+        : planted(of.savepoint, { lineage, generation, epochFloor: floor, jobId: found?.jobId ?? "" })
+    // What is planted is the first epoch of the lineage, and durable.
+    const last = first?.epoch ?? floor
     const renewing =
       found === null
         ? say`insert into weir_job (job, job_id, lineage, generation, epoch_floor, intended, committed)
-            values (${job}, ${""}, ${lineage}, ${0}, ${floor}, ${floor}, ${floor})`
-        : say`update weir_job set lineage = ${lineage}, generation = ${found.generation + 1},
-            epoch_floor = ${floor}, intended = ${floor}, committed = ${floor}
+            values (${job}, ${""}, ${lineage}, ${generation}, ${floor}, ${last}, ${last})`
+        : say`update weir_job set lineage = ${lineage}, generation = ${generation},
+            epoch_floor = ${floor}, intended = ${last}, committed = ${last}
             where job = ${job} and lineage = ${found.lineage} and generation = ${found.generation}
             and intended = ${found.intended}`
     const done = yield* tables
@@ -318,14 +345,15 @@ const reset = (
         say`delete from weir_manifest where job = ${job}`,
         say`delete from weir_intent where job = ${job}`,
         say`delete from weir_state where job = ${job}`,
-        say`delete from weir_lookup where job = ${job}`
+        say`delete from weir_lookup where job = ${job}`,
+        ...(first === null ? [] : Savepoints.planting(place, of.savepoint!, first))
       ])
       .pipe(
         Effect.as(true),
         Effect.catchTag("RowsUnexpected", () => (rounds > 0 ? Effect.succeed(false) : Effect.fail(contended(job))))
       )
     place.kept.delete(job)
-    return done ? { lineage, epochFloor: floor } : yield* reset(place, job, epochsSeen, rounds - 1)
+    return done ? { lineage, epochFloor: floor } : yield* reset(place, job, of, rounds - 1)
   })
 
 const contended = (job: string): TablesUnavailable =>

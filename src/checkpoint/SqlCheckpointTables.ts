@@ -38,6 +38,12 @@ export const lookupColumns: ReadonlyArray<Column> = [
 /** Of all parts of a version. */
 export const lookupKey = lookupColumns.slice(0, 4)
 
+const named = (columns: ReadonlyArray<Column>): ReadonlyArray<Column> => [
+  text("job"),
+  text("name"),
+  ...columns.filter(({ name }) => name !== "job" && name !== "lineage")
+]
+
 const creations = ({ dialect }: TablesService): ReadonlyArray<Statement> => [
   dialect.createTable(
     "weir_job",
@@ -60,6 +66,14 @@ const creations = ({ dialect }: TablesService): ReadonlyArray<Statement> => [
     stateKey.map((column) => column.name)
   ),
   dialect.createTable("weir_lookup", lookupColumns, [...lookupKey.map((column) => column.name), "part"]),
+  dialect.createTable(
+    "weir_savepoint",
+    [text("job"), text("name"), integer("taken_at"), text("body"), integer("checksum")],
+    ["job", "name"]
+  ),
+  dialect.createTable("weir_savepoint_state", named(stateColumns), ["job", "name", "step", "key_group", "epoch"]),
+  dialect.createTable("weir_savepoint_lookup", named(lookupColumns), ["job", "name", "lookup", "version", "part"]),
+  dialect.createTable("weir_pause", [text("job"), text("body")], ["job"]),
   dialect.createTable("weir_progress", [text("job"), integer("epoch"), text("body")], ["job", "epoch"])
 ]
 

@@ -19,6 +19,7 @@ import {
   write
 } from "./StoreCase.ts"
 import { lookupDamages, lookups } from "./StoreLookupSuite.ts"
+import { savepoints } from "./StoreSavepointSuite.ts"
 import { damages, state, transactions } from "./StoreStateSuite.ts"
 
 export { type Case, epochOf, intentOf, manifestOf, type Place, part } from "./StoreCase.ts"
@@ -30,6 +31,7 @@ export const cases = (of: { readonly tables: boolean; readonly damage: boolean }
   ...state,
   ...lookups,
   ...renewal,
+  ...savepoints,
   ...(of.tables ? transactions : []),
   ...(of.damage ? [...damages, ...lookupDamages] : [])
 ]
