@@ -160,11 +160,17 @@ const line = (from, to, { port }, { entry, isAcross, name }) => {
     element("title", {}, `${from.node.id} to ${to.node.id}${port === "out" ? "" : `, ${port}`}`),
     element("path", { class: "edge", "data-side": side || port !== "out", d: path }),
     element("path", { class: "arrow", d: head }),
-    name === null ? null : lineName(name, vertical ? { x: x2 - 8, y: y2 - 10 } : { x: x2 - 10, y: y2 - 6 })
+    name === null ? null : lineName(name, { x1, y1, x2, y2, vertical })
   )
 }
 
-const lineName = (text, { x, y }) => element("text", { class: "port", x, y, "text-anchor": "end" }, text)
+/** Beside the arrow, on the side that the line does not come from. */
+const lineName = (text, { vertical, x1, x2, y1, y2 }) => {
+  const right = vertical && x1 !== x2
+  const x = vertical ? x2 + (right ? 9 : -9) : x2 - 10
+  const y = vertical ? y2 - 4 : y2 + (y1 < y2 ? 15 : -6)
+  return element("text", { class: "port", x, y, "text-anchor": right ? "start" : "end" }, text)
+}
 
 const nodeOf = ({ node, side, x, y, width, height: boxHeight }, { lag, now }) => {
   const room = (size) => Math.floor((width - 20) / size)
