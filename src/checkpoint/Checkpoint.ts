@@ -86,6 +86,14 @@ export interface Manifest {
   readonly replays?: ReadonlyArray<ReplayCut>
   /** What became of all that was replayed in the lineage; absent: nothing was. */
   readonly replayed?: ReplayCounts
+  /** Epochs that the lineages before it had and that it gave up, going on from a savepoint: what they set aside is read again. */
+  readonly abandoned?: ReadonlyArray<EpochRange>
+}
+
+/** Epochs above `after`, up to `through`. */
+export interface EpochRange {
+  readonly after: number
+  readonly through: number
 }
 
 /** What became of records that were set aside and came again. */

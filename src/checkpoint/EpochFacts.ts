@@ -170,11 +170,12 @@ const replaysAfter = (
   before: Manifest,
   intent: Intent,
   again: ReplayCounts
-): Pick<Manifest, "replays" | "replayed"> => {
+): Pick<Manifest, "replays" | "replayed" | "abandoned"> => {
   const replays = intent.replays ?? before.replays
   const isAny = before.replayed !== undefined || again.records > 0 || again.skipped > 0
   return {
     ...(replays === undefined ? {} : { replays }),
+    ...(before.abandoned === undefined ? {} : { abandoned: before.abandoned }),
     ...(isAny ? { replayed: addCounts(before.replayed ?? noCounts, again) } : {})
   }
 }

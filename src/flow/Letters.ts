@@ -26,6 +26,8 @@ export interface Letter {
   /** Id of the step that set it aside. */
   readonly step: string
   readonly reason: string
+  /** The epoch that set it aside. */
+  readonly epoch: number
   /** Which row of its record was set aside; `null`: the record. */
   readonly row: number | null
   /** The record as it came, at its own place; `null`: only a row of it was kept. */

@@ -257,6 +257,7 @@ const replaysOf = (
   of: Pick<Replays.Options, "boxes" | "recordsPerEpochMax">
 ): Effect.Effect<Replays.Replays, SourceError> => {
   const known = claim.manifest ?? claim.intents[0]
+  const abandoned = claim.manifest?.abandoned ?? []
   const isOwn = (source: string): boolean => plan.sources.some((other) => other.id === source)
   return Replays.make({
     job: options.job.name,
@@ -265,7 +266,9 @@ const replaysOf = (
     restored: known === undefined ? null : (known.replays ?? []),
     ends: (cut) => options.desk.ends.get(ReplayDesk.keyOf(cut)) ?? 0,
     // What is of no source of this job cannot be replayed: the first one counts it.
-    owns: ({ source }) => source === id || (plan.sources[0]?.id === id && !isOwn(source)),
+    owns: ({ epoch, source }) =>
+      (source === id || (plan.sources[0]?.id === id && !isOwn(source))) &&
+      !abandoned.some(({ after, through }) => epoch > after && epoch <= through),
     stepOf: (letter) => (letter.source === id ? stepOf(options.configured, plan, letter) : null),
     send: (records, step) =>
       Effect.forEach(

@@ -33,7 +33,7 @@ export interface Options {
   readonly restored: ReadonlyArray<ReplayCut> | null
   /** Where replays end that were asked for in this run and may not be in any intent yet. */
   readonly ends: (cut: Pick<ReplayCut, "source" | "sink" | "partition">) => Offset
-  /** Whose a letter is that was set aside by this job; letters of other sources are passed over. */
+  /** Is a letter of this job this source's affair? Those of other sources, and of abandoned epochs, are passed over. */
   readonly owns: (letter: Letter) => boolean
   /** The step that a letter is for; `null`: the job has none. */
   readonly stepOf: (letter: Letter) => string | null

@@ -90,6 +90,7 @@ const letterOf = (record: StoredRecord): Letter => {
     source: about.get("weir.source") ?? "",
     step: about.get("weir.step") ?? "",
     reason,
+    epoch: Number(about.get("weir.epoch") ?? 0),
     row: row === undefined ? null : Number(row),
     event: isRecord ? { key: record.key, value: record.value, partition, offset, timestamp } : null
   }
