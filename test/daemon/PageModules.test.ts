@@ -1,0 +1,220 @@
+import { describe, expect, it } from "vitest"
+
+const load = (name: string): Promise<any> =>
+  import(/* @vite-ignore */ new URL(`../../src/daemon/page/${name}.js`, import.meta.url).href)
+const { complete, quoted, tablesOf, wordsOf } = await load("sql-words")
+const { comparing, kindsOf, millisOf, suggest } = await load("columns")
+const { placesOf } = await load("layout")
+const { holding, summary } = await load("partitions")
+const { chartOf } = await load("chart-options")
+const { figure } = await load("format")
+
+const column = (name: string, type = "bigint") => ({ name, type, nullable: false })
+const catalog = {
+  dialect: "postgres",
+  tables: [
+    { table: "orders", columns: [column("id"), column("region", "text"), column("Odd Name")] },
+    { table: "shops", columns: [column("shop"), column("region", "text")] },
+    { table: "unknown_columns", columns: null }
+  ]
+}
+/** Options at `|`. */
+const at = (text: string, asked = false): ReadonlyArray<string> =>
+  complete(text.replace("|", ""), text.indexOf("|"), catalog, asked)?.options.map((of: any) => of.label) ?? []
+
+describe("SQL words", () => {
+  it.each([
+    'select 1 -- o\'clock\nfrom "a""b" /* open',
+    "select 'it''s', 1.5, naïve FROM x;",
+    "'never closed",
+    "/* never closed",
+    ""
+  ])("joined are the text again: %j", (sql) => {
+    expect(
+      wordsOf(sql)
+        .map((word: any) => word.text)
+        .join("")
+    ).toBe(sql)
+  })
+
+  it("are no keywords inside texts, comments and quotes", () => {
+    const kinds = wordsOf("select 'from' \"from\" -- from\nfrom").filter((word: any) => word.kind !== "space")
+    expect(kinds.map((word: any) => word.kind)).toEqual(["keyword", "text", "quoted", "comment", "keyword"])
+  })
+
+  it.each([
+    ["select * from orders", [["orders", "orders"]]],
+    [
+      "select * from orders o join public.shops as s on true",
+      [
+        ["orders", "o"],
+        ["shops", "s"]
+      ]
+    ],
+    [
+      'select * from "Odd", b where c in (select 1 from d)',
+      [
+        ["Odd", "Odd"],
+        ["b", "b"],
+        ["d", "d"]
+      ]
+    ],
+    ["select extract(hour from x), 'from y'", [["x", "x"]]],
+    ["select from", []]
+  ])("name the tables of %s", (sql, tables) => {
+    expect(tablesOf(sql).map((of: any) => [of.table, of.alias])).toEqual(tables)
+  })
+
+  it("complete tables where a table is expected, and columns of the query's tables elsewhere", () => {
+    expect(at("select * from |", true)).toEqual(["orders", "shops", "unknown_columns"])
+    expect(at("select * from orders, sh|")).toEqual(["shops"])
+    expect(at("select reg| from orders").slice(0, 1)).toEqual(["region"])
+    expect(at("select s.| from orders o join shops s")).toEqual(["shop", "region"])
+    expect(at("select x.| from orders")).toEqual([])
+    expect(at("select id|", false)).toEqual([])
+  })
+
+  it("complete nothing inside a text or a comment, nor an empty word that nobody asked for", () => {
+    for (const text of [
+      "select 'reg|' from orders",
+      "select 1 -- reg|",
+      "select | from orders",
+      "select 12| from orders"
+    ])
+      expect([text, at(text)]).toEqual([text, []])
+  })
+
+  it("quote names that need it, as the database does", () => {
+    expect(["region", "Odd Name", 'a"b', "select"].map((name) => quoted(name))).toEqual([
+      "region",
+      '"Odd Name"',
+      '"a""b"',
+      '"select"'
+    ])
+    expect(quoted("a`b", "mysql")).toBe("`a``b`")
+  })
+})
+
+describe("columns", () => {
+  const answer = (columns: ReadonlyArray<string>, ...rows: ReadonlyArray<ReadonlyArray<string | null>>) => ({
+    columns,
+    rows
+  })
+
+  it("are numbers, instants or texts by all their values", () => {
+    const kinds = kindsOf(
+      answer(
+        ["n", "t", "s", "mixed", "none"],
+        ["1", "2026-11-21 10:00:00+00", "a", "1", null],
+        ["-2.5e3", "2026-11-21", "1", "x", null]
+      )
+    )
+    expect(kinds.map((of: any) => of.kind)).toEqual(["number", "time", "text", "text", "text"])
+  })
+
+  it("hold instants as databases write them, in UTC where they say no zone", () => {
+    const noon = Date.parse("2026-11-21T12:00:00Z")
+    for (const text of [
+      "2026-11-21T12:00:00Z",
+      "2026-11-21 12:00:00",
+      "2026-11-21 12:00:00.000+00",
+      "2026-11-21 14:00:00+02:00",
+      "2026-11-21 17:30:00+0530"
+    ])
+      expect([text, millisOf(text)]).toEqual([text, noon])
+    expect(millisOf("2026-11-21")).toBe(Date.parse("2026-11-21T00:00:00Z"))
+    expect(millisOf("soon")).toBeNaN()
+  })
+
+  it("sort by their kind, null last", () => {
+    expect(["10", "9", null, "-1"].sort(comparing("number"))).toEqual(["-1", "9", "10", null])
+    expect(["b10", null, "b9"].sort(comparing("text"))).toEqual(["b9", "b10", null])
+  })
+
+  it("suggest a chart: time runs along, texts are categories, numbers are series", () => {
+    const overTime = answer(["at", "income", "orders"], ["2026-11-21", "1", "2"], ["2026-11-22", "3", "4"])
+    expect(suggest(overTime)).toMatchObject({ type: "line", x: "at", values: ["income", "orders"], by: null })
+    const split = answer(["at", "region", "income"], ["2026-11-21", "SG", "1"], ["2026-11-21", "MY", "2"])
+    expect(suggest(split)).toMatchObject({ type: "line", x: "at", values: ["income"], by: "region" })
+    const categories = answer(["shop_id", "region", "income"], ["1", "SG", "5"], ["2", "MY", "6"])
+    expect(suggest(categories)).toMatchObject({ type: "bar", x: "region", values: ["income"] })
+    expect(suggest(answer(["total"], ["5"]))).toMatchObject({ type: "number", values: ["total"] })
+    expect(suggest(answer(["a"], ["x"], ["y"]))).toMatchObject({ type: "table" })
+    expect(suggest(answer(["a"]))).toMatchObject({ type: "table" })
+  })
+
+  it("make a chart that says what it shows, and none where a column is gone", () => {
+    const found = answer(["region", "income"], ["SG", "5"], ["MY", null])
+    const chart = { type: "bar", x: "region", values: ["income"], by: null, stacked: false }
+    expect(chartOf(found, chart, "Income").spoken).toBe("Income, bar chart: 2 points, the last: Income 5")
+    expect(chartOf(found, { ...chart, values: ["gone"] }, "Income")).toBeNull()
+  })
+
+  it("keep every digit of a number that is shown large", () => {
+    expect(["12345678901234567.89", "-1000", "7", "x"].map(figure)).toEqual([
+      "12,345,678,901,234,567.89",
+      "-1,000",
+      "7",
+      "x"
+    ])
+  })
+})
+
+describe("the topology's layout", () => {
+  const nodes = (...ids: ReadonlyArray<string>) =>
+    ids.map((id) => ({ id, kind: id.startsWith("sink") ? "sink" : id.startsWith("source") ? "source" : "map" }))
+  const edges = (...lines: ReadonlyArray<string>) =>
+    lines.map((line) => {
+      const [from, to, port = "out"] = line.split(" ")
+      return { from, to, port, input: 0 }
+    })
+  const places = (of: object): Record<string, string> =>
+    Object.fromEntries([...placesOf(of)].map(([id, { depth, lane }]: any) => [id, `${depth} ${lane}`]))
+
+  it("puts a line of nodes into one lane, and what is set aside beside its step", () => {
+    expect(
+      places({
+        nodes: nodes("source", "a", "sink", "sinkLate"),
+        edges: edges("source a", "a sink", "a sinkLate late")
+      })
+    ).toEqual({ source: "0 0", a: "1 0", sink: "2 0", sinkLate: "1 1" })
+  })
+
+  it("puts a second source right before its join, in a lane of its own", () => {
+    expect(
+      places({
+        nodes: nodes("source", "a", "b", "source2", "join", "sink"),
+        edges: edges("source a", "a b", "b join", "source2 join", "join sink")
+      })
+    ).toEqual({ source: "0 0", a: "1 0", b: "2 0", source2: "2 1", join: "3 0", sink: "4 0" })
+  })
+
+  it("never puts two nodes into one place, nor a node under a line", () => {
+    const diamond = {
+      nodes: nodes("source", "a", "b", "c", "join", "sink", "sink2"),
+      edges: edges("source a", "a b", "b c", "a join", "c join", "join sink", "b sink2 late")
+    }
+    const found = places(diamond)
+    expect(new Set(Object.values(found)).size).toBe(7)
+    // The line from a to join passes the depths of b and c in the lane of a.
+    const lane = found.a!.split(" ")[1]
+    expect([found.b, found.c]).not.toContain(`2 ${lane}`)
+    expect([found.b, found.c]).not.toContain(`3 ${lane}`)
+  })
+})
+
+describe("partitions", () => {
+  const partition = (partition: number, watermark: number | null, state = "active") => ({
+    source: "orders",
+    partition,
+    watermark,
+    state
+  })
+
+  it("name the active one with the lowest watermark as the one that holds the job's", () => {
+    const partitions = [partition(0, 9_000), partition(1, 4_000), partition(2, 1_000, "idle"), partition(3, null)]
+    expect(holding(partitions).partition).toBe(1)
+    expect(summary({ watermark: 4_000, partitions }, 6_000)).toMatch(/2 s behind the clock; held by orders \/ 1\.$/)
+    expect(holding([partition(0, null)])).toBeNull()
+  })
+})
