@@ -109,7 +109,8 @@ export class KeyedState extends AggregateState<KeyedEntry> {
         entry.lastAt = lastAt
       },
       place: (entry) => {
-        if (this.#index.find(entry.hash, entry.key) === undefined) this.#index.add(entry)
+        if (this.#index.find(entry.hash, entry.key) !== undefined) return
+        this.#index.add(entry)
         this.#enlist(entry)
       },
       forget: (entry) => this.#index.remove(entry.hash, entry.key),

@@ -217,6 +217,24 @@ const compaction: ReadonlyArray<Case> = [
     )
   },
   {
+    name: "rows that exchange their keys within an epoch are both there, and one whose key another took is not removed",
+    run: onSink(SqlSink.upsert("sink_exchange", Income, { key }), ({ read, write }) =>
+      Effect.gen(function* () {
+        const totals = Effect.map(read(), (rows) => rows.map((row) => [row.region, row.gross_income]))
+        const [one, other] = [income("a", 1, 100n), income("b", 1, 200n)]
+        yield* write(1, batch([put(one), put(other)]))
+        const swapped = [put(income("b", 1, 100n), one), put(income("a", 1, 200n), other)]
+        yield* write(2, batch([swapped[1]!]), batch([swapped[0]!], 1))
+        yield* expectEqual("exchanged", yield* totals, [
+          ["a", "2.00"],
+          ["b", "1.00"]
+        ])
+        yield* write(3, batch([put(income("b", 1, 200n), income("a", 1, 200n)), gone(income("b", 1, 100n))]))
+        yield* expectEqual("taken over", yield* totals, [["b", "2.00"]])
+      })
+    )
+  },
+  {
     name: "an epoch prepared again has the same digest and leaves the same table",
     run: onSink(SqlSink.upsert("sink_replay", Income, { key, updatedAt: "updatedAt" }), ({ read, write }) =>
       Effect.gen(function* () {
