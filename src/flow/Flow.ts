@@ -10,7 +10,24 @@ import type { Instant, KeyValue } from "../model/Columns.ts"
 import type { DuplicateKey, LookupUnreadable, RecordUnusable } from "../model/Errors.ts"
 import type { Invalid, RawEvent } from "../model/Event.ts"
 import type { Aggregate } from "./Aggregate.ts"
+import type {
+  Changes,
+  HasEventTime,
+  IsComplete,
+  IsKeyed,
+  IsWindowed,
+  IsWindowResult,
+  KeyOf,
+  NoOpenWindow,
+  NotComplete,
+  Refuses,
+  Simplify,
+  With,
+  Without
+} from "./Brands.ts"
+import type * as Frame from "./Frame.ts"
 import * as Join from "./Join.ts"
+import type { ComputedColumns, KeyColumns, KeyFrom } from "./KeyColumns.ts"
 import type * as Lookup from "./Lookup.ts"
 import * as Process from "./Process.ts"
 import type { Sink } from "./Sink.ts"
@@ -18,44 +35,8 @@ import type { Source } from "./Source.ts"
 import { type Input, lateRight, type Node, type NodeSpec, type Port } from "./Topology.ts"
 import type * as Window from "./Window.ts"
 
-// Brands
-
-export interface HasEventTime {
-  readonly hasEventTime: true
-}
-/** Carries the key's columns. */
-export interface IsKeyed<out Key = unknown> {
-  readonly isKeyed: Key
-}
-/** Its events fall into windows: an aggregate is due. */
-export interface IsWindowed {
-  readonly isWindowed: true
-}
-/** Rows of windows: they can be final. */
-export interface IsWindowResult {
-  readonly isWindowResult: true
-}
-/** What travels are changes of rows: a later one replaces an earlier one. */
-export interface Changes {
-  readonly changes: "rows replace earlier rows"
-}
-/** All rows come at each epoch: a sink is due. What looks at one row at a time (`map`, `filter`, `branch`) may stand between. */
-export interface IsComplete {
-  readonly isComplete: true
-}
-type Brand = keyof (HasEventTime & IsKeyed & IsWindowed & IsWindowResult & Changes & IsComplete)
-/** Refuses a brand; `Why` is the error message. It lists the others too, else TypeScript says "no properties in common". */
-export type Refuses<Name extends Brand, Why extends string> = { readonly [P in Brand]?: P extends Name ? Why : unknown }
-
-interface NotComplete
-  extends Refuses<"isComplete", "all rows come at each epoch: put Flow.emit(complete) right before the sink"> {}
-interface NoOpenWindow extends Refuses<"isWindowed", "put Flow.aggregate between window and sink"> {}
-
-// `& {}` makes messages show the properties, not the name of this type.
-type Simplify<T> = { readonly [P in keyof T]: T[P] } & {}
-type Without<B, Names> = { readonly [P in keyof B as Exclude<P, Names>]: B[P] } & {}
-type With<B, More> = Simplify<Without<B, keyof More> & More>
-type KeyOf<B> = B extends IsKeyed<infer Key> ? Key : never
+export type { Changes, HasEventTime, IsComplete, IsKeyed, IsWindowed, IsWindowResult, Refuses } from "./Brands.ts"
+export type { JoinResult } from "./Join.ts"
 
 // Types
 
@@ -160,23 +141,6 @@ export const eventTime =
       self
     )
 
-/** The columns that can be a key; the union is written out in `keyBy` so that a message lists the names. */
-type KeyColumns<A> = { readonly [P in keyof A]-?: A[P] extends KeyValue ? P : never }
-type ComputedColumns<A> = { readonly [name: string]: (event: A) => KeyValue }
-type KeyFrom<A, Columns> = Simplify<
-  { readonly [P in Extract<Columns[keyof Columns & number], string> & keyof A]: A[P] } & UnionToIntersection<
-    ComputedKey<Exclude<Columns[keyof Columns & number], string>>
-  >
->
-type ComputedKey<C> = C extends object
-  ? { readonly [P in keyof C]: C[P] extends (event: never) => infer V ? V : never }
-  : never
-type UnionToIntersection<U> = [U] extends [never]
-  ? unknown
-  : (U extends unknown ? (_: U) => void : never) extends (_: infer I) => void
-    ? I
-    : never
-
 /** Names of columns, computed columns, or both; `keyBy()` puts all events under one key. */
 export const keyBy =
   <A, const Columns extends ReadonlyArray<(KeyColumns<A>[keyof A] & string) | ComputedColumns<A>>>(
@@ -234,29 +198,6 @@ export const merge =
   <A, E, R, B extends NoOpenWindow & NotComplete>(self: Flow<A, E, R, B>): Flow<A | A2, E | E2, R | R2, Both<B, B2>> =>
     step({ kind: "merge" }, self, other)
 
-type Events = Refuses<"changes", "a join takes events, not changes: put Flow.emit(onClose) before it"> & NoOpenWindow
-
-/** The columns of both keys must be the same, by name and type; if not, the message shows both keys. */
-type SameKey<B, B2> = [KeyOf<B>, KeyOf<B2>] extends [KeyOf<B2>, KeyOf<B>]
-  ? unknown
-  : {
-      readonly brands: { readonly isKeyed: { readonly "both flows need the same key": readonly [KeyOf<B>, KeyOf<B2>] } }
-    }
-
-/** `late` and `lateOther` are the events of the first and of the other flow that came too late. */
-export interface JoinResult<out A, out E, out R, out Late, out LateOther> extends Flow<A, E, R, HasEventTime> {
-  readonly late: Late
-  readonly lateOther: LateOther
-}
-
-type Joining<A, B, A2, B2, T extends Join.JoinType, E, R> = JoinResult<
-  Join.Joined<A, A2, T>,
-  E,
-  R,
-  Flow<A, E, R, B>,
-  Flow<A2, E, R, B2>
->
-
 /**
  * Pairs of events of equal key, the other's at most `within` before or after the flow's own: rows `{ left, right }`.
  * Each pair comes once, in the epoch in which its later one came. `left` gives also left events without a partner
@@ -274,7 +215,7 @@ type Joining<A, B, A2, B2, T extends Join.JoinType, E, R> = JoinResult<
  *     orders.pipe(Flow.join("paid", payments, { within: { before: "0 seconds", after: "1 hour" }, type: "left" }))
  */
 export const join =
-  <A2, E2, R2, B2 extends HasEventTime & IsKeyed & Events, const T extends Join.JoinType = "inner">(
+  <A2, E2, R2, B2 extends HasEventTime & IsKeyed & Join.Events, const T extends Join.JoinType = "inner">(
     id: string,
     other: Flow<A2, E2, R2, B2>,
     options: {
@@ -283,9 +224,9 @@ export const join =
       readonly allowedLateness?: Window.DurationInput
     }
   ) =>
-  <A, E, R, B extends HasEventTime & IsKeyed & Events>(
-    self: Flow<A, E, R, B> & SameKey<B, B2>
-  ): Joining<A, B, A2, B2, T, E | E2, R | R2> =>
+  <A, E, R, B extends HasEventTime & IsKeyed & Join.Events>(
+    self: Flow<A, E, R, B> & Join.SameKey<B, B2>
+  ): Join.Joining<A, B, A2, B2, T, E | E2, R | R2> =>
     joined(
       { kind: "join", id, type: options.type ?? "inner", ...Join.boundsOf(options.within), ...latenessOf(options) },
       self,
@@ -308,14 +249,14 @@ export const join =
  *     orders.pipe(Flow.temporalJoin("rated", rates, { type: "left" }))
  */
 export const temporalJoin =
-  <A2, E2, R2, B2 extends HasEventTime & IsKeyed & Events, const T extends Join.TemporalType = "inner">(
+  <A2, E2, R2, B2 extends HasEventTime & IsKeyed & Join.Events, const T extends Join.TemporalType = "inner">(
     id: string,
     versions: Flow<A2, E2, R2, B2>,
     options?: { readonly type?: T; readonly allowedLateness?: Window.DurationInput }
   ) =>
-  <A, E, R, B extends HasEventTime & IsKeyed & Events>(
-    self: Flow<A, E, R, B> & SameKey<B, B2>
-  ): Joining<A, B, A2, B2, T, E | E2, R | R2> =>
+  <A, E, R, B extends HasEventTime & IsKeyed & Join.Events>(
+    self: Flow<A, E, R, B> & Join.SameKey<B, B2>
+  ): Join.Joining<A, B, A2, B2, T, E | E2, R | R2> =>
     joined({ kind: "temporalJoin", id, type: options?.type ?? "inner", ...latenessOf(options) }, self, versions)
 
 /** What becomes of rows that have no JSON, or one key. */
@@ -488,6 +429,45 @@ export const distinct =
     self: Flow<A, E, R, B>
   ): Flow<A, E, R, B> =>
     step({ kind: "distinct", id, timeToLiveMillis: millisOf(options?.timeToLive) }, self)
+
+type Frames<A> = { readonly [name: string]: Frame.Frame<A, unknown> }
+type Framed<A, Fs> = Simplify<
+  { readonly [N in keyof A as Exclude<N, keyof Fs>]: A[N] } & {
+    readonly [N in keyof Fs]: Fs[N] extends Frame.Frame<never, infer Result> ? Result : never
+  }
+>
+
+/**
+ * Moving aggregates: for each event one row, its own columns and the result of each frame over the rows of its key up
+ * to it, in the order of event time (then of partition, offset, row). A result takes the place of a column of its name.
+ *
+ * Events wait in the state until the watermark has passed them, at a final run not longer; one whose time has passed
+ * goes to `late`. Kept are the last rows of each key that its largest frame takes in, for good: keys times rows are
+ * `Limits.stateKeysMax` at most. A row has its event's time; a key is due again after it.
+ *
+ *     days.pipe(
+ *       Flow.keyBy("symbol"),
+ *       Flow.frames("averages", {
+ *         ma20: Frame.rows(20, Aggregate.avg((day) => day.close)),
+ *         ma50: Frame.rows(50, Aggregate.avg((day) => day.close))
+ *       })
+ *     )
+ */
+export const frames =
+  <A extends object, const Fs extends Frames<A>>(id: string, frames: Fs) =>
+  <
+    E,
+    R,
+    B extends HasEventTime &
+      IsKeyed &
+      Refuses<"changes", "frames take events, not changes: put Flow.emit(onClose) before it"> &
+      NoOpenWindow
+  >(
+    self: Flow<A, E, R, B>
+  ): Flow<Framed<A, Fs>, E, R, HasEventTime> & { readonly late: Flow<A, E, R, B> } => {
+    const result = step({ kind: "frames", id, frames }, self)
+    return Object.assign(result, { late: flowOf(result.node, "late") })
+  }
 
 /** Names that the result of a step has already. */
 type NoOwnName = {

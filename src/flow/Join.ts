@@ -1,6 +1,8 @@
 /** How far apart the events that a join brings together may be, and which events it gives without a partner. */
 import { Duration } from "effect"
 import * as Limits from "../model/Limits.ts"
+import type { HasEventTime, KeyOf, NoOpenWindow, Refuses } from "./Brands.ts"
+import type { Flow } from "./Flow.ts"
 import type { DurationInput } from "./Window.ts"
 
 /** `inner`: pairs only; `left`: left events without a partner too; `outer`: those of both sides. */
@@ -22,6 +24,31 @@ export interface Joined<out A, out A2, out T extends JoinType> {
   readonly left: T extends "outer" ? A | null : A
   readonly right: T extends "inner" ? A2 : A2 | null
 }
+
+/** What can be joined. */
+export type Events = Refuses<"changes", "a join takes events, not changes: put Flow.emit(onClose) before it"> &
+  NoOpenWindow
+
+/** The columns of both keys must be the same, by name and type; if not, the message shows both keys. */
+export type SameKey<B, B2> = [KeyOf<B>, KeyOf<B2>] extends [KeyOf<B2>, KeyOf<B>]
+  ? unknown
+  : {
+      readonly brands: { readonly isKeyed: { readonly "both flows need the same key": readonly [KeyOf<B>, KeyOf<B2>] } }
+    }
+
+/** `late` and `lateOther` are the events of the first and of the other flow that came too late. */
+export interface JoinResult<out A, out E, out R, out Late, out LateOther> extends Flow<A, E, R, HasEventTime> {
+  readonly late: Late
+  readonly lateOther: LateOther
+}
+
+export type Joining<A, B, A2, B2, T extends JoinType, E, R> = JoinResult<
+  Joined<A, A2, T>,
+  E,
+  R,
+  Flow<A, E, R, B>,
+  Flow<A2, E, R, B2>
+>
 
 /** Throws `RangeError` for what is no time that an event can be waited for. */
 export const boundsOf = (within: Within): Bounds =>
