@@ -6,6 +6,7 @@
 
 export * as Aggregate from "./flow/Aggregate.ts"
 export * as Flow from "./flow/Flow.ts"
+export * as Frame from "./flow/Frame.ts"
 export * as Job from "./flow/Job.ts"
 export * as Migration from "./flow/Migration.ts"
 export * as Parameter from "./flow/Parameter.ts"

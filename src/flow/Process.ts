@@ -1,6 +1,7 @@
 /** A user's own operator for each key: what it is given, what it may do, what it says of itself. */
 import { Duration, Schema } from "effect"
 import type { Instant } from "../model/Columns.ts"
+import * as SchemaFingerprint from "./SchemaFingerprint.ts"
 import type { DurationInput } from "./Window.ts"
 
 /** An output beside the one that goes on. `row` exists as a type only. */
@@ -53,7 +54,7 @@ export interface StateCodec {
 export const stateCodec = <S, I>(schema: Schema.Schema<S, I>): StateCodec => ({
   encode: Schema.encodeSync(schema) as (state: never) => unknown,
   decode: Schema.decodeUnknownSync(schema),
-  fingerprint: String(Schema.encodedSchema(schema))
+  fingerprint: SchemaFingerprint.make(Schema.encodedSchema(schema))
 })
 
 export const millisOf = (after: DurationInput): number => Duration.toMillis(after)

@@ -11,6 +11,7 @@ import type { Instant, KeyValue } from "../model/Columns.ts"
 import { InvalidJob } from "../model/Errors.ts"
 import type { Aggregate } from "./Aggregate.ts"
 import type { Output } from "./Flow.ts"
+import * as Frame from "./Frame.ts"
 import * as Join from "./Join.ts"
 import type { AnyLookup } from "./Lookup.ts"
 import type { StateCodec } from "./Process.ts"
@@ -54,6 +55,11 @@ export type NodeSpec =
   | { readonly kind: "emit"; readonly mode: "onUpdate" | "onClose" }
   | { readonly kind: "complete"; readonly id: string }
   | { readonly kind: "distinct"; readonly id: string; readonly timeToLiveMillis: number | null }
+  | {
+      readonly kind: "frames"
+      readonly id: string
+      readonly frames: Readonly<Record<string, Frame.Frame<never, unknown>>>
+    }
   | {
       readonly kind: "process"
       readonly id: string
@@ -185,6 +191,7 @@ export const make = (
       case "temporalJoin":
       case "enrich":
       case "process":
+      case "frames":
         return claim(spec.id, `${spec.kind} ${spec.id}`)
       case "sink":
         return claim(`${spec.sink.name}`, `sink ${spec.sink.label}`)
@@ -262,6 +269,10 @@ const labelOf = (spec: NodeSpec): string => {
       return `${spec.type}, the version at event time, allowedLateness ${Duration.format(spec.allowedLatenessMillis)}`
     case "enrich":
       return `${spec.type}, ${spec.lookup.label}`
+    case "frames":
+      return Object.entries(spec.frames)
+        .map(([name, frame]) => `${name} ${Frame.format(frame)}`)
+        .join("; ")
     case "process":
       return ["an operator of its own", ...spec.outputs].join("; ")
     case "emit":

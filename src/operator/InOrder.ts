@@ -96,6 +96,11 @@ export class InOrder<Own extends Entry> {
     return this.#keptSize + this.#fresh.length
   }
 
+  /** Of those, the ones that are entries of the state. */
+  get kept(): number {
+    return this.#keptSize
+  }
+
   /** What is earlier has been handed out: `passed`, and no limit where all partitions have finished. */
   get limit(): number {
     const passed = Math.max(this.passed, this.watermark)

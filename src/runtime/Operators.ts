@@ -6,6 +6,7 @@ import * as Complete from "../operator/Complete.ts"
 import * as Decode from "../operator/Decode.ts"
 import * as Distinct from "../operator/Distinct.ts"
 import * as Enrich from "../operator/Enrich.ts"
+import * as Frames from "../operator/Frames.ts"
 import * as IntervalJoin from "../operator/IntervalJoin.ts"
 import * as KeyedAggregate from "../operator/KeyedAggregate.ts"
 import type { LookupTables } from "../operator/LookupTable.ts"
@@ -45,6 +46,13 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: Options): 
       return Complete.make({ id, prototypes: graph.prototypes(node) })
     case "distinct":
       return Distinct.make({ id, keyBy: keyOf(graph, node), timeToLiveMillis: spec.timeToLiveMillis })
+    case "frames":
+      return Frames.make({
+        id,
+        frames: spec.frames,
+        keyBy: keyOf(graph, node),
+        prototypes: graph.prototypes(node)
+      })
     case "process":
       return Process.make({
         id,

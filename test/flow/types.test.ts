@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest"
 import * as Aggregate from "../../src/flow/Aggregate.ts"
 import * as Codec from "../../src/flow/Codec.ts"
 import * as Flow from "../../src/flow/Flow.ts"
+import * as Frame from "../../src/flow/Frame.ts"
 import * as Job from "../../src/flow/Job.ts"
 import * as Parameter from "../../src/flow/Parameter.ts"
 import type { Sink } from "../../src/flow/Sink.ts"
@@ -342,6 +343,37 @@ describe("types", () => {
     expect([alarms.large.port, alarms.silent.port, alarms.late.port]).toEqual(["side large", "side silent", "late"])
   })
 
+  test("give frames the event's columns and a result for each, null where rows may be too few", () => {
+    const days = closed.pipe(
+      Flow.keyBy("region"),
+      Flow.frames("averages", {
+        ma20: Frame.rows(
+          20,
+          Aggregate.avg((row) => row.income, { scale: 2 })
+        ),
+        ma50: Frame.rows(
+          50,
+          Aggregate.avg((row) => row.orders),
+          { minRows: 51 }
+        ),
+        orders: Frame.rows(1, Aggregate.count)
+      })
+    )
+    type Row = {
+      readonly region: string
+      readonly windowStart: Instant
+      readonly windowEnd: Instant
+      readonly income: Decimal<2>
+      readonly ma20: Decimal<6>
+      readonly ma50: Decimal<6> | null
+      readonly orders: Int64
+    }
+    holds<Same<typeof days.row, Row>>()
+    holds<Same<typeof days.late.row, typeof closed.row>>()
+    const again = days.pipe(Flow.keyBy("region"), Flow.window(minute))
+    expect([days.late.port, again.node.spec.kind]).toEqual(["late", "window"])
+  })
+
   test("refuse the rest when the project is compiled", () => {
     expect(refused).toBeTypeOf("function")
   })
@@ -453,6 +485,24 @@ const refused = () => {
   timed.pipe(Flow.emit("onUpdate"))
   // @ts-expect-error Argument of type 'Order' is not assignable to 'RawEvent'
   decoded.pipe(Flow.decode(Order))
+  const ma = { ma: Frame.rows(20, Aggregate.count) }
+  // @ts-expect-error Property 'hasEventTime' is missing … but required in type 'HasEventTime'
+  decoded.pipe(Flow.keyBy("region"), Flow.frames("f", ma))
+  // @ts-expect-error Property 'isKeyed' is missing
+  timed.pipe(Flow.frames("f", ma))
+  // @ts-expect-error 'changes': … "frames take events, not changes: put Flow.emit(onClose) before it"
+  income.pipe(Flow.keyBy("region"), Flow.frames("f", ma))
+  // @ts-expect-error Property 'prise' does not exist on type 'Order'. Did you mean 'price'?
+  keyed.pipe(
+    Flow.frames("f", {
+      ma: Frame.rows(
+        20,
+        Aggregate.sum((order) => order.prise)
+      )
+    })
+  )
+  // @ts-expect-error Property 'isKeyed' is missing: a row of a frame has no key
+  keyed.pipe(Flow.frames("f", ma), Flow.window(minute))
   const silent = { state: Schema.Number, onEvent: () => undefined }
   // @ts-expect-error Property 'isKeyed' is missing
   timed.pipe(Flow.process("p", silent))
