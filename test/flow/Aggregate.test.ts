@@ -352,14 +352,16 @@ test("NaN is above every number", () => {
   expect(most.result(fold(most, events))).toBeNaN()
 })
 
-test("first and last go by event time, then partition, offset and row", () => {
+test("first and last go by event time, then origin, partition, offset and row", () => {
   const places: ReadonlyArray<Aggregate.Place> = [
     { eventTime: 2, origin: "in", partition: 0, offset: 0, row: 0 },
     { eventTime: 1, origin: "in", partition: 1, offset: 0, row: 0 },
     { eventTime: 1, origin: "in", partition: 0, offset: 9, row: 1 },
     { eventTime: 1, origin: "in", partition: 0, offset: 9, row: 0 },
     { eventTime: 2, origin: "in", partition: 0, offset: 1, row: 0 },
-    { eventTime: 2, origin: "in", partition: 0, offset: 1, row: 1 }
+    { eventTime: 2, origin: "in", partition: 0, offset: 1, row: 1 },
+    { eventTime: 1, origin: "out", partition: 0, offset: 0, row: 0 },
+    { eventTime: 2, origin: "at", partition: 7, offset: 9, row: 9 }
   ]
   const events = places.map((place, value) => ({ value, place }))
   const of = (event: { readonly value: number; readonly place: Aggregate.Place }) => event.value
