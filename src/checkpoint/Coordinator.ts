@@ -107,6 +107,10 @@ export interface Options {
   readonly attention: Effect.Latch
   /** Is the job to drain, commit and end? */
   readonly stopping: () => boolean
+  /** Is an epoch wanted before its trigger? Absent: never. */
+  readonly wanted?: () => boolean
+  /** Called after a cut that was wanted, with the last epoch that is cut: once it is durable, all that was read then is. */
+  readonly onWanted?: (epoch: number) => void
   /** The report of an epoch, as JSON text, kept with the manifest. */
   readonly report: (facts: EpochFacts) => string
   /** Called after an epoch is durable. */
@@ -290,6 +294,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       let due = openedAt + options.intervalMillis
       while (true) {
         yield* waitUntil(due, options, sources)
+        const wanted = options.wanted?.() === true
         const now = yield* Clock.currentTimeMillis
         if (options.lookups !== undefined) yield* options.lookups.refresh(now)
         const statuses = sources.map((source) => source.status(now))
@@ -310,6 +315,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         } else if (!ending) {
           yield* options.onEmpty(now)
         }
+        if (wanted) options.onWanted?.(epoch - 1)
         if (ending) return yield* Queue.offer(toCommit, "end")
         due = nextTrigger(due, yield* Clock.currentTimeMillis, options.intervalMillis)
         // An epoch is as old as its first record may be. Looked at and said in one step: no record comes between.
@@ -358,7 +364,7 @@ const waitUntil = (due: Millis, options: Options, sources: ReadonlyArray<SourceH
       const full =
         statuses.some((status) => status.full === "bound") ||
         (options.bounded && statuses.every((status) => status.ended || status.full !== null))
-      if (now >= due || full || options.stopping()) return
+      if (now >= due || full || options.stopping() || options.wanted?.() === true) return
       yield* Effect.raceFirst(Clock.sleep(due - now), options.attention.await)
     }
   })

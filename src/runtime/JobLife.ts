@@ -51,6 +51,10 @@ export interface LifeOptions {
   readonly stopping: () => boolean
   /** Ids of steps and sources that may begin without what was kept of them. */
   readonly dropState: ReadonlyArray<string>
+  /** Is an epoch wanted before its trigger? */
+  readonly wanted: () => boolean
+  /** Called after such a cut, with the last epoch that is cut. */
+  readonly onWanted: (epoch: number) => void
   readonly listener: LifeListener
   readonly desk: ReplayDesk.ReplayDesk
   /** Reads nothing but what is to be put through again. */
@@ -144,6 +148,8 @@ export const actors = <R>(
       limits: { deadLetters: job.deadLetters, late: job.late },
       attention: options.attention,
       stopping: options.stopping,
+      wanted: options.wanted,
+      onWanted: options.onWanted,
       ...options.listener
     })
     const finish = Effect.forEach(sources, (source) => source.finish, { discard: true })

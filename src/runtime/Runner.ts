@@ -12,6 +12,8 @@ import type { Offset } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Millis } from "../model/Time.ts"
 import type { EpochProgress, JobEvent, JobState, JobStatus } from "../observe/Progress.ts"
+import type { StepWaiting } from "./Chain.ts"
+import * as CutRequests from "./CutRequests.ts"
 import * as JobFailure from "./JobFailure.ts"
 import * as JobLife from "./JobLife.ts"
 import * as ReplayDesk from "./ReplayDesk.ts"
@@ -27,6 +29,8 @@ export interface RunOptions {
   readonly set?: Readonly<Record<string, string>>
   /** Reads nothing but the dead letters that are there now: puts them through again, commits, ends. */
   readonly replayOnly?: boolean
+  /** Ids of steps and sources that may begin without what the checkpoint keeps of them, if this code cannot take it up. */
+  readonly dropState?: ReadonlyArray<string>
 }
 
 /** A job that was started: it restarts by itself within its budget. */
@@ -36,6 +40,10 @@ export interface RunningJob {
   readonly progress: (last: number) => Effect.Effect<ReadonlyArray<EpochProgress>>
   /** For the drawing: by node id, counts and rates since the run began. */
   readonly nodes: Effect.Effect<ReadonlyArray<NodeFigures>>
+  /** What its steps wait for. */
+  readonly waiting: Effect.Effect<ReadonlyArray<StepWaiting>>
+  /** Ends an epoch now; ends when all that was read by then is durable, or the job has ended. */
+  readonly cut: Effect.Effect<void>
   /** Drains, commits and ends; at the latest after `Limits.drainMillisMax`. */
   readonly stop: Effect.Effect<void>
   /**
@@ -97,6 +105,7 @@ export const start = <E, R>(
     const attention = yield* Effect.makeLatch(false)
     const control = { stopping: false }
     const desk = yield* ReplayDesk.make(options.replayOnly === true)
+    const requests = CutRequests.make(() => board.epoch)
     const bounded =
       options.availableNow === true || options.replayOnly === true || configured.trigger.kind === "availableNow"
     const status = (): JobStatus => statusOf(job.name, runId, board)
@@ -117,7 +126,10 @@ export const start = <E, R>(
       replaysOnly: options.replayOnly === true,
       attention,
       stopping: () => control.stopping,
-      listener: tellingDesk(desk, listenerOf(board, runId, turn, listener))
+      dropState: options.dropState ?? [],
+      wanted: requests.wanted,
+      onWanted: requests.cut,
+      listener: tellingDesk(desk, listenerOf({ board, requests }, runId, turn, listener))
     })
     const supervised = Supervisor.oneForAll(job.name, life, {
       listener: (_, state) => turnOf(job.name, state, board, control, turn)
@@ -142,6 +154,7 @@ export const start = <E, R>(
       status: Effect.sync(status),
       progress: (last) => Effect.sync(() => board.reports.slice(-last)),
       nodes: Effect.map(Clock.currentTimeMillis, (now) => figuresOf(board, now)),
+      waiting: Effect.sync(() => board.parts?.chains.flatMap((chain) => chain.waiting()) ?? []),
       stop: Effect.gen(function* () {
         control.stopping = true
         if (board.state !== "failed" && board.state !== "finished") yield* turn("stopping")
@@ -149,6 +162,7 @@ export const start = <E, R>(
         const drained = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(Limits.drainMillisMax))
         if (drained._tag === "None" || board.state === "backing off") yield* Fiber.interrupt(fiber)
       }),
+      cut: Effect.raceFirst(requests.ask(attention), Effect.ignore(Deferred.await(ended))),
       replay: Effect.raceFirst(desk.replay, endedBefore(job.name, ended)),
       ended: Deferred.await(ended)
     } satisfies RunningJob
@@ -188,7 +202,7 @@ const tellingDesk = (desk: ReplayDesk.ReplayDesk, told: JobLife.LifeListener): J
 })
 
 const listenerOf = (
-  board: Board,
+  { board, requests }: { readonly board: Board; readonly requests: CutRequests.CutRequests },
   runId: string,
   turn: (state: JobState) => Effect.Effect<void>,
   listener: (event: JobEvent) => Effect.Effect<void>
@@ -219,6 +233,7 @@ const listenerOf = (
         for (const { rows, sink } of facts.sinks) board.written.set(sink, (board.written.get(sink) ?? 0) + rows)
         const progress = Reports.progressOf(facts, run())
         board.triggeredBefore = facts.cutAt
+        requests.durable(facts.manifest.epoch)
         yield* keep(progress)
       }),
     onEmpty: (triggeredAt) =>
