@@ -492,11 +492,11 @@ const refused = () => {
   timed.pipe(Flow.frames("f", ma))
   // @ts-expect-error 'changes': … "frames take events, not changes: put Flow.emit(onClose) before it"
   income.pipe(Flow.keyBy("region"), Flow.frames("f", ma))
-  // @ts-expect-error Property 'prise' does not exist on type 'Order'. Did you mean 'price'?
   keyed.pipe(
     Flow.frames("f", {
       ma: Frame.rows(
         20,
+        // @ts-expect-error Property 'prise' does not exist on type 'Order'. Did you mean 'price'?
         Aggregate.sum((order) => order.prise)
       )
     })
