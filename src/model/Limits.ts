@@ -164,6 +164,9 @@ export const telemetryMillisMax = 5_000
 /** Milliseconds that sending the last traces, and the last metrics, may take when a process ends: well within a drain. */
 export const telemetryDrainMillisMax = 2_000
 
+/** Open windows of a step that are told by name to whoever asks what it waits for: a screen of them. */
+export const windowsToldMax = 10
+
 const holds = (bound: string, condition: boolean): void => {
   if (!condition) throw new Error(`Limits: ${bound}`)
 }

@@ -65,6 +65,13 @@ export const make = (
       if (entries.find(entry.hash, entry.key) === undefined) entries.add(entry)
     },
     forget: (entry) => windows.get(entry.start)?.remove(entry.hash, entry.key),
-    open: () => windows.size
+    open: () => windows.size,
+    first: (count) =>
+      windows.first(count).map((start) => ({
+        start,
+        end: start + sizeMillis,
+        closesAt: start + closesAfterStart,
+        rows: windows.get(start)!.size
+      }))
   }
 }

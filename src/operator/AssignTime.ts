@@ -17,13 +17,14 @@
 import type { SpecOf } from "../flow/Topology.ts"
 import { Defect } from "../model/Errors.ts"
 import { type Invalid, type RawEvent, rawEventAt } from "../model/Event.ts"
-import type { Barrier, Batch, Records } from "../model/Message.ts"
+import type { Barrier, Batch, PartitionCut, Records } from "../model/Message.ts"
 import * as Time from "../model/Time.ts"
 import { Reader, Writer } from "../state/Encoding.ts"
 import type { Snapshot, StatePart } from "../state/StatePart.ts"
 import type { Collector, Operator } from "./Operator.ts"
 import * as Selection from "./Selection.ts"
 import { stepFailed } from "./StepFailure.ts"
+import { known, type PartitionTime } from "./Waiting.ts"
 
 export interface Options {
   /** How long an epoch may be open; for a trigger without interval, 0. */
@@ -39,6 +40,8 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"eventTi
   let changed = false
   let stored = 0
   let deadLetters = 0
+  let cuts: ReadonlyArray<PartitionCut> = []
+  let holder: { readonly source: string; readonly partition: number; readonly since: number } | null = null
 
   const onBatch = (batch: Batch | Records, out: Collector): void => {
     if (batch._tag === "Records") throw undecoded(id)
@@ -80,16 +83,35 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"eventTi
     if (kept.length > 0) out.emit("out", Selection.select(timed, kept))
   }
 
+  const ownWatermark = (source: string, partition: number): number =>
+    (highest.get(source)?.get(partition) ?? Time.beginning) - spec.maxOutOfOrdernessMillis
+
   const onBarrier = (barrier: Barrier): Barrier => {
-    const next = watermarkOf(barrier, (source, partition) => {
-      const high = highest.get(source)?.get(partition)
-      return high === undefined ? Time.beginning : high - spec.maxOutOfOrdernessMillis
-    })
+    const next = watermarkOf(barrier, ownWatermark)
+    cuts = barrier.partitions
+    const held = holderOf(barrier, ownWatermark)
+    if (held?.source !== holder?.source || held?.partition !== holder?.partition) {
+      holder = held === null ? null : { source: held.source, partition: held.partition, since: barrier.closedAt }
+    }
     if (next !== null && next > watermark) {
       watermark = next
       changed = true
     }
     return { ...barrier, watermark, idle: barrier.partitions.every((cut) => cut.state !== "active") }
+  }
+
+  const partitionTimes = (): ReadonlyArray<PartitionTime> => {
+    const given = [...highest].flatMap(([source, partitions]) =>
+      [...partitions.keys()].map((partition) => ({ source, partition }))
+    )
+    const silent = cuts.filter(({ partition, source }) => highest.get(source)?.has(partition) !== true)
+    return [...given, ...silent].map(({ partition, source }) => ({
+      source,
+      partition,
+      highest: highest.get(source)?.get(partition) ?? null,
+      watermark: known(ownWatermark(source, partition)),
+      state: cuts.find((cut) => cut.source === source && cut.partition === partition)?.state ?? null
+    }))
   }
 
   const snapshot = (): Snapshot => {
@@ -119,7 +141,8 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"eventTi
     onBatch,
     onBarrier,
     state: { fingerprint: "event time 1", snapshot, restore },
-    counts: () => ({ deadLetters })
+    counts: () => ({ deadLetters }),
+    waiting: () => ({ kind: "time", watermark: known(watermark), partitions: partitionTimes(), holder })
   }
 }
 
@@ -136,6 +159,16 @@ const watermarkOf = (barrier: Barrier, own: (source: string, partition: number) 
   }
   if (active > 0) return lowest
   return finished > 0 && finished === barrier.partitions.length ? Time.eventTimeMax : null
+}
+
+/** The active partition that is furthest behind; of equal ones the first. */
+const holderOf = (barrier: Barrier, own: (source: string, partition: number) => number): PartitionCut | null => {
+  let held: PartitionCut | null = null
+  for (const cut of barrier.partitions) {
+    if (cut.state !== "active") continue
+    if (held === null || own(cut.source, cut.partition) < own(held.source, held.partition)) held = cut
+  }
+  return held
 }
 
 const partitionsOf = (highest: Map<string, Map<number, number>>, origin: string): Map<number, number> => {

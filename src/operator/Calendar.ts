@@ -13,6 +13,11 @@ export class Calendar<A> {
     return this.#times[0] ?? Number.POSITIVE_INFINITY
   }
 
+  /** The first times that have a thing, in order. */
+  first(count: number): ReadonlyArray<number> {
+    return [...this.#times].sort((a, b) => a - b).slice(0, count)
+  }
+
   get(time: number): A | undefined {
     return this.#byTime.get(time)
   }

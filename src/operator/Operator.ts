@@ -8,6 +8,7 @@ import type { Migration } from "../flow/Migration.ts"
 import type { Port } from "../flow/Topology.ts"
 import type { Barrier, Batch, Records } from "../model/Message.ts"
 import type { Snapshot, StatePart } from "../state/StatePart.ts"
+import type { Waiting } from "./Waiting.ts"
 
 /** Where an operator puts what it makes: `out` goes on, all other ports are side outputs. */
 export interface Collector {
@@ -55,4 +56,6 @@ export interface Operator {
   }
   /** Counts since it was made, by name: `late`, `deadLetters`, `windowsOpen`. Read between batches. */
   readonly counts?: () => Readonly<Record<string, number>>
+  /** What it waits for. Read between batches, seldom; costs at most what is told. */
+  readonly waiting?: () => Waiting
 }

@@ -108,7 +108,14 @@ export const make = (
       enlist(entry)
     },
     forget: drop,
-    open: () => state.store.size
+    open: () => state.store.size,
+    first: (count) =>
+      calendar
+        .first(count)
+        .flatMap((slot) => calendar.get(slot)!)
+        .filter((entry) => entry.slot >= 0)
+        .slice(0, count)
+        .map(({ end, start }) => ({ start, end, closesAt: end + closesAfterMillis, rows: 1 }))
   }
 }
 

@@ -33,6 +33,7 @@ import * as ResultRows from "./ResultRows.ts"
 import * as Selection from "./Selection.ts"
 import * as SessionWindows from "./SessionWindows.ts"
 import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
+import { known } from "./Waiting.ts"
 import { compare, type WindowEntry } from "./WindowEntry.ts"
 import { type WindowIndex, WindowState } from "./WindowState.ts"
 
@@ -173,6 +174,12 @@ export const make = (options: Options): Operator => {
       restore: (parts) => state.store.restore(parts),
       migrate: (was, migrations) => state.migrate(was, fingerprintOf(options), migrations)
     },
+    waiting: () => ({
+      kind: "windows",
+      watermark: known(state.watermark),
+      open: index.open(),
+      first: index.first(Limits.windowsToldMax)
+    }),
     counts: () => ({ late, lateByOthers, windowsOpen: index.open(), keys: state.store.size })
   }
 }

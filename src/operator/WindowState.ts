@@ -5,6 +5,7 @@ import { type EntryCodec, StateStore } from "../state/StateStore.ts"
 import { type Row, readKey, readStates, writeKey, writeStates } from "./AggregateEntry.ts"
 import { AggregateState, type AggregateStateOptions } from "./AggregateState.ts"
 import { hashOfKey } from "./KeyTable.ts"
+import type { OpenWindow } from "./Waiting.ts"
 import { WindowEntry } from "./WindowEntry.ts"
 
 /** How entries are found. Windows of fixed places and sessions differ in nothing else. */
@@ -20,6 +21,8 @@ export interface WindowIndex {
   readonly forget: (entry: WindowEntry) => void
   /** Windows that hold entries. */
   readonly open: () => number
+  /** The windows that close first, at most so many. */
+  readonly first: (count: number) => ReadonlyArray<OpenWindow>
   /** How long after its end a window still takes events. */
   readonly closesAfterMillis: number
 }

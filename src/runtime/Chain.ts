@@ -14,6 +14,7 @@ import type { Invalid } from "../model/Event.ts"
 import type { Again, Barrier, Batch, Records } from "../model/Message.ts"
 import type { Collector, Migrating, Operator, Port } from "../operator/Operator.ts"
 import * as Selection from "../operator/Selection.ts"
+import type { Waiting } from "../operator/Waiting.ts"
 import type { PlannedChain, PlannedOperator, Target } from "./Plan.ts"
 
 /** A batch on its way to another actor, by one of its inputs. */
@@ -54,6 +55,14 @@ export interface Chain {
   /** What its stateful steps keep. */
   readonly marks: ReadonlyArray<StepMark>
   readonly figures: ReadonlyArray<OperatorFigures>
+  /** What its steps wait for. */
+  readonly waiting: () => ReadonlyArray<StepWaiting>
+}
+
+/** What a step waits for, by the node's id. */
+export interface StepWaiting {
+  readonly node: string
+  readonly waiting: Waiting
 }
 
 export const make = (planned: PlannedChain): Chain => {
@@ -116,6 +125,10 @@ export const make = (planned: PlannedChain): Chain => {
   return {
     id: planned.id,
     marks,
+    waiting: () =>
+      operators.flatMap((operator) =>
+        operator.waiting === undefined ? [] : [{ node: operator.id, waiting: operator.waiting() }]
+      ),
     // What makes single records of a batch is no node of the drawing.
     figures: figures.filter((_, index) => planned.operators[index]!.kind !== "source"),
     onBatch: (batch, input = 0) => {

@@ -1,0 +1,42 @@
+/** What a step waits for, as a person asks: which partition holds time back, and which windows are open until when. */
+import type { PartitionState } from "../model/Message.ts"
+import type { Millis } from "../model/Time.ts"
+
+/** How far a partition has come. Times that are not known yet are `null`. */
+export interface PartitionTime {
+  readonly source: string
+  readonly partition: number
+  /** The highest event time that it has given. */
+  readonly highest: Millis | null
+  readonly watermark: Millis | null
+  /** As of the last barrier since the start; `null` before it. */
+  readonly state: PartitionState | null
+}
+
+/** A window that holds rows. */
+export interface OpenWindow {
+  readonly start: Millis
+  readonly end: Millis
+  /** It closes when the watermark comes here. */
+  readonly closesAt: Millis
+  readonly rows: number
+}
+
+export type Waiting =
+  | {
+      readonly kind: "time"
+      readonly watermark: Millis | null
+      readonly partitions: ReadonlyArray<PartitionTime>
+      /** The active partition that holds the watermark, and since when, by the clock of barriers; `null`: none does. */
+      readonly holder: { readonly source: string; readonly partition: number; readonly since: Millis } | null
+    }
+  | {
+      readonly kind: "windows"
+      readonly watermark: Millis | null
+      readonly open: number
+      /** The first to close, at most `Limits.windowsToldMax`. */
+      readonly first: ReadonlyArray<OpenWindow>
+    }
+
+/** A time of an operator, where infinity stands for none. */
+export const known = (at: Millis): Millis | null => (Number.isFinite(at) ? at : null)
