@@ -35,8 +35,8 @@ const straight = (line: string): ReadonlyArray<string> => {
 }
 
 /** Sources, sinks and stateful steps have names that the job gave them; all other ids only count. */
-const isNamed = ({ kind }: TopologyNode["spec"]): boolean =>
-  kind === "source" || kind === "sink" || kind === "aggregate"
+const isNamed = (spec: TopologyNode["spec"]): boolean =>
+  spec.kind === "source" || spec.kind === "sink" || ("id" in spec && spec.kind !== "complete")
 
 const shown = ({ id, spec, label }: TopologyNode): string => {
   const name = isNamed(spec) ? `${spec.kind} ${id}` : spec.kind

@@ -125,7 +125,7 @@ describe.each(cases)("a join, $type, from $before before to $after after, latene
       }),
       { numRuns: 40 }
     )
-    expect(differently).toBeGreaterThan(20)
+    expect(differently).toBeGreaterThan(5)
   })
 
   test("gives every pair where nothing is late: what the events alone say", () => {
