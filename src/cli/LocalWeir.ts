@@ -44,6 +44,7 @@ export const fromEngine = (engine: Engine.Engine): Effect.Effect<WeirService> =>
     table: (name) => Effect.flatMap(engine.tables, (tables) => tables.describe(name)),
     schema: (name, sample) => SchemaSample.describe(engine.topics, engine.tables, name, sample),
     statuses: Effect.flatMap(engine.daemon, (daemon) => daemon.statuses),
+    waiting: (job) => Effect.flatMap(engine.daemon, (daemon) => daemon.waiting(job)),
     progress: (job, last) => Effect.flatMap(engine.daemon, (daemon) => daemon.progress(job, last)),
     deadLetters: (job, wanted) => Effect.flatMap(engine.daemon, (daemon) => daemon.deadLetters(job, wanted)),
     replayDeadLetters: (job, options) =>

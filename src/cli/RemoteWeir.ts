@@ -91,6 +91,7 @@ const service = (call: Call): WeirService => {
       ),
     schema: (of, sample) => call(ApiSchemas.SampledSchema, get(`/api/schema?${query({ of, sample })}`)),
     statuses,
+    waiting: (name) => call(Schema.Array(ApiSchemas.StepWaiting), get(`${job(name)}/waiting`)),
     progress: (name, last) =>
       call(Schema.Array(ApiSchemas.EpochProgress), get(`${job(name)}/progress?${query({ last })}`)),
     deadLetters: (name, wanted) =>

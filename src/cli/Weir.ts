@@ -13,6 +13,7 @@ import type { Answer, FoundTable } from "../flow/Tables.ts"
 import type { ProducedRecord, StoredRecord, TopicDescription } from "../flow/Topics.ts"
 import { Refused } from "../model/Errors.ts"
 import type { EpochProgress, JobStatus } from "../observe/Progress.ts"
+import type { StepWaiting } from "../runtime/Chain.ts"
 import type { RunOptions } from "../runtime/Runner.ts"
 import type { Configuration } from "./Configuration.ts"
 import type { Process } from "./Process.ts"
@@ -62,6 +63,7 @@ export interface WeirService {
   /** The fields of a topic or a table, from a sample of so many records. */
   readonly schema: (name: string, sample: number) => Effect.Effect<SampledSchema, Failure>
   readonly statuses: Effect.Effect<ReadonlyArray<JobStatus>, Failure>
+  readonly waiting: (job: string) => Effect.Effect<ReadonlyArray<StepWaiting>, Failure>
   readonly progress: (job: string, last: number) => Effect.Effect<ReadonlyArray<EpochProgress>, Failure>
   readonly deadLetters: (job: string, wanted: Wanted) => Effect.Effect<ReadonlyArray<DeadLetter>, Failure>
   readonly replayDeadLetters: (
@@ -150,6 +152,7 @@ const lasting = (first: WeirService, opened: Effect.Effect<WeirService, Failure>
     table: (name) => ask((weir) => weir.table(name)),
     schema: (name, sample) => ask((weir) => weir.schema(name, sample)),
     statuses: ask((weir) => weir.statuses),
+    waiting: (job) => ask((weir) => weir.waiting(job)),
     progress: (job, last) => ask((weir) => weir.progress(job, last)),
     deadLetters: (job, wanted) => ask((weir) => weir.deadLetters(job, wanted)),
     replayDeadLetters: (job, options) => ask((weir) => weir.replayDeadLetters(job, options)),

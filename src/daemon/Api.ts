@@ -30,6 +30,7 @@ import {
   ReplayOptions,
   RunOptions,
   SampledSchema,
+  StepWaiting,
   StoredRecord,
   TableDescription,
   TopicDescription
@@ -90,6 +91,16 @@ const jobs = HttpApiGroup.make("jobs")
       .setUrlParams(last(Limits.progressKept))
       .addSuccess(Schema.Array(EpochProgress))
       .annotateContext(said("The last epochs, newest last."))
+  )
+  .add(
+    HttpApiEndpoint.get("waiting", "/api/jobs/:job/waiting")
+      .setPath(jobPath)
+      .addSuccess(Schema.Array(StepWaiting))
+      .annotateContext(
+        said(
+          "What each step waits for: which partition holds the watermark, since when, how far; the windows that close first."
+        )
+      )
   )
   .add(
     HttpApiEndpoint.get("deadLetters", "/api/jobs/:job/dead-letters")

@@ -100,6 +100,7 @@ const layerJobs = HttpApiBuilder.group(Api, "jobs", (handlers) =>
       .handle("progress", ({ path, urlParams }) =>
         answering(Effect.map(daemon.progress(path.job, urlParams.last ?? 10), (all) => all.map(progressShown)))
       )
+      .handle("waiting", ({ path }) => answering(daemon.waiting(path.job)))
       .handle("deadLetters", ({ path, urlParams }) =>
         answering(
           Effect.map(daemon.deadLetters(path.job, { ...urlParams, last: urlParams.last ?? 100 }), (all) =>

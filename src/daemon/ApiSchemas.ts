@@ -137,6 +137,33 @@ export const EpochProgress = Schema.Struct({
   final: Schema.Boolean
 }).annotations({ identifier: "EpochProgress" })
 
+const PartitionTime = Schema.Struct({
+  source: Schema.String,
+  partition: Schema.Number,
+  highest: Schema.NullOr(Millis),
+  watermark: Schema.NullOr(Millis),
+  state: Schema.NullOr(Schema.Literal("active", "idle", "finished"))
+})
+
+/** What a step waits for, as `weir explain` tells it. */
+export const StepWaiting = Schema.Struct({
+  node: Schema.String,
+  waiting: Schema.Union(
+    Schema.Struct({
+      kind: Schema.Literal("time"),
+      watermark: Schema.NullOr(Millis),
+      partitions: Schema.Array(PartitionTime),
+      holder: Schema.NullOr(Schema.Struct({ source: Schema.String, partition: Schema.Number, since: Millis }))
+    }),
+    Schema.Struct({
+      kind: Schema.Literal("windows"),
+      watermark: Schema.NullOr(Millis),
+      open: Schema.Number,
+      first: Schema.Array(Schema.Struct({ start: Millis, end: Millis, closesAt: Millis, rows: Schema.Number }))
+    })
+  )
+}).annotations({ identifier: "StepWaiting" })
+
 /** The fields of a topic or a table, as `weir schema` shows them. */
 export const SampledSchema = Schema.Struct({
   name: Schema.String,

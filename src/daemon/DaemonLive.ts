@@ -15,8 +15,10 @@ import type { EpochProgress, JobEvent, JobStatus } from "../observe/Progress.ts"
 import * as Progress from "../observe/Progress.ts"
 import * as ReplayDesk from "../runtime/ReplayDesk.ts"
 import * as Runner from "../runtime/Runner.ts"
+import * as Waits from "../runtime/Waits.ts"
 import { Daemon, type DaemonService } from "./Daemon.ts"
 import * as DeadLetters from "./DeadLetters.ts"
+import * as JobControl from "./JobControl.ts"
 
 type Failure = Explained & Error
 /** What jobs may need. */
@@ -30,6 +32,7 @@ interface Started {
   readonly running: Runner.RunningJob
   readonly scope: Scope.CloseableScope
   readonly configured: Configured
+  readonly options: Runner.RunOptions
 }
 
 /**
@@ -61,23 +64,21 @@ export const layer = (
         )
       )
 
-      const start = (name: string, options: Runner.RunOptions): Effect.Effect<JobStatus, Failure> =>
+      const tell = (event: JobEvent): Effect.Effect<void> =>
+        Effect.zipRight(Effect.ignore(Effect.try(() => hear(event))), Effect.asVoid(PubSub.publish(events, event)))
+      const begin = (name: string, options: Runner.RunOptions): Effect.Effect<JobStatus, Failure> =>
         Effect.gen(function* () {
           const job = yield* find(jobs, name)
           const earlier = started.get(name)
-          if (earlier !== undefined && isLive(yield* earlier.running.status))
-            return yield* refuse(name, "runs already", `Stop it first: \`weir stop ${name}\`.`)
           if (earlier !== undefined) yield* close(earlier)
           const configured = yield* configure(job, options.set ?? {})
           const scope = yield* Scope.make()
-          const running = yield* Runner.start(job as Job<Failure, Needs>, options, (event) =>
-            Effect.zipRight(Effect.ignore(Effect.try(() => hear(event))), PubSub.publish(events, event))
-          ).pipe(
+          const running = yield* Runner.start(job as Job<Failure, Needs>, options, tell).pipe(
             Effect.provide(context),
             Scope.extend(scope),
             Effect.onError(() => Scope.close(scope, Exit.void))
           )
-          started.set(name, { running, scope, configured })
+          started.set(name, { running, scope, configured, options })
           return yield* running.status
         })
       const running = (name: string): Effect.Effect<Started, Failure> =>
@@ -93,14 +94,28 @@ export const layer = (
           ? Effect.map(store.lookUp(name), (record) => idleStatus(name, record))
           : found.running.status
       }
-      const stop = (name: string): Effect.Effect<JobStatus, Failure> =>
-        Effect.gen(function* () {
-          const { running: job } = yield* running(name)
-          if (!isLive(yield* job.status))
-            return yield* refuse(name, "does not run", `Start it: \`weir start ${name}\`.`)
-          yield* job.stop
-          return yield* job.status
-        })
+      const control = JobControl.make({
+        store,
+        tables,
+        find: (name) => find(jobs, name),
+        configure,
+        status,
+        live: (name) => {
+          const found = started.get(name)
+          return found === undefined
+            ? Effect.succeed(null)
+            : Effect.map(found.running.status, (now) => (isLive(now) ? found : null))
+        },
+        lastOptions: (name) => started.get(name)?.options ?? {},
+        begin,
+        end: (name) => {
+          const found = started.get(name)
+          started.delete(name)
+          return found === undefined ? Effect.void : close(found)
+        },
+        tell: (now) => tell({ _tag: "State", status: now })
+      })
+      const { start } = control
 
       const replayDeadLetters: DaemonService["replayDeadLetters"] = (name, options) =>
         Effect.gen(function* () {
@@ -125,9 +140,8 @@ export const layer = (
         })
 
       return {
+        ...control,
         jobs,
-        start,
-        stop,
         statuses: Effect.forEach(jobs, (job) =>
           Effect.orElseSucceed(status(job.name), () => idleStatus(job.name, null))
         ),
@@ -142,6 +156,16 @@ export const layer = (
               settings,
               figures: found === undefined ? [] : yield* found.running.nodes
             }
+          }),
+        waiting: (name) =>
+          Effect.gen(function* () {
+            const job = yield* find(jobs, name)
+            const found = started.get(name)
+            if (found !== undefined && isLive(yield* found.running.status)) return yield* found.running.waiting
+            const manifest = (yield* store.lookUp(name))?.manifest ?? null
+            if (manifest === null) return []
+            const { topology } = found?.configured ?? (yield* configure(job, {}))
+            return Waits.ofCheckpoint(topology, manifest, yield* store.readState(manifest))
           }),
         progress: (name, last) =>
           Effect.gen(function* () {
@@ -199,7 +223,7 @@ const configure = (job: Job, set: Readonly<Record<string, string>>): Effect.Effe
 /** A job that does not run: what its last checkpoint says. */
 const idleStatus = (job: string, record: JobRecord | null): JobStatus => ({
   job,
-  state: "stopped",
+  state: record?.paused === undefined ? "stopped" : "paused",
   reason: null,
   runId: null,
   jobId: record?.jobId ?? null,

@@ -62,7 +62,7 @@ describe("weir schema", () => {
     expect(out).toContain("total_items,int64,false,false\n")
     expect(out).toMatch(/gross_income,"decimal\(18, 2\)",false,false\n/)
     expect(out).toContain("window_start,instant,false,false\n")
-  }, 30_000)
+  }, 90_000)
 
   it.each([
     [["schema", "nothing"], 1, "There is no topic and no table 'nothing'"],

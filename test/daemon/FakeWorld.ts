@@ -235,6 +235,7 @@ export const makeDaemon = Effect.gen(function* () {
           }))
         })
       ),
+    waiting: (name) => Effect.as(known(name), []),
     progress: (name, last) => Effect.map(known(name), ({ reports }) => reports.slice(-last)),
     deadLetters: (name, { last, reason, step }) =>
       Effect.map(known(name), () =>

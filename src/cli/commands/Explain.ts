@@ -1,16 +1,21 @@
 /** `weir explain`: a job as it would run, without running it. */
+import { FileSystem } from "@effect/platform"
 import { Effect } from "effect"
 import type { Configured, Job } from "../../flow/Job.ts"
 import type { TopologyNode } from "../../flow/Topology.ts"
 import * as Trigger from "../../flow/Trigger.ts"
+import type { StepWaiting } from "../../runtime/Chain.ts"
 import * as RowShape from "../../runtime/RowShape.ts"
 import type { RowType } from "../../runtime/RowTypes.ts"
+import * as Configuration from "../Configuration.ts"
 import * as Drawing from "../Drawing.ts"
 import * as Output from "../Output.ts"
 import { Process } from "../Process.ts"
 import * as Project from "../Project.ts"
+import * as Session from "../Session.ts"
 import * as Usage from "../Usage.ts"
 import { settingsOf } from "../Values.ts"
+import * as WaitingText from "../WaitingText.ts"
 
 export const explain = Usage.command(
   "explain",
@@ -18,21 +23,36 @@ export const explain = Usage.command(
   {
     job: Usage.argument("job", "the name of a job"),
     set: Usage.texts("set", "NAME=VALUE", "a parameter, as `weir run` takes it"),
-    format: Output.format
+    format: Output.format,
+    data: Session.data
   },
-  ({ job: name, set, format }) =>
+  ({ job: name, set, format, data }) =>
     Effect.gen(function* () {
       const process = yield* Process
       const job = yield* Project.job(name)
       const configured = yield* job.configure(yield* settingsOf(set))
       const { of } = yield* Effect.promise(() => import("../../runtime/RowTypes.ts"))
       const rows = of(configured.topology, job.name)
-      if (format === "json") yield* process.print(`${JSON.stringify(asValue(job, configured, rows), null, 2)}\n`)
+      const waiting = format === "csv" ? [] : yield* waitingOf(job.name, data)
+      if (format === "json")
+        yield* process.print(`${JSON.stringify({ ...asValue(job, configured, rows), waiting }, null, 2)}\n`)
       else if (format === "csv") yield* Output.print(format, settingsListing(configured))
-      else yield* process.print(asText(job, configured, rows))
+      else yield* process.print(`${asText(job, configured, rows)}${waitingText(waiting)}`)
       return 0
     })
 )
+
+/** A data folder that is not there is not made: the job never ran in it. */
+const waitingOf = (job: string, data: string | undefined) =>
+  Effect.gen(function* () {
+    const configuration = yield* Configuration.load({ data })
+    const files = yield* FileSystem.FileSystem
+    if (!(yield* Effect.orElseSucceed(files.exists(configuration.data), () => false))) return []
+    return yield* Session.use({ data }, (weir) => weir.waiting(job))
+  })
+
+const waitingText = (waiting: ReadonlyArray<StepWaiting>): string =>
+  waiting.length === 0 ? "" : ["", "What it waits for", "", ...WaitingText.lines(waiting), ""].join("\n")
 
 const settingsListing = ({ settings }: Configured): Output.Listing => ({
   columns: ["parameter", "type", "value", "default", "meaning"],
