@@ -24,7 +24,15 @@ import type { Job } from "../src/flow/Job.ts"
 import type { Parameters } from "../src/flow/Parameter.ts"
 import { newFolder, root, weir } from "./cli/program.ts"
 
-const pages = ["README.md", "docs/first-job.md", "docs/guarantees.md", "docs/dependencies.md", "actors/README.md"]
+const pages = [
+  "README.md",
+  "docs/first-job.md",
+  "docs/guarantees.md",
+  "docs/dependencies.md",
+  "docs/operating.md",
+  "docs/metrics.md",
+  "actors/README.md"
+]
 const textOf = (file: string): string => readFileSync(join(root, file), "utf8")
 
 /** The code blocks of a language, as they stand. */
