@@ -479,6 +479,9 @@ type Processed<A, A2, Outputs, E, R, B> = Flow<A2, E, R, Timed<B>> & {
 } & (B extends HasEventTime ? { readonly late: Flow<A, E, R, B> } : unknown)
 type Timed<B> = { readonly [P in keyof B & "hasEventTime"]: B[P] } & {}
 
+/** What an operator of one's own is given beside an event or a timer. */
+export type ProcessContext<S, Key, Rows = {}> = Process.Context<S, Key, Rows>
+
 /** Declares one of the `outputs` of `Flow.process`, by the type of its rows. */
 export const output = <A>(): Process.SideOutput<A> => ({ isOutput: true })
 

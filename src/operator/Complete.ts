@@ -20,11 +20,11 @@ import * as Keys from "../model/Key.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
 import { Classes } from "../state/Classes.ts"
-import { Writer } from "../state/Encoding.ts"
 import { Entry, type EntryCodec, StateStore } from "../state/StateStore.ts"
 import { hashOfKey, KeyTable } from "./KeyTable.ts"
 import type { Collector, Operator } from "./Operator.ts"
 import { stepFailedAtBarrier } from "./StepFailure.ts"
+import { ValueBytes } from "./ValueBytes.ts"
 
 export interface Options {
   readonly id: string
@@ -38,7 +38,8 @@ export const make = (options: Options): Operator => {
   const { id } = options
   const rowsMax = options.rowsMax ?? Limits.completeRowsMax
   const classes = new Classes(options.prototypes ?? [])
-  const isSame = sameness(classes)
+  const bytes = new ValueBytes(options.prototypes ?? [])
+  const isSame = (left: unknown, right: unknown): boolean => bytes.compare(left, right) === 0
   const table = new KeyTable<RowEntry>()
   const store = new StateStore<RowEntry>(codecOf(table, classes))
   let touched: Array<RowEntry> = []
@@ -184,21 +185,6 @@ const rowAfter = (
     if (at >= 0) rows.splice(at, 1)
   }
   return rows.at(-1)
-}
-
-/** By what would be kept of them. */
-const sameness = (classes: Classes): ((left: unknown, right: unknown) => boolean) => {
-  const writer = new Writer(1024, classes)
-  const bytesOf = (row: unknown): Uint8Array => {
-    writer.clear()
-    writer.value(row)
-    return writer.copy()
-  }
-  return (left, right) => {
-    if (left === right) return true
-    const [one, other] = [bytesOf(left), bytesOf(right)]
-    return one.length === other.length && one.every((byte, i) => byte === other[i])
-  }
 }
 
 const batchOf = (origin: string, barrier: Barrier, values: ReadonlyArray<Change>, from: number): Batch => ({

@@ -23,11 +23,14 @@ import { hashOfKey, KeyReader, KeyTable } from "./KeyTable.ts"
 import type { Collector, Operator } from "./Operator.ts"
 import * as Selection from "./Selection.ts"
 import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
+import { ValueBytes } from "./ValueBytes.ts"
 
 export interface Options {
   readonly id: string
   readonly keyBy: SpecOf<"keyBy">
   readonly timeToLiveMillis: number | null
+  /** Of the classes that events may be instances of. */
+  readonly prototypes?: ReadonlyArray<object>
   /** Default `Limits.stateKeysMax`. */
   readonly stateKeysMax?: number
 }
@@ -39,6 +42,7 @@ export const make = (options: Options): Operator => {
   const table = new KeyTable<Seen>()
   const expiring = new Calendar<Array<Seen>>()
   const store = new StateStore<Seen>(codecOf(table, options.keyBy.columns.length))
+  const bytes = new ValueBytes(options.prototypes ?? [])
   let fresh: Array<Seen> = []
   let repeats = 0
   let offset = 0
@@ -59,7 +63,7 @@ export const make = (options: Options): Operator => {
         continue
       }
       repeats++
-      if (seen.batch === null || !isBefore(batch, i, seen.batch, seen.index)) continue
+      if (seen.batch === null || compare(bytes, batch, i, seen.batch, seen.index) >= 0) continue
       seen.batch = batch
       seen.index = i
     }
@@ -76,7 +80,7 @@ export const make = (options: Options): Operator => {
   const onBarrier = (barrier: Barrier, out: Collector): void => {
     const first = fresh
     fresh = []
-    for (const [batch, indexes] of byBatch(first)) out.emit("out", Selection.select(batch, indexes))
+    for (const [batch, indexes] of byBatch(first, bytes)) out.emit("out", Selection.select(batch, indexes))
     for (const entry of first) {
       entry.batch = null
       entry.seenAt = barrier.closedAt
@@ -138,20 +142,20 @@ class Seen extends Entry {
   }
 }
 
-const isBefore = (left: Batch, leftIndex: number, right: Batch, rightIndex: number): boolean => {
-  if (left.origin !== right.origin) return left.origin < right.origin
-  const order =
+/** By place; events of one place, which a merge can make, by what they are. */
+const compare = (bytes: ValueBytes, left: Batch, leftIndex: number, right: Batch, rightIndex: number): number => {
+  if (left.origin !== right.origin) return left.origin < right.origin ? -1 : 1
+  return (
     left.partition - right.partition ||
     left.offsets[leftIndex]! - right.offsets[rightIndex]! ||
-    (left.rows?.[leftIndex] ?? 0) - (right.rows?.[rightIndex] ?? 0)
-  return order < 0
+    (left.rows?.[leftIndex] ?? 0) - (right.rows?.[rightIndex] ?? 0) ||
+    bytes.compare(left.values[leftIndex], right.values[rightIndex])
+  )
 }
 
 /** The events of the entries by the batches they lie in, in the order of places, whatever came first. */
-const byBatch = (entries: ReadonlyArray<Seen>): Map<Batch, Array<number>> => {
-  const sorted = [...entries].sort((left, right) =>
-    isBefore(left.batch!, left.index, right.batch!, right.index) ? -1 : 1
-  )
+const byBatch = (entries: ReadonlyArray<Seen>, bytes: ValueBytes): Map<Batch, Array<number>> => {
+  const sorted = [...entries].sort((left, right) => compare(bytes, left.batch!, left.index, right.batch!, right.index))
   const batches = new Map<Batch, Array<number>>()
   for (const { batch, index } of sorted) {
     const indexes = batches.get(batch!)

@@ -19,9 +19,10 @@ import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
 import { eventTimeMax } from "../model/Time.ts"
 import { Classes } from "../state/Classes.ts"
-import { type Reader, Writer } from "../state/Encoding.ts"
+import type { Reader, Writer } from "../state/Encoding.ts"
 import { Entry, type EntryCodec, StateStore } from "../state/StateStore.ts"
 import { Calendar } from "./Calendar.ts"
+import { ValueBytes } from "./ValueBytes.ts"
 
 /** An event and where it stands. `eventTime` is 0 where events are untimed. */
 export interface Waiting {
@@ -87,7 +88,7 @@ export class InOrder<Own extends Entry> {
     this.#options = options
     this.#eventsMax = options.eventsMax ?? Limits.waitingEventsMax
     this.#classes = new Classes(options.prototypes)
-    this.#inOrder = orderOf(this.#classes)
+    this.#inOrder = orderOf(new ValueBytes(options.prototypes))
     this.store = new StateStore<Own | WaitingEntry>(this.#codec(options.own))
   }
 
@@ -291,24 +292,13 @@ const bucketMillis = 1024
 const bucketOf = (eventTime: number): number => Math.floor(eventTime / bucketMillis) * bucketMillis
 
 /** The order in which events are handed out. Those of one place, which a merge can make, are told apart by what they are. */
-const orderOf = (classes: Classes): ((left: Waiting, right: Waiting) => number) => {
-  const bytesOf = (event: Waiting): Uint8Array => {
-    const writer = new Writer(1024, classes)
-    writer.value(event.value)
-    return writer.copy()
-  }
-  return (left, right) =>
+const orderOf =
+  (bytes: ValueBytes) =>
+  (left: Waiting, right: Waiting): number =>
     left.eventTime - right.eventTime ||
     (left.origin === right.origin ? 0 : left.origin < right.origin ? -1 : 1) ||
     left.partition - right.partition ||
     left.offset - right.offset ||
     left.row - right.row ||
     left.input - right.input ||
-    (left === right ? 0 : compareBytes(bytesOf(left), bytesOf(right)))
-}
-
-const compareBytes = (left: Uint8Array, right: Uint8Array): number => {
-  const length = Math.min(left.length, right.length)
-  for (let i = 0; i < length; i++) if (left[i] !== right[i]) return left[i]! - right[i]!
-  return left.length - right.length
-}
+    bytes.compare(left.value, right.value)

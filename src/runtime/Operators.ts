@@ -45,7 +45,12 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: Options): 
     case "complete":
       return Complete.make({ id, prototypes: graph.prototypes(node) })
     case "distinct":
-      return Distinct.make({ id, keyBy: keyOf(graph, node), timeToLiveMillis: spec.timeToLiveMillis })
+      return Distinct.make({
+        id,
+        keyBy: keyOf(graph, node),
+        timeToLiveMillis: spec.timeToLiveMillis,
+        prototypes: graph.prototypes(node)
+      })
     case "frames":
       return Frames.make({
         id,

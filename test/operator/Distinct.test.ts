@@ -101,6 +101,16 @@ describe("distinct", () => {
     expect(run.given.map(({ offset, origin, row }) => [origin, offset, row])).toEqual([["older", 8, 2]])
   })
 
+  test("tells apart events of one place, which a merge makes, by what they are", () => {
+    const events = [7, 3, 5].map((price) => sale(1, { value: { item: 1, price } }))
+    for (const order of [events, events.toReversed()]) {
+      const run = new Run(() => make())
+      run.give(order, 1)
+      run.barrier()
+      expect(run.given.map(({ value }) => value)).toEqual([{ item: 1, price: 3 }])
+    }
+  })
+
   test("counts the time to live from the barrier of the epoch in which a key came, and forgets at barriers only", () => {
     const run = new Run(() => make(100))
     const epoch = (closedAt: number) => {
