@@ -41,7 +41,12 @@ export interface Verdict {
 }
 
 /** What a checkpoint says of itself. */
-export type Kept = Pick<Manifest, "epoch" | "sources" | "sinks" | "steps">
+export interface Kept {
+  readonly epoch: number
+  readonly sources: ReadonlyArray<{ readonly source: string }>
+  readonly sinks: ReadonlyArray<{ readonly sink: string }>
+  readonly steps: ReadonlyArray<StepMark>
+}
 
 /** What a code would run. */
 export interface Code {

@@ -83,6 +83,7 @@ export const append = <A, I>(
   replaces: false,
   key: [],
   clear: clear(table),
+  clearAfter: (epoch) => clearAfter(table, epoch),
   open: open({
     table,
     columns: TableColumns.make(table, schema, []),
@@ -129,6 +130,16 @@ const clear = (table: string): Effect.Effect<void, SqlSinkError, Tables> =>
     const tables = yield* Tables
     if ((yield* tables.describe(table)) === null) return
     yield* TableCheck.run(tables, [tables.dialect.remove(table, [], [])])
+  })
+
+/** Epochs are never used twice, so those of abandoned lineages are higher, too. */
+const clearAfter = (table: string, epoch: number): Effect.Effect<void, SqlSinkError, Tables> =>
+  Effect.gen(function* () {
+    const tables = yield* Tables
+    if ((yield* tables.describe(table)) === null) return
+    const { parameter, quote } = tables.dialect
+    const sql = `delete from ${quote(table)} where ${quote("weir_epoch")} > ${parameter(1)}`
+    yield* TableCheck.run(tables, [{ sql, parameters: [epoch] }])
   })
 
 // The writer
