@@ -90,6 +90,21 @@ describe("Api: jobs", () => {
     })
   )
 
+  it.scopedLive("replays dead letters and says what became of them, and chooses among those that it shows", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { json, status } = yield* post(`${url}/api/jobs/orders/dead-letters/replay`)
+      expect([status, json]).toEqual([200, { replayed: 3, succeeded: 1, late: 1, deadLetters: 1, skipped: 0 }])
+      expect((yield* post(`${url}/api/jobs/nothing/dead-letters/replay`, "{}")).status).toBe(404)
+      expect((yield* post(`${url}/api/jobs/orders/dead-letters/replay`, `{"set":1}`)).status).toBe(400)
+      const shown = (query: string) =>
+        Effect.map(call(`${url}/api/jobs/orders/dead-letters?${query}`), (answer) => answer.json.length)
+      expect(yield* shown("reason=undecodable")).toBe(yield* shown("last=100"))
+      expect(yield* shown(`reason=${encodeURIComponent("far future")}`)).toBe(0)
+      expect((yield* call(`${url}/api/jobs/orders/dead-letters?late=maybe`)).status).toBe(400)
+    })
+  )
+
   it.scopedLive("starts and stops with 202 and the new state, and refuses with 409 and the reason", () =>
     Effect.gen(function* () {
       const { url } = yield* ApiServer.start()
