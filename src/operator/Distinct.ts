@@ -5,7 +5,8 @@
  *   the lowest place (origin, partition, offset, row), with its event time, own watermark and place as it came
  * - **Keeps** each key, without its event, for good; with `timeToLive` until the first barrier that closed so long after
  *   the one at which the key was emitted: events of that epoch still find it, those of the next are new
- * - **Sets aside** nothing; repeats are dropped, and counted
+ * - **Sets aside** nothing; repeats are dropped, and counted. Events that a step below set aside and that come through
+ *   the job again are let through at once
  * - **Restores** the keys and when they came; the columns of the key must not change between restarts
  * - **Fails with** `StateLimitExceeded`, and `StepFailed` where a key's function throws (user fault, no retry)
  *
@@ -96,7 +97,9 @@ export const make = (options: Options): Operator => {
 
   return {
     id,
-    onBatch: (batch) => {
+    onBatch: (batch, out) => {
+      // What a step below set aside has been let through before: it is no repeat.
+      if ((batch.again?.step ?? null) !== null) return out.emit("out", batch as Batch)
       try {
         onBatch(batch as Batch)
       } catch (error) {

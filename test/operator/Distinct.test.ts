@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest"
 import { StateLimitExceeded, StepFailed } from "../../src/model/Errors.ts"
 import * as Distinct from "../../src/operator/Distinct.ts"
 import type { Operator } from "../../src/operator/Operator.ts"
-import { type Arrival, byPlace, Run, type Story, storyOf, tell } from "./Epochs.ts"
+import { type Arrival, barrierOf, batchOf, byPlace, Run, type Story, storyOf, tell } from "./Epochs.ts"
 
 // Many runs on a machine that is busy with other tests.
 vi.setConfig({ testTimeout: 60_000 })
@@ -109,6 +109,21 @@ describe("distinct", () => {
       run.barrier()
       expect(run.given.map(({ value }) => value)).toEqual([{ item: 1, price: 3 }])
     }
+  })
+
+  test("lets through again what a step below set aside, and takes what one above set aside as new", () => {
+    const operator = make()
+    const given: Array<number> = []
+    const out = {
+      emit: (_: unknown, batch: { readonly values: ReadonlyArray<unknown> }) => given.push(batch.values.length)
+    }
+    operator.onBatch(batchOf([sale(1)]), out, 0)
+    operator.onBarrier(barrierOf(1), out)
+    operator.onBatch({ ...batchOf([sale(1)]), again: { step: "windows", row: null } }, out, 0)
+    expect(given).toEqual([1, 1])
+    operator.onBatch({ ...batchOf([sale(1), sale(2)]), again: { step: null, row: null } }, out, 0)
+    operator.onBarrier(barrierOf(2), out)
+    expect(given).toEqual([1, 1, 1])
   })
 
   test("counts the time to live from the barrier of the epoch in which a key came, and forgets at barriers only", () => {
