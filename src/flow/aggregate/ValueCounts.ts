@@ -24,10 +24,10 @@ export const merge = (left: ValueCounts, right: ValueCounts): ValueCounts => {
   return into
 }
 
-/** The value as it is counted; throws `TypeError` for what cannot be a key. */
+/** The value as it is counted, -0 and NaN as a `Map` takes them; throws `TypeError` for what cannot be a key. */
 export const canonical = (value: KeyValue | undefined): KeyValue => {
   if (value === undefined) return null
   if ((typeof value === "object" && value !== null) || typeof value === "function" || typeof value === "symbol")
     throw new TypeError(`only text, numbers, booleans and null can be counted as values, not ${typeof value}`)
-  return value === 0 ? 0 : value
+  return value
 }
