@@ -5,7 +5,7 @@ const load = (name: string): Promise<any> =>
 const { complete, quoted, tablesOf, wordsOf } = await load("sql-words")
 const { comparing, kindsOf, millisOf, suggest } = await load("columns")
 const { placesOf } = await load("layout")
-const { holding, summary } = await load("partitions")
+const { holderOf, summary } = await load("partitions")
 const { chartOf } = await load("chart-options")
 const { figure } = await load("format")
 
@@ -138,6 +138,9 @@ describe("columns", () => {
     expect(suggest(split)).toMatchObject({ type: "line", x: "at", values: ["income"], by: "region" })
     const categories = answer(["shop_id", "region", "income"], ["1", "SG", "5"], ["2", "MY", "6"])
     expect(suggest(categories)).toMatchObject({ type: "bar", x: "region", values: ["income"] })
+    expect(suggest(split, "bar")).toMatchObject({ x: "region", values: ["income"], by: null })
+    const again = answer(split.columns, ...split.rows, ["2026-11-22", "SG", "3"])
+    expect(suggest(again, "bar")).toMatchObject({ x: "at", by: "region", stacked: true })
     expect(suggest(answer(["total"], ["5"]))).toMatchObject({ type: "number", values: ["total"] })
     expect(suggest(answer(["a"], ["x"], ["y"]))).toMatchObject({ type: "table" })
     expect(suggest(answer(["a"]))).toMatchObject({ type: "table" })
@@ -148,6 +151,11 @@ describe("columns", () => {
     const chart = { type: "bar", x: "region", values: ["income"], by: null, stacked: false }
     expect(chartOf(found, chart, "Income").spoken).toBe("Income, bar chart: 2 points, the last: Income 5")
     expect(chartOf(found, { ...chart, values: ["gone"] }, "Income")).toBeNull()
+    const twice = chartOf(answer(["region", "income"], ["SG", "5"], ["SG", "2"]), chart, "Income")
+    expect([twice.spoken, twice.note]).toEqual([
+      "Income, bar chart: 1 points, the last: Income 7",
+      "Rows of the same region are added."
+    ])
   })
 
   it("keep every digit of a number that is shown large", () => {
@@ -204,17 +212,23 @@ describe("the topology's layout", () => {
 })
 
 describe("partitions", () => {
-  const partition = (partition: number, watermark: number | null, state = "active") => ({
-    source: "orders",
-    partition,
-    watermark,
-    state
+  const step = (watermark: number, partition: number | null) => ({
+    node: "eventTime",
+    waiting: {
+      kind: "time",
+      watermark,
+      partitions: [],
+      holder: partition === null ? null : { source: "orders", partition, since: 1_000 }
+    }
   })
+  const windows = { node: "income", waiting: { kind: "windows", watermark: 0, open: 0, first: [] } }
 
-  it("name the active one with the lowest watermark as the one that holds the job's", () => {
-    const partitions = [partition(0, 9_000), partition(1, 4_000), partition(2, 1_000, "idle"), partition(3, null)]
-    expect(holding(partitions).partition).toBe(1)
-    expect(summary({ watermark: 4_000, partitions }, 6_000)).toMatch(/2 s behind the clock; held by orders \/ 1\.$/)
-    expect(holding([partition(0, null)])).toBeNull()
+  it("name the one that holds the lowest watermark of all steps", () => {
+    expect(holderOf([step(9_000, 0), windows, step(4_000, 1), step(1_000, null)]).partition).toBe(1)
+    expect(holderOf([windows, step(1_000, null)])).toBeNull()
+    expect(summary({ watermark: 4_000, partitions: [] }, [step(4_000, 1)], 6_000)).toMatch(
+      /, 2 s behind the clock; held by orders \/ 1 since /
+    )
+    expect(summary({ watermark: null, partitions: [] }, [], 6_000)).toBe("No watermark yet.")
   })
 })

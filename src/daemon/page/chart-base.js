@@ -1,8 +1,8 @@
 /** What all charts share: calm axes, a tooltip that needs no markup, series in the page's colours. */
 import { compact, count, instants } from "./format.js"
 
-/** Series that are drawn; the others are named as one sentence below. */
-const seriesMax = 8
+/** Series that are drawn: more colours are not told apart. */
+export const seriesMax = 8
 
 const font = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 export const textStyle = (colours) => ({ color: colours.text, fontFamily: font })
@@ -79,6 +79,7 @@ export const axes =
         ...(isTime ? {} : { data: x.values }),
         ...axisStyle(colours),
         ...(isTime ? { axisLabel: { ...axisStyle(colours).axisLabel, formatter: steps, showMaxLabel: false } } : {}),
+        ...(isTime ? { splitNumber: 4 } : {}),
         splitLine: { show: false }
       },
       yAxis: {

@@ -1,5 +1,5 @@
 /** An answer and a chart's mapping become what is drawn, what is said of it, and its figures. Pure. */
-import { axes, spokenOf, textStyle, tooltip } from "./chart-base.js"
+import { axes, seriesMax, spokenOf, textStyle, tooltip } from "./chart-base.js"
 import { fitted, instantShown, kindsOf, millisOf } from "./columns.js"
 import { compact, count, figure, title } from "./format.js"
 
@@ -9,7 +9,7 @@ const wordsMax = 120
 
 const numberOf = (text) => (text === null ? null : Number.isFinite(Number(text)) ? Number(text) : null)
 
-/** `{options, spoken, figures, left}`; `null` where the mapping lacks a column that the chart needs. */
+/** `{options, spoken, figures, note}`; `null` where the mapping lacks a column that the chart needs. */
 export const chartOf = (answer, mapping, name) => {
   const chart = fitted(mapping, answer)
   const figures = () => ({
@@ -18,15 +18,19 @@ export const chartOf = (answer, mapping, name) => {
   })
   const made =
     chart.values.length === 0 && chart.type !== "wordcloud" ? null : drawings[chart.type]?.(answer, chart, name)
-  return made === null || made === undefined ? null : { figures, left: 0, ...made }
+  return made === null || made === undefined ? null : { figures, note: "", ...made }
 }
 
-/** Rows as points along x, in its order, and one series for each number, or for each text of `by`. */
+/**
+ * Rows as points along x, in its order, and one series for each number, or for each text of `by`: those by name, so that
+ * each keeps its colour. Rows at the same place are added.
+ */
 const seriesOf = ({ columns, rows }, { x, values, by }, isTime) => {
   const place = new Map()
   const xAt = columns.indexOf(x)
   const byAt = by === null ? -1 : columns.indexOf(by)
   const series = new Map()
+  let added = 0
   for (const row of rows) {
     const at = xAt < 0 ? place.size : isTime ? millisOf(row[xAt] ?? "") : (row[xAt] ?? "–")
     if (isTime && !Number.isFinite(at)) continue
@@ -34,21 +38,27 @@ const seriesOf = ({ columns, rows }, { x, values, by }, isTime) => {
     for (const value of byAt < 0 ? values : values.slice(0, 1)) {
       const name = byAt < 0 ? title(value) : (row[byAt] ?? "–")
       if (!series.has(name)) series.set(name, new Map())
-      series.get(name).set(at, numberOf(row[columns.indexOf(value)]))
+      const points = series.get(name)
+      const number = numberOf(row[columns.indexOf(value)])
+      if (points.has(at)) added++
+      points.set(at, number === null ? (points.get(at) ?? null) : (points.get(at) ?? 0) + number)
     }
   }
   const along = [...place.keys()]
   if (isTime) along.sort((one, other) => one - other)
+  const named =
+    byAt < 0 ? [...series] : [...series].sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }))
   return {
     along,
-    series: [...series].map(([name, points]) => ({ name, values: along.map((at) => points.get(at) ?? null) }))
+    added,
+    series: named.map(([name, points]) => ({ name, values: along.map((at) => points.get(at) ?? null) }))
   }
 }
 
 const drawAxes = (type) => (answer, chart, name) => {
   const kinds = kindsOf(answer)
   const isTime = kinds.find((column) => column.name === chart.x)?.kind === "time"
-  const { along, series } = seriesOf(answer, chart, isTime && type === "line")
+  const { added, along, series } = seriesOf(answer, chart, isTime && type === "line")
   const left = type === "bar" || !isTime ? Math.max(0, along.length - categoriesMax * (type === "bar" ? 1 : 20)) : 0
   const kept = along.slice(0, along.length - left)
   const shown = isTime && type === "bar" ? kept.map(instantShown) : kept
@@ -65,7 +75,13 @@ const drawAxes = (type) => (answer, chart, name) => {
       filled: series.length === 1
     }),
     spoken: spokenOf(`${name}, ${type} chart`, series, along.length),
-    left
+    note: [
+      left > 0 ? `${count(left)} more are not drawn.` : "",
+      series.length > seriesMax ? `${count(series.length - seriesMax)} more series are not drawn.` : "",
+      added > 0 ? `Rows of the same ${chart.x ?? "place"} are added.` : ""
+    ]
+      .filter((sentence) => sentence !== "")
+      .join(" ")
   }
 }
 
@@ -81,6 +97,8 @@ const sized = ({ columns, rows }, { x, values }) => {
     .sort((one, other) => other.value - one.value)
 }
 
+const notDrawn = (left) => (left > 0 ? `${count(left)} smaller ones are not drawn.` : "")
+
 const largest = (found) =>
   found
     .slice(0, 3)
@@ -92,13 +110,18 @@ const drawTreemap = (answer, chart, name) => {
   const found = all.slice(0, 400)
   const byAt = chart.by === null ? -1 : answer.columns.indexOf(chart.by)
   const leaves = (some) => some.map(({ name, value }) => ({ name, value }))
-  const groups = [...new Set(found.map(({ row }) => (byAt < 0 ? null : (row[byAt] ?? "–"))))]
-  const content =
+  const groupOf = ({ row }) => row[byAt] ?? "–"
+  const groups = [...new Set(found.map(groupOf))].sort((one, other) =>
+    one.localeCompare(other, "en", { numeric: true })
+  )
+  // Groups by name, so that each keeps its colour while sizes change.
+  const contentIn = (colours) =>
     byAt < 0
       ? leaves(found)
-      : groups.map((group) => ({
+      : groups.map((group, at) => ({
           name: group,
-          children: leaves(found.filter(({ row }) => (row[byAt] ?? "–") === group))
+          itemStyle: { color: colours.series[at % colours.series.length] },
+          children: leaves(found.filter((of) => groupOf(of) === group))
         }))
   return {
     options: (colours) => ({
@@ -125,7 +148,7 @@ const drawTreemap = (answer, chart, name) => {
           label: {
             color: "#fff",
             fontSize: 12,
-            overflow: "truncate",
+            overflow: "none",
             textBorderColor: "rgba(0,0,0,0.45)",
             textBorderWidth: 2
           },
@@ -135,12 +158,14 @@ const drawTreemap = (answer, chart, name) => {
             { itemStyle: { borderColor: colours.surface, gapWidth: 1 } },
             { colorSaturation: null }
           ],
-          data: content
+          // A name that is cut reads as another name: it is left out where it does not fit.
+          labelLayout: ({ labelRect, rect }) => (labelRect.width + 8 > rect.width ? { fontSize: 0 } : {}),
+          data: contentIn(colours)
         }
       ]
     }),
     spoken: `${name}, treemap of ${found.length}; the largest: ${largest(found)}`,
-    left: all.length - found.length
+    note: notDrawn(all.length - found.length)
   }
 }
 
@@ -171,7 +196,7 @@ const drawCloud = (answer, chart, name) => {
       ]
     }),
     spoken: `${name}, word cloud of ${found.length}; the largest: ${largest(found)}`,
-    left: all.length - found.length
+    note: notDrawn(all.length - found.length)
   }
 }
 

@@ -36,8 +36,13 @@ export const suggest = (answer, type = null) => {
   const values = amounts.length > 0 ? amounts : numbers
   const names = [...texts, ...numbers.filter((name) => !values.includes(name))]
   const chosen = type ?? suggestType({ answer, times, values, texts })
+  // Categories that come again at other times are series over time.
+  const isOverTime = times.length > 0 && texts.length > 0 && hasRepeats(answer, texts[0])
   const along =
-    chosen === "line" ? (times[0] ?? names[0]) : chosen === "bar" ? (texts[0] ?? times[0] ?? names[0]) : names[0]
+    {
+      line: times[0] ?? names[0],
+      bar: isOverTime ? times[0] : (texts[0] ?? times[0] ?? names[0])
+    }[chosen] ?? names[0]
   const x = along ?? times[0] ?? null
   const repeats = x !== null && hasRepeats(answer, x)
   const isSplit = (chosen === "line" || chosen === "bar") && repeats
@@ -47,7 +52,7 @@ export const suggest = (answer, type = null) => {
     values:
       chosen === "table" ? [] : isSplit || !["line", "bar"].includes(chosen) ? values.slice(0, 1) : values.slice(0, 4),
     by: isSplit || chosen === "treemap" ? (names.find((name) => name !== x) ?? null) : null,
-    stacked: false
+    stacked: chosen === "bar" && isSplit
   }
 }
 

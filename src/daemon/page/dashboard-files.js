@@ -68,15 +68,14 @@ export const saveAsTile = async ({ sql, chart }) => {
           ]),
       {
         name: "fresh",
-        label: all.length === 0 ? "Name of the dashboard" : "Name of the new one",
+        label: all.length === 0 ? "Name of the dashboard" : "Or a new one, named",
         value: all.length === 0 ? "Overview" : ""
       }
     ],
     confirm: "Save"
   })
   if (answer === null) return null
-  const isNew = answer.fresh !== "" || !answer.into
-  const name = isNew ? await make(answer.fresh || "Dashboard") : answer.into
+  const name = answer.fresh !== "" || !answer.into ? await make(answer.fresh || "Dashboard") : answer.into
   const dashboard = await read(name)
   const tile = tileOf({ title: answer.title, sql, chart })
   await write(name, { ...dashboard, tiles: [...dashboard.tiles, tile] })

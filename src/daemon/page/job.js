@@ -15,18 +15,28 @@ import * as Topology from "./topology.js"
 
 const epochsKept = 200
 const replayPath = "/api/jobs/{job}/dead-letters/replay"
+const waitingPath = "/api/jobs/{job}/waiting"
 const savepointsPath = "/api/jobs/{job}/savepoints"
 /** All that is known of the chosen job. */
-const chosen = { name: null, detail: null, epochs: [], tables: null, table: null, charts: null }
+const chosen = { name: null, detail: null, epochs: [], tables: null, table: null, charts: null, waiting: [] }
 
 const pathOf = (name, rest = "") => `/api/jobs/${encodeURIComponent(name)}${rest}`
 const isChosen = (name) => chosen.name === name
 
 export const open = async (name) => {
-  Object.assign(chosen, { name, detail: null, epochs: [], tables: null, table: null, charts: OverTime.make() })
+  Object.assign(chosen, {
+    name,
+    detail: null,
+    epochs: [],
+    tables: null,
+    table: null,
+    waiting: [],
+    charts: OverTime.make()
+  })
   setText(byId("job-title"), name)
   byId("rows-section").hidden = true
   byId("savepoints-section").hidden = true
+  byId("windows-section").hidden = true
   byId("job-answer").hidden = true
   for (const id of ["topology", "nodes", "settings", "recent", "rows", "letters", "letters-actions", "partitions"])
     byId(id).replaceChildren()
@@ -59,7 +69,7 @@ export const refresh = async () => {
   chosen.tables = await ofJob(chosen.detail.topology.nodes).catch(() => [])
   if (!isChosen(name)) return
   chosen.table ??= chosen.tables[0] ?? null
-  await Promise.allSettled([refreshRows(), refreshLetters(), refreshSavepoints()])
+  await Promise.allSettled([refreshWaiting(), refreshRows(), refreshLetters(), refreshSavepoints()])
 }
 
 const refreshDetail = async () => {
@@ -131,9 +141,26 @@ const drawEpochs = () => {
   const { epochs } = chosen
   chosen.charts?.set(epochs)
   byId("recent").replaceChildren(Epochs.recent(epochs))
+  drawPartitions()
+}
+
+const drawPartitions = () => {
+  const { epochs, waiting } = chosen
   const now = Date.now()
-  setText(byId("partitions-summary"), Partitions.summary(epochs.at(-1), now))
-  byId("partitions").replaceChildren(Partitions.draw(epochs.at(-1), now))
+  setText(byId("partitions-summary"), Partitions.summary(epochs.at(-1), waiting, now))
+  byId("partitions").replaceChildren(Partitions.draw(epochs.at(-1), waiting, now))
+  const windows = Partitions.windows(waiting)
+  byId("windows-section").hidden = windows === null
+  if (windows !== null) byId("windows").replaceChildren(windows)
+}
+
+const refreshWaiting = async () => {
+  const { name } = chosen
+  if (name === null || !(await takesGet(waitingPath))) return
+  const waiting = await call(pathOf(name, "/waiting"))
+  if (!isChosen(name)) return
+  chosen.waiting = waiting
+  drawPartitions()
 }
 
 const refreshRows = async () => {
@@ -174,8 +201,8 @@ const refreshLetters = async () => {
   if (detail === null) return
   const letters = await Letters.newest(pathOf(name), detail.topology)
   if (!isChosen(name)) return
-  byId("letters").replaceChildren(Letters.draw(letters))
-  await drawReplay(letters.some((letter) => !letter.late))
+  byId("letters").replaceChildren(...Letters.draw(letters, chosen.detail))
+  await drawReplay(letters.dead.length > 0)
 }
 
 const drawReplay = async (hasLetters) => {
@@ -238,6 +265,7 @@ const refreshSavepoints = async () => {
 const quietly = (task) => seldom(() => (chosen.name === null || document.hidden ? null : task().catch(() => {})))
 const epochsSoon = seldom(async () => chosen.name !== null && !document.hidden && drawEpochs())
 const detailSoon = quietly(refreshDetail)
+const waitingSoon = quietly(refreshWaiting)
 const rowsSoon = quietly(refreshRows)
 const lettersSoon = quietly(refreshLetters)
 
@@ -248,6 +276,7 @@ export const onProgress = (progress) => {
   )
   epochsSoon()
   detailSoon()
+  waitingSoon()
   if (progress.inputRows > 0 || progress.final) rowsSoon()
   if (progress.deadLetters > 0 || progress.late > 0) lettersSoon()
 }

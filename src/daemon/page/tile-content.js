@@ -2,15 +2,19 @@
 import { chartOf, numberOfAnswer } from "./chart-options.js"
 import * as Charts from "./charts.js"
 import { element, empty } from "./dom.js"
-import { count } from "./format.js"
 import * as ResultTable from "./result-table.js"
+
+/** A word cloud is laid out anew for every change: it may not change more often than this. */
+const cloudMillis = 10_000
 
 /** `root` to put into the page, `set({answer, chart, title})`, `dispose()`. What shows the same is left as it is. */
 export const make = () => {
   const root = element("div", { class: "tile-content" })
   let drawn = null
   let seen = null
-  const left = element("p", { class: "muted left" })
+  let mapped = null
+  let drawnAt = Number.NEGATIVE_INFINITY
+  const note = element("p", { class: "muted note" })
   const drop = () => {
     drawn?.dispose()
     drawn = null
@@ -22,7 +26,12 @@ export const make = () => {
   const set = ({ answer, chart, title }) => {
     const text = JSON.stringify([answer, chart, title])
     if (text === seen) return
+    const mapping = JSON.stringify([chart, title])
+    const isRestless = chart.type === "wordcloud" && mapping === mapped
+    if (isRestless && performance.now() - drawnAt < cloudMillis) return
     seen = text
+    mapped = mapping
+    drawnAt = performance.now()
     if (answer.rows.length === 0) return still(empty("No rows."))
     if (chart.type === "table") return still(ResultTable.make(answer, title))
     if (chart.type === "number") {
@@ -32,11 +41,11 @@ export const make = () => {
     const content = chartOf(answer, chart, title)
     if (content === null) return still(empty("Choose the columns that this chart is to show."))
     if (drawn === null) {
-      drawn = Charts.make({ onFailure: (error) => left.replaceChildren(error.message) })
-      root.replaceChildren(drawn.root, left)
+      drawn = Charts.make({ onFailure: (error) => note.replaceChildren(error.message) })
+      root.replaceChildren(drawn.root, note)
     }
     drawn.set(content)
-    left.textContent = content.left > 0 ? `${count(content.left)} more are not drawn.` : ""
+    note.textContent = content.note
   }
   return { root, set, dispose: drop }
 }

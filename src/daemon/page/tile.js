@@ -27,6 +27,7 @@ export const make = (tile, { change, move, remove, edit }) => {
     setText(title, current.title)
     root.dataset.width = current.width
     root.dataset.height = current.height
+    root.dataset.chart = current.chart.type
     if (answer !== null) content.set({ answer, chart: current.chart, title: current.title })
     if (!bar.hidden && answer !== null) drawBar()
   }
