@@ -107,6 +107,8 @@ export interface Options {
   readonly attention: Effect.Latch
   /** Is the job to drain, commit and end? */
   readonly stopping: () => boolean
+  /** Does a step want a barrier by now, even if no record came? Absent: none does. Asked at every trigger. */
+  readonly isDue?: (now: Millis) => boolean
   /** Is an epoch wanted before its trigger? Absent: never. */
   readonly wanted?: () => boolean
   /** Called after a cut that was wanted, with the last epoch that is cut: once it is durable, all that was read then is. */
@@ -302,7 +304,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         // A version that waits takes effect at a barrier, for the events after it: they should not wait for others.
         const something =
           statuses.some((status) => status.records > 0 || status.turned) ||
-          (!ending && options.lookups?.isWaiting() === true)
+          (!ending && (options.lookups?.isWaiting() === true || options.isDue?.(now) === true))
         const final = ending && options.final && !options.stopping()
         if (something || (final && finalOwed)) {
           const closedAt = Math.max(now, openedAt)

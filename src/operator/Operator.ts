@@ -7,6 +7,7 @@
 import type { Migration } from "../flow/Migration.ts"
 import type { Port } from "../flow/Topology.ts"
 import type { Barrier, Batch, Records } from "../model/Message.ts"
+import type { Millis } from "../model/Time.ts"
 import type { Snapshot, StatePart } from "../state/StatePart.ts"
 import type { Waiting } from "./Waiting.ts"
 
@@ -56,6 +57,11 @@ export interface Operator {
   }
   /** Counts since it was made, by name: `late`, `deadLetters`, `windowsOpen`. Read between batches. */
   readonly counts?: () => Readonly<Record<string, number>>
+  /**
+   * From when on it wants a barrier even if no record comes: it has a timer of processing time. Infinity: it wants
+   * none. Read between batches, at every trigger.
+   */
+  readonly dueAt?: () => Millis
   /** What it waits for. Read between batches, seldom; costs at most what is told. */
   readonly waiting?: () => Waiting
 }

@@ -253,6 +253,7 @@ export const make = (options: Options): Operator => {
         }
       }
     },
+    dueAt: () => processingTimers.earliest,
     counts: () => ({
       late: inOrder.late,
       lateByOthers: inOrder.lateByOthers,

@@ -55,6 +55,8 @@ export interface Chain {
   /** What its stateful steps keep. */
   readonly marks: ReadonlyArray<StepMark>
   readonly figures: ReadonlyArray<OperatorFigures>
+  /** From when on one of its steps wants a barrier even if no record comes; infinity: none does. */
+  readonly dueAt: () => number
   /** What its steps wait for. */
   readonly waiting: () => ReadonlyArray<StepWaiting>
 }
@@ -125,6 +127,11 @@ export const make = (planned: PlannedChain): Chain => {
   return {
     id: planned.id,
     marks,
+    dueAt: () =>
+      operators.reduce(
+        (earliest, operator) => Math.min(earliest, operator.dueAt?.() ?? Number.POSITIVE_INFINITY),
+        Number.POSITIVE_INFINITY
+      ),
     waiting: () =>
       operators.flatMap((operator) =>
         operator.waiting === undefined ? [] : [{ node: operator.id, waiting: operator.waiting() }]

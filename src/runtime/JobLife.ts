@@ -148,6 +148,7 @@ export const actors = <R>(
       limits: { deadLetters: job.deadLetters, late: job.late },
       attention: options.attention,
       stopping: options.stopping,
+      isDue: (now) => chains.some(({ chain }) => chain.dueAt() <= now),
       wanted: options.wanted,
       onWanted: options.onWanted,
       ...options.listener

@@ -336,6 +336,29 @@ describe("a user's own operator", () => {
     expect(end).toThrow(expect.objectContaining({ message: expect.stringContaining(message), _tag: "StepFailed" }))
   })
 
+  test("says from when on it wants a barrier for a timer of processing time, also after a restart", () => {
+    const run = new Run(() =>
+      make(true, {
+        onEvent: ((_: Sale, { setProcessingTimer }: TillContext) => {
+          setProcessingTimer("3 seconds")
+          setProcessingTimer("5 seconds")
+        }) as never,
+        onProcessingTimer: ((at: number) => [at]) as never
+      })
+    )
+    const due: Array<number> = []
+    const ended = (closedAt: number) => {
+      run.barrier({ watermark: 100, closedAt })
+      due.push(run.operator.dueAt!())
+      run.restart()
+      due.push(run.operator.dueAt!())
+    }
+    run.give([sale(1, 10)])
+    for (const closedAt of [1_000, 4_000, 7_000]) ended(closedAt)
+    expect(due).toEqual([4_000, 4_000, 6_000, 6_000, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY])
+    expect(texts(run)).toEqual([4_000, 6_000])
+  })
+
   test("refuses the use of a context after its call", () => {
     let kept: TillContext | null = null
     const run = new Run(() =>
