@@ -120,21 +120,24 @@ export const layer = (
       const replayDeadLetters: DaemonService["replayDeadLetters"] = (name, options) =>
         Effect.gen(function* () {
           const job = yield* find(jobs, name)
-          const { topology } = yield* configure(job, options.set ?? {})
+          const set = { ...started.get(name)?.options.set, ...options.set }
+          const { topology } = yield* configure(job, set)
           if (DeadLetters.topicsOf(topology, "dead letters").length === 0)
             return yield* refuse(name, "keeps no dead letters", "Give its Flow.decode `invalid: Topic.deadLetter(…)`.")
           const found = started.get(name)
           const now = yield* status(name)
-          if (found !== undefined && isLive(now)) {
-            if (now.state === "paused")
-              return yield* refuse(name, "is paused", `Let it go on first: \`weir resume ${name}\`.`)
-            return DeadLetters.answerOf(yield* found.running.replay)
-          }
+          if (now.state === "paused")
+            return yield* refuse(name, "is paused", `Let it go on first: \`weir resume ${name}\`.`)
+          if (found !== undefined && isLive(now)) return DeadLetters.answerOf(yield* found.running.replay)
           const before = (yield* store.lookUp(name))?.manifest ?? null
           // What was set aside before a job's first checkpoint will be read again.
           if (before === null) return DeadLetters.answerOf(ReplayDesk.nothing)
-          yield* start(name, { ...options, replayOnly: true })
-          yield* Effect.flatMap(running(name), (own) => own.running.ended)
+          yield* start(name, { set, replayOnly: true })
+          const own = yield* running(name)
+          yield* own.running.ended
+          // It was no run of the job that a restart would repeat.
+          if (started.get(name) === own) started.delete(name)
+          yield* close(own)
           const after = (yield* store.lookUp(name))?.manifest?.replayed ?? ReplayDesk.nothing
           return DeadLetters.answerOf(ReplayDesk.between(before.replayed ?? ReplayDesk.nothing, after))
         })

@@ -61,34 +61,46 @@ export interface ReplayWorld {
   readonly folder: string
   readonly expected: Expected
   readonly layer: Layer.Layer<Topics, unknown, FileSystem.FileSystem | Path.Path>
+  /** Appends the orders that were held back. */
+  readonly more: Effect.Effect<void, unknown, FileSystem.FileSystem | Path.Path>
 }
 
-export const make = (values: Partial<OrdersValues>) =>
+/** `held`: how many orders of each partition are held back. */
+export const make = (values: Partial<OrdersValues>, held = 0) =>
   Effect.gen(function* () {
     const folder = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
     const layer = Log.layer({ folder: `${folder}/log` })
     const partitions: Array<Array<Uint8Array>> = Array.from({ length: values.partitions ?? 2 }, () => [])
     for (const { records } of generate({ partitions: partitions.length, ...values }))
       for (const { partition, value } of records) partitions[partition]!.push(value.slice())
-    yield* Effect.flatMap(Topics, (topics) =>
-      Effect.zipRight(
-        topics.create("orders", { partitions: partitions.length }),
-        Effect.forEach(partitions, (all, partition) =>
-          topics.produce(
-            "orders",
-            partition,
-            all.map((value) => ({ key: null, value, headers: [] }))
-          )
+    const append = (part: (all: ReadonlyArray<Uint8Array>) => ReadonlyArray<Uint8Array>) =>
+      Effect.flatMap(Topics, (topics) =>
+        Effect.forEach(
+          partitions,
+          (all, partition) =>
+            topics.produce(
+              "orders",
+              partition,
+              part(all).map((value) => ({ key: null, value, headers: [] }))
+            ),
+          { discard: true }
         )
       )
-    ).pipe(Effect.provide(layer))
+    yield* Effect.flatMap(Topics, (topics) => topics.create("orders", { partitions: partitions.length })).pipe(
+      Effect.zipRight(append((all) => all.slice(0, all.length - held))),
+      Effect.provide(layer)
+    )
     const tables = yield* Tables
     yield* tables.transaction([
       { sql: "drop schema public cascade", parameters: [] },
       { sql: "create schema public", parameters: [] }
     ])
     const expected = expectedOf(partitions, { windowMillis: 60_000, allowedLatenessMillis: 1e14 })
-    return { folder, expected, layer } satisfies ReplayWorld
+    const more = Effect.provide(
+      append((all) => all.slice(all.length - held)),
+      layer
+    )
+    return { folder, expected, layer, more } satisfies ReplayWorld
   })
 
 type AnyJob = typeof mended

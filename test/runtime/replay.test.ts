@@ -1,7 +1,7 @@
 /** What a job set aside is put through its mended code once, whatever happens meanwhile. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { type Context, Effect, Exit, Layer, Logger, LogLevel, Scope } from "effect"
-import { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
+import { CheckpointStore, type CheckpointStoreService } from "../../src/checkpoint/CheckpointStore.ts"
 import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
 import { layerMemory } from "../../src/connectors/sql/index.ts"
 import type { Tables } from "../../src/flow/Tables.ts"
@@ -165,5 +165,31 @@ describe("a running job", () => {
         })
       ),
     60_000
+  )
+})
+
+describe("a lineage that goes on from a savepoint", () => {
+  it("replays what was set aside before it, and reads the rest again", { timeout: 60_000 }, () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* ReplayWorld.make(small, 30)
+        const store = <A, E>(use: (store: CheckpointStoreService) => Effect.Effect<A, E>) =>
+          Effect.flatMap(CheckpointStore, use).pipe(Effect.provide(SqlCheckpointStore.layer))
+        yield* ReplayWorld.live(world, ReplayWorld.before, { availableNow: true })
+        const kept = yield* ReplayWorld.places(world, "orders.invalid")
+        const savepoint = yield* store(({ savepoint }) => savepoint("orders", "half", 0))
+        yield* world.more
+        yield* ReplayWorld.live(world, ReplayWorld.before, { availableNow: true })
+        expect((yield* ReplayWorld.places(world, "orders.invalid")).length).toBeGreaterThan(kept.length + 10)
+        yield* store(({ reset }) => reset("orders", 0, savepoint!))
+        yield* ReplayWorld.live(world, ReplayWorld.mended, { availableNow: true })
+        yield* ReplayWorld.live(world, ReplayWorld.mended, replay)
+        const unusable = new Set(world.expected.deadLetters.map(({ offset, partition }) => `${partition}/${offset}`))
+        // Those of the lineage that was given up are not among them; those of the new one are.
+        const again = [...unusable].filter((place) => !kept.includes(place)).length
+        expect((yield* lookUp)!.manifest!.replayed!.records).toBe(kept.length + again)
+        expect(yield* ReplayWorld.rows).toEqual(ReplayWorld.wanted(world))
+      })
+    )
   )
 })
