@@ -1,10 +1,12 @@
 /** Every command, in the order of the help. */
 
+import { check } from "./commands/Check.ts"
+import { pause, restart, resume, savepoint, savepoints, stop } from "./commands/Control.ts"
 import { deadLetters } from "./commands/DeadLetters.ts"
 import { explain } from "./commands/Explain.ts"
 import { generate } from "./commands/Generate.ts"
 import { init } from "./commands/Init.ts"
-import { jobs, progress, reset, stop } from "./commands/Jobs.ts"
+import { jobs, progress, reset } from "./commands/Jobs.ts"
 import { produce } from "./commands/Produce.ts"
 import { query } from "./commands/Query.ts"
 import { run } from "./commands/Run.ts"
@@ -21,7 +23,13 @@ export const commands: ReadonlyArray<Usage.Entry<Needs>> = [
   jobs,
   explain,
   progress,
+  pause,
+  resume,
   stop,
+  restart,
+  savepoint,
+  savepoints,
+  check,
   reset,
   deadLetters,
   topics,

@@ -1,11 +1,21 @@
 /** How each command is called, for its help text. */
 export const examples: Readonly<Record<string, ReadonlyArray<string>>> = {
   start: ["weir start", "weir start orders --demo --port 7171"],
-  run: ["weir run orders --available-now", "weir run orders --for 120s --set window='30 seconds'"],
+  run: [
+    "weir run orders --available-now",
+    "weir run orders --for 120s --set window='30 seconds'",
+    "weir run orders --from-savepoint before-the-change"
+  ],
   jobs: ["weir jobs", "weir jobs --format json"],
   explain: ["weir explain orders", "weir explain orders --set window=5s"],
   progress: ["weir progress orders --last 20"],
+  pause: ["weir pause orders"],
+  resume: ["weir resume orders"],
   stop: ["weir stop orders"],
+  restart: ["weir restart orders"],
+  savepoint: ["weir savepoint orders", "weir savepoint orders before-the-change"],
+  savepoints: ["weir savepoints orders --format json", "weir savepoints orders --remove before-the-change"],
+  check: ["weir check orders", "weir check orders --from-savepoint before-the-change"],
   reset: ["weir reset orders", "weir reset orders --tables --yes"],
   "dead-letters": [
     "weir dead-letters orders",

@@ -1,11 +1,12 @@
 /** The commands' questions, answered by the engine in this process: it owns the data folder meanwhile. */
 import { Effect, Ref, type Scope } from "effect"
+import type { Savepoint } from "../checkpoint/Savepoint.ts"
 import * as ApiTopics from "../daemon/ApiTopics.ts"
 import * as SchemaSample from "../daemon/SchemaSample.ts"
 import type { Configuration } from "./Configuration.ts"
 import * as Engine from "./Engine.ts"
 import type { Failure } from "./Usage.ts"
-import type { Needs, WeirService } from "./Weir.ts"
+import type { Needs, SavepointLine, WeirService } from "./Weir.ts"
 
 /** Rows that a query answers with in a process of its own: what a person's memory holds, not a daemon's. */
 const rowsMaxHere = 1_000_000
@@ -17,7 +18,18 @@ export const make = (
   configuration: Configuration,
   jobs: Engine.Jobs
 ): Effect.Effect<WeirService, Failure, Needs | Scope.Scope> =>
-  Effect.flatMap(Engine.make(configuration, jobs), fromEngine)
+  Effect.flatMap(Engine.make(configuration, jobs), (engine) =>
+    Effect.map(fromEngine(engine), (weir) => ({
+      ...weir,
+      // A job that this process let go on would end with it.
+      resume: (job) =>
+        Effect.gen(function* () {
+          const daemon = yield* engine.daemon
+          const { status } = yield* daemon.detail(job)
+          return yield* status.state === "paused" ? daemon.stop(job) : daemon.resume(job)
+        })
+    }))
+  )
 
 /** The service over an engine that runs here. */
 export const fromEngine = (engine: Engine.Engine): Effect.Effect<WeirService> =>
@@ -51,6 +63,32 @@ export const fromEngine = (engine: Engine.Engine): Effect.Effect<WeirService> =>
       Effect.flatMap(engine.daemon, (daemon) => daemon.replayDeadLetters(job, options)),
     start: (job, options) => Effect.flatMap(engine.daemon, (daemon) => daemon.start(job, options)),
     stop: (job) => Effect.flatMap(engine.daemon, (daemon) => daemon.stop(job)),
+    pause: (job) => Effect.flatMap(engine.daemon, (daemon) => daemon.pause(job)),
+    resume: (job) => Effect.flatMap(engine.daemon, (daemon) => daemon.resume(job)),
+    restart: (job) => Effect.flatMap(engine.daemon, (daemon) => daemon.restart(job)),
+    savepoint: (job, name) =>
+      Effect.map(
+        Effect.flatMap(engine.daemon, (daemon) => daemon.savepoint(job, name)),
+        lineOf
+      ),
+    savepoints: (job) =>
+      Effect.map(
+        Effect.flatMap(engine.daemon, (daemon) => daemon.savepoints(job)),
+        (all) => all.map(lineOf)
+      ),
+    removeSavepoint: (job, name) => Effect.flatMap(engine.daemon, (daemon) => daemon.removeSavepoint(job, name)),
+    rewind: (job, options) => Effect.flatMap(engine.daemon, (daemon) => daemon.rewind(job, options)),
+    checkpoint: (job, savepoint) => Effect.flatMap(engine.daemon, (daemon) => daemon.checkpoint(job, savepoint)),
     reset: (job, options) => Effect.flatMap(engine.daemon, (daemon) => daemon.reset(job, options)),
     ended: (job) => Effect.flatMap(engine.daemon, (daemon) => daemon.ended(job))
   }))
+
+const lineOf = ({ manifest, name, takenAt }: Savepoint): SavepointLine => ({
+  name,
+  takenAt,
+  lineage: manifest.lineage,
+  epoch: manifest.epoch,
+  closedAt: manifest.closedAt,
+  stateRows: manifest.stateRows,
+  stateBytes: manifest.stateBytes
+})

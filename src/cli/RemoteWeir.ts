@@ -1,6 +1,7 @@
 /** The commands' questions, asked of the process that has the data folder, over its local socket. */
 import { Path } from "@effect/platform"
 import { Effect, Encoding, Schema } from "effect"
+import * as ApiControl from "../daemon/ApiControl.ts"
 import * as ApiSchemas from "../daemon/ApiSchemas.ts"
 import { type Owner, socketOf } from "../daemon/DataFolder.ts"
 import { type LocalAnswer, type LocalRequest, Network } from "../daemon/Network.ts"
@@ -106,6 +107,26 @@ const service = (call: Call): WeirService => {
       call(ApiSchemas.ReplayAnswer, post(`${job(name)}/dead-letters/replay`, options)),
     start: (name, options) => call(ApiSchemas.JobStatus, post(`${job(name)}/start`, options)),
     stop: (name) => call(ApiSchemas.JobStatus, post(`${job(name)}/stop`)),
+    pause: (name) => call(ApiSchemas.JobStatus, post(`${job(name)}/pause`)),
+    resume: (name) => call(ApiSchemas.JobStatus, post(`${job(name)}/resume`)),
+    restart: (name) => call(ApiSchemas.JobStatus, post(`${job(name)}/restart`)),
+    savepoint: (name, savepoint) =>
+      Effect.map(
+        call(ApiControl.SavepointTaken, post(`${job(name)}/savepoint`, savepoint === null ? {} : { name: savepoint })),
+        (taken) => taken.savepoint
+      ),
+    savepoints: (name) => call(Schema.Array(ApiControl.Savepoint), get(`${job(name)}/savepoints`)),
+    removeSavepoint: (name, savepoint) =>
+      Effect.asVoid(
+        call(Schema.Unknown, { method: "DELETE", path: `${job(name)}/savepoints/${encodeURIComponent(savepoint)}` })
+      ),
+    rewind: (name, options) =>
+      Effect.map(call(ApiControl.Remains, post(`${job(name)}/rewind`, options)), ({ remains }) => remains),
+    checkpoint: (name, savepoint) =>
+      call(
+        Schema.NullOr(ApiControl.Checkpoint),
+        get(`${job(name)}/checkpoint${savepoint === null ? "" : `?${query({ savepoint })}`}`)
+      ),
     reset: (name, options) =>
       Effect.map(
         call(Schema.Struct({ remains: Schema.Array(Schema.String) }), post(`${job(name)}/reset`, options)),

@@ -4,7 +4,7 @@
  */
 import type { FileSystem, Path } from "@effect/platform"
 import { Effect, type Scope } from "effect"
-import type { DeadLetter, ReplayAnswer, Wanted } from "../daemon/Daemon.ts"
+import type { CheckpointDescription, DeadLetter, ReplayAnswer, RewindOptions, Wanted } from "../daemon/Daemon.ts"
 import * as DataFolder from "../daemon/DataFolder.ts"
 import type { Network } from "../daemon/Network.ts"
 import type { SampledSchema } from "../daemon/SchemaSample.ts"
@@ -27,6 +27,17 @@ export interface LinesOptions {
   readonly partition?: number | undefined
   /** Of a topic that is made by this. */
   readonly partitions?: number | undefined
+}
+
+/** A savepoint, without what it holds. */
+export interface SavepointLine {
+  readonly name: string
+  readonly takenAt: number
+  readonly lineage: number
+  readonly epoch: number
+  readonly closedAt: number
+  readonly stateRows: number
+  readonly stateBytes: number
 }
 
 export interface WeirService {
@@ -72,6 +83,17 @@ export interface WeirService {
   ) => Effect.Effect<ReplayAnswer, Failure>
   readonly start: (job: string, options: RunOptions) => Effect.Effect<JobStatus, Failure>
   readonly stop: (job: string) => Effect.Effect<JobStatus, Failure>
+  readonly pause: (job: string) => Effect.Effect<JobStatus, Failure>
+  /** Lets a paused job go on; where no daemon runs, it only ends the pause: the job is `stopped` then. */
+  readonly resume: (job: string) => Effect.Effect<JobStatus, Failure>
+  readonly restart: (job: string) => Effect.Effect<JobStatus, Failure>
+  /** `null`: it is called after its epoch. */
+  readonly savepoint: (job: string, name: string | null) => Effect.Effect<SavepointLine, Failure>
+  readonly savepoints: (job: string) => Effect.Effect<ReadonlyArray<SavepointLine>, Failure>
+  readonly removeSavepoint: (job: string, name: string) => Effect.Effect<void, Failure>
+  readonly rewind: (job: string, options: RewindOptions) => Effect.Effect<ReadonlyArray<string>, Failure>
+  /** What the last checkpoint, or a savepoint, says of itself; `null`: there is none. */
+  readonly checkpoint: (job: string, savepoint: string | null) => Effect.Effect<CheckpointDescription | null, Failure>
   readonly reset: (job: string, options: { readonly tables: boolean }) => Effect.Effect<ReadonlyArray<string>, Failure>
   /** Ends when the job ends; fails with why it failed. */
   readonly ended: (job: string) => Effect.Effect<void, Failure>
@@ -158,6 +180,14 @@ const lasting = (first: WeirService, opened: Effect.Effect<WeirService, Failure>
     replayDeadLetters: (job, options) => ask((weir) => weir.replayDeadLetters(job, options)),
     start: (job, options) => ask((weir) => weir.start(job, options)),
     stop: (job) => ask((weir) => weir.stop(job)),
+    pause: (job) => ask((weir) => weir.pause(job)),
+    resume: (job) => ask((weir) => weir.resume(job)),
+    restart: (job) => ask((weir) => weir.restart(job)),
+    savepoint: (job, name) => ask((weir) => weir.savepoint(job, name)),
+    savepoints: (job) => ask((weir) => weir.savepoints(job)),
+    removeSavepoint: (job, name) => ask((weir) => weir.removeSavepoint(job, name)),
+    rewind: (job, options) => ask((weir) => weir.rewind(job, options)),
+    checkpoint: (job, savepoint) => ask((weir) => weir.checkpoint(job, savepoint)),
     reset: (job, options) => ask((weir) => weir.reset(job, options)),
     ended: (job) => ask((weir) => weir.ended(job))
   }

@@ -15,6 +15,7 @@ import {
 } from "@effect/platform"
 import { Option, Schema, SchemaAST } from "effect"
 import * as Limits from "../model/Limits.ts"
+import { control } from "./ApiControl.ts"
 import { dashboards } from "./ApiDashboards.ts"
 import {
   Catalog,
@@ -299,6 +300,7 @@ const oneErrorForm = (description: OpenApi.OpenAPISpec): Record<string, unknown>
 /** Everything that the daemon answers. */
 export class Api extends HttpApi.make("weir")
   .add(jobs.middleware(Authorization))
+  .add(control.middleware(Authorization))
   .add(topics.middleware(Authorization))
   .add(tables.middleware(Authorization))
   .add(databases.middleware(Authorization))

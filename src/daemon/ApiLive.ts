@@ -22,6 +22,7 @@ import * as Metrics from "../observe/Metrics.ts"
 import { Api } from "./Api.ts"
 import { deadLetterShown, detailShown, progressShown, recordShown, statusShown } from "./ApiAnswers.ts"
 import * as ApiBody from "./ApiBody.ts"
+import { layerControl } from "./ApiControlLive.ts"
 import { answering } from "./ApiErrors.ts"
 import * as ApiEvents from "./ApiEvents.ts"
 import { layerAnswers, layerAuthorization, type Token } from "./ApiGuard.ts"
@@ -68,6 +69,7 @@ export const layer = (
       Layer.provide(HttpApiBuilder.api(Api)),
       Layer.provide([
         layerJobs,
+        layerControl,
         layerTopics,
         layerTables,
         layerSchema,

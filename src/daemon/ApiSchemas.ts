@@ -187,7 +187,11 @@ export const SampledSchema = Schema.Struct({
 export const RunOptions = Schema.Struct({
   availableNow: Schema.optionalWith(Schema.Boolean, { exact: true }),
   final: Schema.optionalWith(Schema.Boolean, { exact: true }),
-  set: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), { exact: true })
+  set: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), { exact: true }),
+  dropState: Schema.optionalWith(Schema.Array(Schema.String), { exact: true }).annotations({
+    description:
+      "Ids of steps and sources that may begin without what was kept of them, if this code cannot take it up."
+  })
 }).annotations({ identifier: "RunOptions" })
 
 /** A record as `weir tail` shows it. */

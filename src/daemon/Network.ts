@@ -8,7 +8,7 @@ import type { PortInUse, StorageFailed } from "../model/Errors.ts"
 
 /** A request to whoever listens on a local socket. */
 export interface LocalRequest {
-  readonly method: "GET" | "POST" | "PUT"
+  readonly method: "GET" | "POST" | "PUT" | "DELETE"
   /** With its query, encoded: `/api/topics/orders?count=10`. */
   readonly path: string
   /** Bytes of a body, and what they are. */

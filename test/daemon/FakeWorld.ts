@@ -1,11 +1,21 @@
 /** A daemon, topics and tables in memory: lively enough to look at the page with, still enough to test the API with. */
 import { Clock, Effect, Layer, PubSub, Schedule, Stream } from "effect"
+import type { Savepoint } from "../../src/checkpoint/Savepoint.ts"
 import { Daemon, type DaemonService, type DeadLetter, type JobDetail } from "../../src/daemon/Daemon.ts"
 import { Tables, type TablesService } from "../../src/flow/Tables.ts"
 import { type StoredRecord, Topics, type TopicsService } from "../../src/flow/Topics.ts"
 import type { Topology } from "../../src/flow/Topology.ts"
-import { InvalidJob, StatementRefused, TopicExists, UnknownJob, UnknownTopic } from "../../src/model/Errors.ts"
+import {
+  InvalidJob,
+  SavepointExists,
+  StatementRefused,
+  TopicExists,
+  UnknownJob,
+  UnknownSavepoint,
+  UnknownTopic
+} from "../../src/model/Errors.ts"
 import type { EpochProgress, JobEvent, JobState, JobStatus } from "../../src/observe/Progress.ts"
+import type { StepWaiting } from "../../src/runtime/Chain.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const minute = 60_000
@@ -95,7 +105,48 @@ interface Running {
   readonly topology: Topology
   readonly rate: number
   reports: Array<EpochProgress>
+  savepoints: Array<Savepoint>
 }
+
+const savepointOf = (status: JobStatus, name: string, takenAt: number): Savepoint => ({
+  name,
+  takenAt,
+  manifest: {
+    version: 1,
+    job: status.job,
+    jobId: "job-1",
+    lineage: 1,
+    generation: 3,
+    epoch: status.epoch,
+    openedAt: takenAt,
+    closedAt: takenAt,
+    final: false,
+    partitions: [],
+    watermark: null,
+    sources: [],
+    sinks: [],
+    steps: [],
+    state: [],
+    stateRows: 10,
+    stateBytes: 1_000,
+    totals: { recordsIn: 1, rowsOut: 1, late: 0, deadLetters: 0 }
+  }
+})
+
+const exists = (job: string, savepoint: string) =>
+  new SavepointExists({
+    job,
+    savepoint,
+    message: `Job ${job} has '${savepoint}' already`,
+    hint: "Choose another name."
+  })
+const unknownSavepoint = (job: string, savepoint: string) =>
+  new UnknownSavepoint({
+    job,
+    savepoint,
+    message: `Job ${job} has no savepoint '${savepoint}'`,
+    hint: "It has others."
+  })
 
 const statusOf = (job: string, state: JobState, now: number): JobStatus => ({
   job,
@@ -176,6 +227,7 @@ export const makeDaemon = Effect.gen(function* () {
         status,
         topology,
         rate,
+        savepoints: [],
         reports: Array.from({ length: 40 }, (_, i) =>
           reportOf({ ...status, epoch: i + 2 }, rate, now - (40 - i) * 1_000)
         )
@@ -235,7 +287,10 @@ export const makeDaemon = Effect.gen(function* () {
           }))
         })
       ),
-    waiting: (name) => Effect.as(known(name), []),
+    waiting: (name) =>
+      Effect.map(known(name), ({ status, topology }) =>
+        topology === ordersTopology ? waitingAt(status.checkpointAt ?? now) : []
+      ),
     progress: (name, last) => Effect.map(known(name), ({ reports }) => reports.slice(-last)),
     deadLetters: (name, { last, reason, step }) =>
       Effect.map(known(name), () =>
@@ -251,8 +306,62 @@ export const makeDaemon = Effect.gen(function* () {
       ),
     stop: (name) =>
       Effect.flatMap(known(name), (of) =>
-        of.status.state === "running" ? move(of, "stopped") : refuse(name, "does not run")
+        of.status.state === "running" || of.status.state === "paused"
+          ? move(of, "stopped")
+          : refuse(name, "does not run")
       ),
+    pause: (name) =>
+      Effect.flatMap(known(name), (of) =>
+        of.status.state === "running" ? move(of, "paused") : refuse(name, "does not run")
+      ),
+    resume: (name) =>
+      Effect.flatMap(known(name), (of) =>
+        of.status.state === "paused" ? move(of, "running") : refuse(name, "is not paused")
+      ),
+    restart: (name) => Effect.flatMap(known(name), (of) => move(of, "running")),
+    savepoint: (name, wanted) =>
+      Effect.flatMap(known(name), ({ savepoints, status }) => {
+        const savepoint = savepointOf(status, wanted ?? `epoch-${status.epoch}`, now)
+        if (savepoints.some((other) => other.name === savepoint.name)) return exists(name, savepoint.name)
+        savepoints.push(savepoint)
+        return Effect.succeed(savepoint)
+      }),
+    savepoints: (name) => Effect.map(known(name), ({ savepoints }) => savepoints),
+    removeSavepoint: (name, savepoint) =>
+      Effect.flatMap(known(name), (of) => {
+        if (of.savepoints.every((other) => other.name !== savepoint)) return unknownSavepoint(name, savepoint)
+        of.savepoints = of.savepoints.filter((other) => other.name !== savepoint)
+        return Effect.void
+      }),
+    rewind: (name, { savepoint, tables }) =>
+      Effect.flatMap(known(name), (of): Effect.Effect<ReadonlyArray<string>, InvalidJob | UnknownSavepoint> => {
+        if (of.status.state === "running") return refuse(name, "runs: stop it first")
+        return of.savepoints.some((other) => other.name === savepoint)
+          ? Effect.succeed([`From ${savepoint}, ${tables ? "without" : "with"} the rows.`])
+          : unknownSavepoint(name, savepoint)
+      }),
+    check: (name) =>
+      Effect.map(known(name), ({ status }) => ({
+        job: name,
+        epoch: status.epoch,
+        parts: [
+          { part: "step" as const, id: "income", fate: "kept" as const, says: "goes on with its state", refuses: false }
+        ],
+        refusal: null,
+        migrating: new Map()
+      })),
+    checkpoint: (name) =>
+      Effect.map(known(name), ({ status }) => ({
+        lineage: 1,
+        epoch: status.epoch,
+        closedAt: now,
+        stateRows: 10,
+        stateBytes: 1_000,
+        sources: [{ source: "orders" }],
+        sinks: [{ sink: "shop_item_income" }],
+        steps: [{ step: "income", kind: "aggregate", fingerprint: "window 1" }],
+        intents: []
+      })),
     reset: (name, { tables }) =>
       Effect.flatMap(known(name), (of) =>
         of.status.state === "running"
@@ -284,6 +393,37 @@ export const makeDaemon = Effect.gen(function* () {
   const setState = (name: string, state: JobState) => Effect.flatMap(known(name), (of) => move(of, state))
   return { service, tick, setState }
 })
+
+/** Partition 2 is behind the others, and two windows wait for it. */
+const waitingAt = (at: number): ReadonlyArray<StepWaiting> => [
+  {
+    node: "eventTime",
+    waiting: {
+      kind: "time",
+      watermark: at - 6_000,
+      partitions: [0, 1, 2, 3].map((partition) => ({
+        source: "orders",
+        partition,
+        highest: at - (partition === 2 ? 1_000 : 200),
+        watermark: at - (partition === 2 ? 6_000 : 5_200),
+        state: partition === 3 ? "idle" : "active"
+      })),
+      holder: { source: "orders", partition: 2, since: at - 4_000 }
+    }
+  },
+  {
+    node: "income",
+    waiting: {
+      kind: "windows",
+      watermark: at - 6_000,
+      open: 2,
+      first: [0, 1].map((i) => {
+        const start = Math.floor(at / minute + i - 1) * minute
+        return { start, end: start + minute, closesAt: start + minute + 30_000, rows: 9 - i }
+      })
+    }
+  }
+]
 
 const letters = (now: number): ReadonlyArray<DeadLetter> =>
   [

@@ -1,4 +1,4 @@
-/** `weir jobs`, `progress`, `stop`, `reset`: what a person asks of jobs. */
+/** `weir jobs`, `progress`, `reset`: what a person asks of jobs. */
 import { Clock, Effect, Stream } from "effect"
 import { WrongUsage } from "../../model/Errors.ts"
 import { formatInstant } from "../../model/Time.ts"
@@ -113,20 +113,6 @@ export const progressListing = (reports: ReadonlyArray<EpochProgress>): Output.L
   rows: reports.map((report) => Object.values(progressColumns).map((cell) => cell(report))),
   values: reports
 })
-
-export const stop = Usage.command(
-  "stop",
-  "drains a job of the daemon, commits, and ends it",
-  { job: jobName, data: Session.data },
-  ({ job: name, data }) =>
-    Effect.gen(function* () {
-      const process = yield* Process
-      const job = yield* Project.job(name)
-      const status = yield* Session.use({ data }, (weir) => weir.stop(job.name))
-      yield* process.print(`job ${job.name} is ${status.state} after epoch ${status.epoch}\n`)
-      return 0
-    })
-)
 
 export const reset = Usage.command(
   "reset",

@@ -22,6 +22,13 @@ export const run = Usage.command(
     final: Usage.flag("final", "with --available-now: also emits every open window as if closed"),
     for: Usage.text("for", "DURATION", "ends after so long, such as 120s: drains and commits"),
     set: Usage.texts("set", "NAME=VALUE", "a parameter of the job; `weir explain` lists them"),
+    "from-savepoint": Usage.text("from-savepoint", "NAME", "goes back to a savepoint first: a new lineage from there"),
+    tables: Usage.flag("tables", "with --from-savepoint: removes the rows that were appended after it"),
+    "drop-state": Usage.texts(
+      "drop-state",
+      "STEP",
+      "begins without what is kept of a step or source, if this code cannot take it up"
+    ),
     data: Session.data,
     checkpoints: Configuration.flagOf("checkpoints")
   },
@@ -33,15 +40,26 @@ export const run = Usage.command(
           message: "--final goes with --available-now only",
           hint: `Write \`weir run ${given.job} --available-now --final\`.`
         })
+      const savepoint = given["from-savepoint"]
+      if (given.tables && savepoint === undefined)
+        return yield* new WrongUsage({
+          message: "--tables goes with --from-savepoint only",
+          hint: `\`weir reset ${given.job} --tables\` removes all rows.`
+        })
       const job = yield* Project.job(given.job)
       const set = yield* settingsOf(given.set)
       // Wrong parameters are told before anything is opened.
       const { trigger } = yield* job.configure(set)
       const limit = given.for === undefined ? null : yield* durationOf("--for", given.for)
-      const options: RunOptions = { availableNow: given["available-now"], final: given.final, set }
+      const dropState = given["drop-state"]
+      const options: RunOptions = { availableNow: given["available-now"], final: given.final, set, dropState }
       const bounded = given["available-now"] || trigger.kind === "availableNow"
       yield* Session.use({ data: given.data, checkpoints: given.checkpoints }, (weir) =>
         Effect.gen(function* () {
+          if (savepoint !== undefined) {
+            const remains = yield* weir.rewind(job.name, { savepoint, tables: given.tables, set, dropState })
+            for (const sentence of remains) yield* process.report(`${sentence}\n`)
+          }
           const before = yield* statusOf(weir, job.name)
           yield* weir.start(job.name, options)
           yield* Effect.scoped(

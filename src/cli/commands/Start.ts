@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { Job } from "../../flow/Job.ts"
 import { formatInstant } from "../../model/Time.ts"
+import type { RunOptions } from "../../runtime/Runner.ts"
 import * as Configuration from "../Configuration.ts"
 import * as Engine from "../Engine.ts"
 import * as Generation from "../Generation.ts"
@@ -18,6 +19,11 @@ export const start = Usage.command(
   {
     names: Usage.someArguments("name", "jobs or systems (a system is all jobs of its name); none: all marked to start"),
     demo: Usage.flag("demo", "also runs the generators of what is started"),
+    "drop-state": Usage.texts(
+      "drop-state",
+      "STEP",
+      "begins without what is kept of a step or source, if this code cannot take it up"
+    ),
     data: Configuration.flagOf("data"),
     host: Configuration.flagOf("host"),
     port: Configuration.flagOf("port"),
@@ -26,7 +32,7 @@ export const start = Usage.command(
     "stock-api-port": Configuration.flagOf("stockApiPort"),
     log: Configuration.flagOf("log")
   },
-  ({ names, demo, "stock-api-port": stockApiPort, ...flags }) =>
+  ({ names, demo, "stock-api-port": stockApiPort, "drop-state": dropState, ...flags }) =>
     Effect.scoped(
       Effect.gen(function* () {
         const process = yield* Process
@@ -44,7 +50,7 @@ export const start = Usage.command(
           remains: `The page and the API stay: ${page} shows why. An interrupt ends them.`
         })
         if (wanted.length === 0) yield* process.report(`${none(all)}\n`)
-        yield* Effect.forEach(wanted, (job) => startOne(weir, job, news), { discard: true })
+        yield* Effect.forEach(wanted, (job) => startOne(weir, job, { news, options: { dropState } }), { discard: true })
         if (demo) yield* demonstrate(weir, wanted, names)
         return yield* Effect.onInterrupt(Effect.never, () => process.report(JobNews.draining))
       })
@@ -57,11 +63,20 @@ const none = (all: ReadonlyArray<Job>): string =>
     : "No job runs: none is marked to start; name one."
 
 /** A job that cannot start takes no other one down. */
-const startOne = (weir: WeirService, job: Job, news: JobNews.JobNews) =>
+const startOne = (
+  weir: WeirService,
+  job: Job,
+  { news, options }: { readonly news: JobNews.JobNews; readonly options: RunOptions }
+) =>
   Effect.gen(function* () {
     const process = yield* Process
+    const known = (yield* weir.statuses).find((status) => status.job === job.name)
+    if (known?.state === "paused")
+      return yield* process.report(
+        `job ${job.name} is paused after epoch ${known.epoch}: \`weir resume ${job.name}\`\n`
+      )
     yield* process.report(`job ${job.name} starts\n`)
-    yield* Effect.matchEffect(weir.start(job.name, {}), {
+    yield* Effect.matchEffect(weir.start(job.name, options), {
       onSuccess: news.hear,
       onFailure: (error) => news.refused(job.name, error)
     })
