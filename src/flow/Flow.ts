@@ -291,7 +291,7 @@ export const enrich =
     options: {
       readonly type?: T
       /** The columns of the lookup's key, from the event. */
-      readonly key: (event: A) => Key
+      readonly key: (event: A) => NoInfer<Key>
       readonly into: (event: A, found: T extends "inner" ? A2 : A2 | null) => A3
     }
   ) =>

@@ -1,18 +1,19 @@
 /** What a job's types say. Checked by `tsc`: each `@ts-expect-error` says in short what it prints. */
-import { type Duration, Schema } from "effect"
+import { type Duration, type Effect, Schema } from "effect"
 import { describe, expect, test } from "vitest"
 import * as Aggregate from "../../src/flow/Aggregate.ts"
 import * as Codec from "../../src/flow/Codec.ts"
 import * as Flow from "../../src/flow/Flow.ts"
 import * as Frame from "../../src/flow/Frame.ts"
 import * as Job from "../../src/flow/Job.ts"
+import * as Lookup from "../../src/flow/Lookup.ts"
 import * as Parameter from "../../src/flow/Parameter.ts"
 import type { Sink } from "../../src/flow/Sink.ts"
 import type { Source } from "../../src/flow/Source.ts"
 import * as Trigger from "../../src/flow/Trigger.ts"
 import * as Window from "../../src/flow/Window.ts"
 import { Decimal, type Instant, InstantFromSeconds, Int64 } from "../../src/model/Columns.ts"
-import type { RecordUnusable } from "../../src/model/Errors.ts"
+import type { DuplicateKey, RecordUnusable } from "../../src/model/Errors.ts"
 import type { Invalid, RawEvent } from "../../src/model/Event.ts"
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -102,6 +103,16 @@ const joinedText = {
   merge: (left: string, right: string) => left + right,
   result: (state: string) => state.length
 }
+
+const Shop = Schema.Struct({ shopid: Schema.Int, region: Schema.String, name: Schema.String })
+const shopsIn = {
+  from: "shops",
+  label: "shops",
+  schema: Shop,
+  load: undefined as unknown as Effect.Effect<Lookup.Loaded<typeof Shop.Type>, SinkError, Tables>
+}
+const shops = Lookup.make(shopsIn, { key: ["shopid", "region"] })
+const refreshedShops = Lookup.make(shopsIn, { key: ["shopid", "region"], refresh: "5 minutes" })
 
 describe("types", () => {
   test("say of each flow what its rows are, what can fail and what it needs", () => {
@@ -374,6 +385,35 @@ describe("types", () => {
     expect([days.late.port, again.node.spec.kind]).toEqual(["late", "window"])
   })
 
+  test("give an enriched event the row of a lookup, or null where there may be none", () => {
+    const key = ({ shopid }: Order) => ({ shopid, region: "north" })
+    const left = keyed.pipe(
+      Flow.enrich("shop", shops, { key, into: (order, shop) => ({ item: order.itemid, name: shop?.name ?? null }) })
+    )
+    holds<Same<(typeof left)["row"], { item: number; name: string | null }>>()
+    holds<Same<keyof (typeof left)["brands"], "hasEventTime">>()
+    holds<SinkError extends (typeof left)["error"] ? true : false>()
+    holds<DuplicateKey extends (typeof left)["error"] ? true : false>()
+    holds<Same<(typeof left)["requirements"], Topics | Tables>>()
+    const inner = keyed.pipe(
+      Flow.enrich("shop", refreshedShops, {
+        type: "inner",
+        key: ({ region, shopid }) => ({ shopid, region }),
+        into: (order, { name }) => ({ ...order, name })
+      })
+    )
+    holds<Same<(typeof inner)["row"]["name"], string>>()
+    holds<Same<(typeof inner)["row"]["shopid"], number>>()
+    const enriched = income.pipe(
+      Flow.enrich("shop", shops, {
+        key: ({ region }) => ({ shopid: 1, region }),
+        into: ({ orders }, found) => ({ orders, found })
+      })
+    )
+    holds<Same<keyof (typeof enriched)["brands"], "hasEventTime" | "changes" | "isWindowResult">>()
+    expect(left.node.spec).toMatchObject({ kind: "enrich", type: "left" })
+  })
+
   test("refuse the rest when the project is compiled", () => {
     expect(refused).toBeTypeOf("function")
   })
@@ -552,6 +592,23 @@ const refused = () => {
     // @ts-expect-error Property 'topik' does not exist on type '{ readonly topic: string; }'
     outputs: ({ topik }) => [Flow.from(Topic.source(topik)).pipe(Flow.to(Console.sink()))]
   })
+  const found = { into: (_: Order, shop: typeof Shop.Type | null) => shop }
+  // @ts-expect-error Property 'region' is missing in type '{ shopid: number; }'
+  keyed.pipe(Flow.enrich("s", shops, { key: ({ shopid }) => ({ shopid }), ...found }))
+  // @ts-expect-error Type 'string' is not assignable to type 'number'
+  keyed.pipe(Flow.enrich("s", shops, { key: ({ region }) => ({ shopid: region, region }), ...found }))
+  const key = ({ region }: { readonly region: string }) => ({ shopid: 1, region })
+  // @ts-expect-error 'shop' is possibly 'null'
+  keyed.pipe(Flow.enrich("s", shops, { key, into: (_, shop) => shop.name }))
+  const enriching = { key, into: ({ region }: { readonly region: string }) => region }
+  // @ts-expect-error 'changes': … "a refreshed lookup over rows that replace earlier rows: make it fixed, or …"
+  income.pipe(Flow.enrich("s", refreshedShops, enriching))
+  income.pipe(Flow.enrich("s", shops, enriching))
+  closed.pipe(Flow.enrich("s", refreshedShops, enriching))
+  // @ts-expect-error Type '"name"' … a key of several columns names each of them
+  Lookup.make(shopsIn, { key: ["shopid", "nam"] })
+  // @ts-expect-error Type '"5 minuts"' is not assignable
+  Lookup.make(shopsIn, { key: ["shopid"], refresh: "5 minuts" })
   const needy = Schema.String as Schema.Schema<string, string, Topics>
   // @ts-expect-error Type 'Topics' is not assignable to type 'never'
   Codec.compile(needy)
