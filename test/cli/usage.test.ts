@@ -42,6 +42,14 @@ const refused: ReadonlyArray<Case> = [
   { words: ["generate", "orders", "--rate", "fast"], code: 2, err: ["'fast' is no rate", "--rate max"] },
   { words: ["generate", "orders", "--set", "itms=3"], code: 2, err: ["'itms'", "Did you mean 'items'?"] },
   { words: ["reset", "orders"], code: 2, err: ["--yes"] },
+  { words: ["run", "orders", "--tables"], code: 2, err: ["--from-savepoint"] },
+  { words: ["run", "orders", "--from-savepoint", "no"], code: 1, err: ["no savepoint 'no'", "none"] },
+  { words: ["pause", "orders"], code: 1, err: ["does not run", "weir start orders"] },
+  { words: ["resume", "orders"], code: 1, err: ["is not paused"] },
+  { words: ["savepoint", "orders"], code: 1, err: ["no checkpoint yet", "weir start orders"] },
+  { words: ["savepoint", "orders", "a/b"], code: 2, err: ["'a/b' is no name", "before-the-change"] },
+  { words: ["savepoints", "orders", "--remove", "no"], code: 1, err: ["no savepoint 'no'"] },
+  { words: ["check", "odrers"], code: 2, err: ["Did you mean 'orders'?"] },
   { words: ["topics", "--log-level", "loud"], code: 2, err: ["'loud' is no log level", "debug"] },
   {
     words: ["topics"],
@@ -77,7 +85,7 @@ describe("Help", { timeout: 20_000 }, () => {
   it("goes to standard output, names every command, and hides what is not Weir's", async () => {
     const { code, out, err } = await weir(["--help"])
     expect([code, err]).toEqual([0, ""])
-    for (const command of "start run jobs explain progress topics produce tail generate query dead-letters stop reset init".split(
+    for (const command of "start run jobs explain progress topics produce tail generate query dead-letters pause resume stop restart savepoint savepoints check reset init".split(
       " "
     ))
       expect(out).toMatch(new RegExp(`^ {2}${command} `, "m"))

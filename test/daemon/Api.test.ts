@@ -119,6 +119,65 @@ describe("Api: jobs", () => {
     })
   )
 
+  it.scopedLive("pauses, resumes and restarts with 202 and the new state, and refuses with 409 and the reason", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const turn = (verb: string) =>
+        Effect.map(post(`${url}/api/jobs/orders/${verb}`), (answer) => [answer.status, answer.json.state])
+      expect(yield* turn("pause")).toEqual([202, "paused"])
+      const again = yield* post(`${url}/api/jobs/orders/pause`)
+      expect([again.status, error(again).tag, error(again).message]).toEqual([
+        409,
+        "InvalidJob",
+        "Job orders does not run"
+      ])
+      expect((yield* call(`${url}/api/jobs`)).json[0].state).toBe("paused")
+      expect(yield* turn("resume")).toEqual([202, "running"])
+      expect((yield* post(`${url}/api/jobs/orders/resume`)).status).toBe(409)
+      expect(yield* turn("restart")).toEqual([202, "running"])
+    })
+  )
+
+  it.scopedLive("takes savepoints, lists them, goes back to one, and removes it", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const job = `${url}/api/jobs/orders`
+      const taken = yield* post(`${job}/savepoint`, `{"name":"before"}`)
+      expect([taken.status, taken.json.state, taken.json.name, taken.json.savepoint.epoch]).toEqual([
+        202,
+        "running",
+        "before",
+        41
+      ])
+      expect((yield* post(`${job}/savepoint`)).json.name).toBe("epoch-41")
+      const twice = yield* post(`${job}/savepoint`, `{"name":"before"}`)
+      expect([twice.status, error(twice).tag]).toEqual([409, "SavepointExists"])
+      const listed = (yield* call(`${job}/savepoints`)).json
+      expect(listed.map((of: any) => [of.name, of.lineage, of.stateRows])).toEqual([
+        ["before", 1, 10],
+        ["epoch-41", 1, 10]
+      ])
+      expect((yield* post(`${job}/rewind`, `{"savepoint":"before"}`)).status).toBe(409)
+      yield* post(`${job}/stop`)
+      const back = yield* post(`${job}/rewind`, `{"savepoint":"before","tables":true}`)
+      expect([back.status, back.json]).toEqual([200, { remains: ["From before, without the rows."] }])
+      const removed = yield* call(`${job}/savepoints/before`, { method: "DELETE" })
+      expect([removed.status, removed.json]).toEqual([200, { removed: "before" }])
+      expect((yield* call(`${job}/savepoints`)).json).toHaveLength(1)
+    })
+  )
+
+  it.scopedLive("says what a start would do with each part of a checkpoint, and what the checkpoint holds", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { json } = yield* call(`${url}/api/jobs/orders/check`)
+      expect(json).toMatchObject({ job: "orders", epoch: 41, restorable: true, refusal: null })
+      expect(json.parts[0]).toMatchObject({ part: "step", id: "income", fate: "kept" })
+      const checkpoint = (yield* call(`${url}/api/jobs/orders/checkpoint`)).json
+      expect(checkpoint.steps).toEqual([{ step: "income", kind: "aggregate", fingerprint: "window 1" }])
+    })
+  )
+
   it.scopedLive("resets a job that does not run, and says what remains", () =>
     Effect.gen(function* () {
       const { url } = yield* ApiServer.start()
@@ -302,7 +361,15 @@ describe("Api: errors", () => {
     ["/api/jobs/nothing", {}, 404, "UnknownJob"],
     ["/api/jobs/nothing/progress", {}, 404, "UnknownJob"],
     ["/api/jobs/nothing/start", { method: "POST" }, 404, "UnknownJob"],
-    ["/api/jobs/orders/pause", { method: "POST" }, 404, "UnknownRoute"],
+    ["/api/jobs/orders/drain", { method: "POST" }, 404, "UnknownRoute"],
+    ["/api/jobs/nothing/pause", { method: "POST" }, 404, "UnknownJob"],
+    ["/api/jobs/nothing/savepoints", {}, 404, "UnknownJob"],
+    ["/api/jobs/nothing/check", {}, 404, "UnknownJob"],
+    ["/api/jobs/orders/resume", { method: "POST" }, 409, "InvalidJob"],
+    ["/api/jobs/orders/savepoints/nothing", { method: "DELETE" }, 404, "UnknownSavepoint"],
+    ["/api/jobs/orders/savepoint", { method: "POST", body: `{"name":7}` }, 400, "InvalidRequest"],
+    ["/api/jobs/orders/rewind", { method: "POST" }, 400, "InvalidRequest"],
+    ["/api/jobs/stocks-archive/rewind", { method: "POST", body: `{"savepoint":"x"}` }, 404, "UnknownSavepoint"],
     ["/api/jobs/orders/stop", {}, 405, "MethodNotAllowed"],
     ["/api/jobs", { method: "DELETE" }, 405, "MethodNotAllowed"],
     ["/api/jobs/orders/progress?last=0", {}, 400, "InvalidRequest"],
