@@ -154,6 +154,41 @@ describe.skipIf(executablePath === undefined)("the page in a browser", { timeout
     await page.locator("#job-state").getByText("running").waitFor()
   })
 
+  it("pauses and resumes a job, keeps a savepoint and goes on from it", async () => {
+    await visit("#/jobs/orders")
+    const state = page.locator("#job-state")
+    await page.getByRole("button", { name: "Pause" }).click()
+    await state.getByText("paused").waitFor()
+    await page.getByRole("button", { name: "Resume" }).click()
+    await state.getByText("running").waitFor()
+    await page.getByRole("button", { name: "Savepoint…" }).click()
+    await page.getByRole("dialog", { name: "Savepoint of orders" }).getByLabel("Name").fill("before")
+    await page.keyboard.press("Enter")
+    await page.getByText("The savepoint before is taken, of epoch 41.").waitFor()
+    await page.getByRole("table", { name: "Savepoints, the newest first" }).getByText("before").waitFor()
+    await page.getByRole("button", { name: "Stop" }).click()
+    await page.getByRole("button", { name: "Go on from savepoint before" }).click()
+    const dialog = page.getByRole("dialog", { name: "Go on from before?" })
+    await dialog.getByRole("button", { name: "Go on from here" }).click()
+    await page.getByText("From before, with the rows.").waitFor()
+    await page.getByText("What a start of this code would do").click()
+    await page.getByRole("cell", { name: "goes on with its state" }).waitFor()
+    await page.getByRole("button", { name: "Remove savepoint before" }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click()
+    await page.getByText("The savepoint before is removed.").waitFor()
+    expect(opened.complaints).toEqual([])
+  })
+
+  it("says which partition holds the watermark, and which windows wait for it", async () => {
+    await visit("#/jobs/orders")
+    await page.getByText(/held by orders \/ 2 since/).waitFor()
+    const row = page
+      .getByRole("table", { name: "Partitions of the last epoch" })
+      .getByRole("row", { name: /orders \/ 2/ })
+    await row.getByText("holds", { exact: true }).waitFor()
+    await page.getByRole("cell", { name: "income (2 open)" }).waitFor()
+  })
+
   it("completes a query by the keyboard alone, and runs it", async () => {
     await visit("#/sql")
     await page.locator("#catalog-tree").getByText("shop_item_income", { exact: true }).first().waitFor()

@@ -17,11 +17,11 @@ const verbs = [
   {
     verb: "savepoint",
     label: "Savepoint…",
-    fits: (state) => runs(state) || state === "paused",
+    fits: (state) => state !== "stopping",
     question: (job) => ({
       title: `Savepoint of ${job}`,
       text: "A named checkpoint that is kept until somebody removes it.",
-      fields: [{ name: "name", label: "Name", hint: "Empty: the daemon chooses one.", pattern: "[A-Za-z0-9._-]*" }],
+      fields: [{ name: "name", label: "Name", hint: "Empty: the daemon chooses one." }],
       confirm: "Take savepoint"
     }),
     body: ({ name }) => (name === "" ? {} : { name })
@@ -106,6 +106,6 @@ const buttonOf = (of, job, state, on) => {
 
 const sentenceOf = ({ verb }, said) => {
   if (Array.isArray(said?.remains)) return said.remains.join(" ")
-  if (verb === "savepoint") return `The savepoint${typeof said?.name === "string" ? ` ${said.name}` : ""} is taken.`
+  if (verb === "savepoint") return `The savepoint ${said.name} is taken, of epoch ${said.savepoint.epoch}.`
   return ""
 }

@@ -4,7 +4,7 @@ import { element } from "./dom.js"
 let count = 0
 
 /**
- * `fields` are `{name, label, value?, type?, required?, pattern?, hint?, options?}`. Answers their values by name, or
+ * `fields` are `{name, label, value?, type?, required?, hint?, options?}`. Answers their values by name, or
  * `null` if it was taken back. The focus returns to where it was.
  */
 export const ask = ({ title, text = "", fields = [], confirm = "OK", danger = false }) =>
@@ -54,7 +54,6 @@ const inputOf = (id) => (field, i) => {
           id: inputId,
           type: field.type ?? "text",
           required: field.required ?? false,
-          pattern: field.pattern,
           maxlength: isTick ? null : 200,
           autocomplete: "off",
           "aria-describedby": field.hint === undefined ? null : `${inputId}-hint`

@@ -3,20 +3,20 @@ import { takesGet, takesPost } from "./capabilities.js"
 import { call } from "./connection.js"
 import * as Controls from "./controls.js"
 import { ask } from "./dialog.js"
-import { byId, element, setAttribute, setText, table } from "./dom.js"
+import { byId, element, empty, setAttribute, setText, table } from "./dom.js"
 import * as Epochs from "./epochs.js"
-import { time } from "./format.js"
 import * as Jobs from "./jobs.js"
 import * as Letters from "./letters.js"
 import * as OverTime from "./over-time.js"
 import * as Partitions from "./partitions.js"
+import * as Savepoints from "./savepoints.js"
 import { draw as drawRows, newest, ofJob, seldom } from "./tables.js"
 import * as Topology from "./topology.js"
 
 const epochsKept = 200
 const replayPath = "/api/jobs/{job}/dead-letters/replay"
 const waitingPath = "/api/jobs/{job}/waiting"
-const savepointsPath = "/api/jobs/{job}/savepoints"
+const checkPath = "/api/jobs/{job}/check"
 /** All that is known of the chosen job. */
 const chosen = { name: null, detail: null, epochs: [], tables: null, table: null, charts: null, waiting: [] }
 
@@ -37,6 +37,7 @@ export const open = async (name) => {
   byId("rows-section").hidden = true
   byId("savepoints-section").hidden = true
   byId("windows-section").hidden = true
+  byId("check-details").open = false
   byId("job-answer").hidden = true
   for (const id of ["topology", "nodes", "settings", "recent", "rows", "letters", "letters-actions", "partitions"])
     byId(id).replaceChildren()
@@ -69,7 +70,7 @@ export const refresh = async () => {
   chosen.tables = await ofJob(chosen.detail.topology.nodes).catch(() => [])
   if (!isChosen(name)) return
   chosen.table ??= chosen.tables[0] ?? null
-  await Promise.allSettled([refreshWaiting(), refreshRows(), refreshLetters(), refreshSavepoints()])
+  await Promise.allSettled([refreshWaiting(), refreshRows(), refreshLetters(), refreshSavepoints(), refreshCheck()])
 }
 
 const refreshDetail = async () => {
@@ -95,12 +96,16 @@ const drawHead = (status) => {
   Controls.draw(byId("job-controls"), status, {
     refused: (error) => sayReason(error),
     answer: (said, sentence) => {
-      byId("job-answer").hidden = sentence === ""
-      setText(byId("job-answer"), sentence)
+      sayAnswer(sentence)
       if (said !== null && isChosen(said.job)) onState(said)
       refreshSavepoints().catch(() => {})
     }
   })
+}
+
+const sayAnswer = (sentence) => {
+  byId("job-answer").hidden = sentence === ""
+  setText(byId("job-answer"), sentence)
 }
 
 /** `{message, hint}` of a job that failed, or of a call that was refused; `null`: all is well. */
@@ -224,8 +229,7 @@ const replay = async (button) => {
   if (answer === null) return
   try {
     const said = await call(pathOf(name, "/dead-letters/replay"), { method: "POST", body: {} })
-    byId("job-answer").hidden = false
-    setText(byId("job-answer"), replayedShown(said))
+    sayAnswer(replayedShown(said))
     lettersSoon()
   } catch (error) {
     // A daemon without the route: the button says too much.
@@ -244,23 +248,27 @@ const replayedShown = ({ deadLetters = 0, late = 0, replayed = 0, skipped = 0 })
 }
 
 const refreshSavepoints = async () => {
-  const { name } = chosen
-  if (name === null || !(await takesGet(savepointsPath))) return
-  const savepoints = await call(pathOf(name, "/savepoints"))
-  if (!isChosen(name)) return
-  byId("savepoints-section").hidden = savepoints.length === 0
-  byId("savepoints").replaceChildren(
-    table(
-      [{ name: "Name" }, { name: "Epoch", number: true }, { name: "At", number: true }],
-      savepoints.map((of) => [
-        of.name,
-        String(of.epoch ?? "–"),
-        typeof (of.at ?? of.closedAt ?? of.createdAt) === "number" ? time(of.at ?? of.closedAt ?? of.createdAt) : "–"
-      ]),
-      "Savepoints"
-    )
-  )
+  if (chosen.detail === null) return
+  await Savepoints.refresh(chosen.detail, {
+    refused: (error) => sayReason(error),
+    answer: (sentence) => {
+      sayAnswer(sentence)
+      refreshDetail()
+        .then(refreshSavepoints)
+        .catch(() => {})
+    }
+  })
 }
+
+const refreshCheck = async () => {
+  const { name } = chosen
+  const isThere = await takesGet(checkPath)
+  byId("check-details").hidden = !isThere
+  if (!isThere || !byId("check-details").open || name === null) return
+  const drawn = await Savepoints.check(name).catch((error) => [empty(error.message)])
+  if (isChosen(name)) byId("check").replaceChildren(...drawn)
+}
+byId("check-details").addEventListener("toggle", refreshCheck)
 
 const quietly = (task) => seldom(() => (chosen.name === null || document.hidden ? null : task().catch(() => {})))
 const epochsSoon = seldom(async () => chosen.name !== null && !document.hidden && drawEpochs())
@@ -281,10 +289,15 @@ export const onProgress = (progress) => {
   if (progress.deadLetters > 0 || progress.late > 0) lettersSoon()
 }
 
+const standingSoon = quietly(async () => {
+  await refreshDetail()
+  await Promise.allSettled([refreshSavepoints(), refreshCheck()])
+})
+
 export const onState = (status) => {
   if (!isChosen(status.job)) return
   drawHead(status)
-  detailSoon()
+  standingSoon()
 }
 
 export const onResize = drawTopology
