@@ -335,6 +335,19 @@ export const table: ReadonlyArray<Metric> = [
       help: "Rows of state that the step keeps, over all windows."
     },
     (node) => node.counts?.keys ?? null
+  ),
+  ofNode(
+    { name: "weir_node_lookup_rows", type: "gauge", unit: "rows", help: "Rows of the lookup that the step reads." },
+    (node) => node.counts?.lookupRows ?? null
+  ),
+  ofNode(
+    {
+      name: "weir_node_lookup_failures_total",
+      type: "counter",
+      unit: "1",
+      help: "Loads of the step's lookup that failed since the job's last start; the version before stays in force."
+    },
+    (node) => node.counts?.lookupFailures ?? null
   )
 ]
 

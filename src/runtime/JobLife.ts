@@ -75,7 +75,8 @@ export interface LifeParts {
   readonly sources: ReadonlyArray<SourceActor.SourceActor>
   readonly chains: ReadonlyArray<Chain.Chain>
   readonly waiting: (actor: string) => number
-  readonly lookups: () => ReadonlyArray<Lookups.LookupFigures>
+  /** What is known of a step's lookup; `null`: it has none. */
+  readonly lookup: (step: string) => Lookups.LookupFigures | null
 }
 
 /** The actors of one life, wired to each other, restored, and not yet running. */
@@ -128,7 +129,11 @@ export const actors = <R>(
       sources,
       chains: chains.map(({ chain }) => chain),
       waiting: exchange.waiting,
-      lookups: () => lookups?.figures() ?? []
+      lookup: (step) => {
+        const spec = configured.topology.nodes.find(({ id }) => id === step)?.spec
+        if (lookups === null || spec?.kind !== "enrich") return null
+        return lookups.figures().find((figures) => figures.lookup === spec.lookup.name) ?? null
+      }
     })
     const coordinator = yield* Coordinator.make({
       store,

@@ -291,6 +291,11 @@ const latestOf = (board: Board, source: string, partition: number): number =>
     ?.positions()
     .find((position) => position.partition === partition)?.latest ?? 0
 
+const loadsOf = (parts: JobLife.LifeParts, step: string): Readonly<Record<string, number>> => {
+  const lookup = parts.lookup(step)
+  return lookup === null ? {} : { lookupLoads: lookup.loads, lookupFailures: lookup.failures }
+}
+
 const figuresOf = (board: Board, now: Millis): ReadonlyArray<NodeFigures> => {
   const { parts } = board
   if (parts === null) return []
@@ -307,7 +312,7 @@ const figuresOf = (board: Board, now: Millis): ReadonlyArray<NodeFigures> => {
       rowsPerSecond: rowsIn / seconds,
       watermark,
       waiting: index === 0 ? parts.waiting(chain.id) : 0,
-      counts: counts()
+      counts: { ...counts(), ...loadsOf(parts, id) }
     }))
   )
   const sinks = [...board.written].map(([sink, rows]) => ({
