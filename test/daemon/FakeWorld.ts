@@ -283,7 +283,7 @@ export const makeDaemon = Effect.gen(function* () {
             rowsPerSecond: of.status.state === "running" ? (i > 4 ? of.rate / 25 : of.rate) : 0,
             watermark: i > 1 ? of.status.checkpointAt : null,
             waiting: i === 4 ? 3 : 0,
-            ...(node.id === "income" ? { counts: { windowsOpen: 3, keys: 3_200 } } : {})
+            ...(node.id === "income" ? { counts: { windowsOpen: 3, keys: 3_200, lookupRows: 40, lookupFailures: 1 } } : {})
           }))
         })
       ),

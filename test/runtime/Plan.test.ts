@@ -1,7 +1,8 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Aggregate from "../../src/flow/Aggregate.ts"
 import * as Flow from "../../src/flow/Flow.ts"
+import * as Lookup from "../../src/flow/Lookup.ts"
 import * as Topology from "../../src/flow/Topology.ts"
 import * as Window from "../../src/flow/Window.ts"
 import { Instant } from "../../src/model/Columns.ts"
@@ -191,6 +192,28 @@ describe("a plan", () => {
     expect(leads(plan, "pairs", "late")).toEqual(["[late]"])
     expect(leads(plan, "pairs", "side late right")).toEqual(["[late_other]"])
     expect(["t", "late", "late_other"].map((id) => sink(plan, id).counts)).toEqual([true, false, false])
+  })
+
+  it("refuses a refreshed lookup over rows that replace each other, and takes a fixed one", () => {
+    const enriched = (refresh: "fixed" | "1 minute") => {
+      const load = Effect.succeed({ rows: [], placeOf: null })
+      const schema = Schema.Struct({ region: Schema.String })
+      const regions = Lookup.make({ from: "regions", label: "regions", schema, load }, { key: ["region"], refresh })
+      const income = Flow.from(topic("orders")).pipe(
+        Flow.map(() => ({ region: "north" })),
+        Flow.keyBy("region"),
+        Flow.aggregate("income", { orders: Aggregate.count })
+      )
+      // As code without types would have it.
+      const step = Flow.enrich("region", regions as Lookup.Lookup<{ region: string }, unknown, never, never, "fixed">, {
+        key: ({ region }: { readonly region: string }) => ({ region }),
+        into: (row) => row
+      })
+      const plan = planOf(step(income).pipe(Flow.to(upsert("t", ["region"]))))
+      return () => plan.chains.flatMap(({ operators }) => operators.map((operator) => operator.make().id))
+    }
+    expect(enriched("fixed")).not.toThrow()
+    expect(enriched("1 minute")).toThrow(/'region' looks up rows that replace earlier rows in regions by region/)
   })
 
   it("calls a partition idle after the shortest time that a step below its source says; without such a step never", () => {
