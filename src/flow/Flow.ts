@@ -80,19 +80,19 @@ export const decode =
   <E, R, B>(self: Flow<RawEvent, E, R, B>): Flow<A, E | E2, R | R2, B> =>
     step({ kind: "decode", schema, invalid: options?.invalid ?? null }, self)
 
-/** A key's columns are of the event before: after it, `keyBy` is due again. */
+/** What a function makes of each event. A key's columns are of the event before: after it, `keyBy` is due again. */
 export const map =
   <A, A2>(f: (event: A) => A2) =>
   <E, R, B>(self: Flow<A, E, R, B>): Flow<A2, E, R, Without<B, "isKeyed">> =>
     step({ kind: "map", f }, self)
 
-/** Over changes: a row that no longer passes is taken back downstream. */
+/** The events for which a predicate holds. Over changes: a row that no longer passes is taken back downstream. */
 export const filter: {
   <A, A2 extends A>(predicate: (event: A) => event is A2): <E, R, B>(self: Flow<A, E, R, B>) => Flow<A2, E, R, B>
   <A>(predicate: (event: A) => boolean): <E, R, B>(self: Flow<A, E, R, B>) => Flow<A, E, R, B>
 } = (predicate: (event: never) => boolean) => (self: any) => step({ kind: "filter", predicate }, self)
 
-/** A key's columns are of the event before: after it, `keyBy` is due again. */
+/** All that a function makes of each event: none, one or several. After it, `keyBy` is due again. */
 export const flatMap =
   <A, A2>(f: (event: A) => Iterable<A2>) =>
   <
@@ -141,7 +141,12 @@ export const eventTime =
       self
     )
 
-/** Names of columns, computed columns, or both; `keyBy()` puts all events under one key. */
+/**
+ * Says what the steps after it keep their state by: names of columns, computed columns, or both. `keyBy()` puts all
+ * events under one key.
+ *
+ *     Flow.keyBy("region", { day: (order) => order.orderedAt - (order.orderedAt % 86_400_000) })
+ */
 export const keyBy =
   <A, const Columns extends ReadonlyArray<(KeyColumns<A>[keyof A] & string) | ComputedColumns<A>>>(
     ...columns: Columns

@@ -13,6 +13,9 @@
  * The job's watermark is the lowest of the active partitions, where one that has given no event counts as the
  * beginning; it moves at barriers only and never falls. Idle and finished partitions do not hold it back. While none
  * is active it stays, and once all are finished nothing can come any more: it goes to the end of time.
+ *
+ *     partition 0   12:00:07  12:00:05 │     highest - 5 s = 12:00:02
+ *     partition 1   12:00:04           │     highest - 5 s = 11:59:59     the job's watermark: 11:59:59
  */
 import type { SpecOf } from "../flow/Topology.ts"
 import { Defect } from "../model/Errors.ts"

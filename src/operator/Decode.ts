@@ -6,6 +6,8 @@
  * - **Sets aside** records that the Schema refuses, on `invalid`, with a copy of their bytes and the cause
  * - **Restores** nothing
  * - **Fails with** `RecordUnusable` where the job has no `invalid` sink, `StepFailed` if a function of the Schema throws
+ *
+ *     records  {"n":1}  {"n":"x"}  {"n":2}      emits  1  2      invalid  {"n":"x"}: n: expected a number
  */
 import * as Codec from "../flow/Codec.ts"
 import type { SpecOf } from "../flow/Topology.ts"

@@ -3,8 +3,11 @@
  *
  * - **Emits** every batch of every input as it came. Where only some inputs carry changes, an event of the others is
  *   the change that brings its row
- * - **Keeps** nothing; **sets aside** nothing; **restores** nothing
+ * - **Keeps** nothing
+ * - **Sets aside** nothing
  * - **Passes on** the lowest watermark of its inputs, of which idle ones are left out
+ * - **Restores** nothing
+ * - **Fails with** nothing
  *
  *     cards ──1───2─────3──
  *     cash  ────a────b─────     merge ──1─a─2──b─3──

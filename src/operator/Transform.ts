@@ -9,6 +9,9 @@
  *
  * Over changes, a row that no longer passes a filter is taken back (`before` alone), one that newly passes has no
  * `before`, and of a row that passed neither before nor after nothing is said.
+ *
+ *     events   1   2   3          map n × 10    10  20  30
+ *                                 filter n > 1      2   3
  */
 import type { SpecOf } from "../flow/Topology.ts"
 import type { Change } from "../model/Event.ts"
