@@ -12,8 +12,7 @@
  * durable the old state stays as it was, and a restart migrates it again: so a migration is a function of the old value
  * alone.
  */
-import type { Schema } from "effect"
-import { prototypesOf } from "./Codec.ts"
+import { Schema } from "effect"
 import * as SchemaFingerprint from "./SchemaFingerprint.ts"
 
 export type Migration = ValueMigration | AggregateMigration
@@ -24,10 +23,11 @@ export type Migrations = Readonly<Record<string, ReadonlyArray<Migration>>>
 /** Of values that a Schema describes. */
 export interface ValueMigration {
   readonly kind: "value"
-  /** The form of the old values. */
+  /** The form of the old values, as they are in a program. */
   readonly from: string
-  /** Of which classes old values may be instances. */
-  readonly prototypes: ReadonlyArray<object>
+  /** The form in which a step with a Schema keeps them, and how they are read. */
+  readonly fromEncoded: string
+  readonly decode: (kept: unknown) => unknown
   readonly map: (old: never) => unknown
 }
 
@@ -42,7 +42,8 @@ export type AggregateMigration =
 export const from = <Old, I>(schema: Schema.Schema<Old, I>, map: (old: Old) => unknown): ValueMigration => ({
   kind: "value",
   from: SchemaFingerprint.make(schema),
-  prototypes: prototypesOf(schema),
+  fromEncoded: SchemaFingerprint.make(Schema.encodedSchema(schema)),
+  decode: Schema.decodeUnknownSync(schema),
   map: map as (old: never) => unknown
 })
 

@@ -149,8 +149,8 @@ export class InOrder<Own extends Entry> {
   }
 
   /** Takes up what snapshots handed over. Called once, before the first batch. */
-  restore(parts: Parameters<StateStore<Own | WaitingEntry>["restore"]>[0]): void {
-    this.store.restore(parts)
+  restore(...of: Parameters<StateStore<Own | WaitingEntry>["restore"]>): void {
+    this.store.restore(...of)
     for (const entry of this.#restored.values()) this.#put(entry)
     this.#restored = new Map()
   }

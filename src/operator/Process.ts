@@ -34,6 +34,7 @@ import { type KeptEntry, ProcessState } from "./ProcessState.ts"
 import * as Selection from "./Selection.ts"
 import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
 import { Timers } from "./Timers.ts"
+import * as ValueMigration from "./ValueMigration.ts"
 
 export interface Options {
   readonly id: string
@@ -216,6 +217,14 @@ export const make = (options: Options): Operator => {
     rows.emit(out, id, barrier, timed ? before : null)
   }
 
+  /** Sets the timers of what was restored. */
+  const setAll = (): void => {
+    for (const of of kept.all()) {
+      for (const at of of.timers) timers.set(of, at)
+      for (const at of of.processingTimers) processingTimers.set(of, at)
+    }
+  }
+
   return {
     id,
     onBatch: (message, out) => {
@@ -247,9 +256,20 @@ export const make = (options: Options): Operator => {
       },
       restore: (parts) => {
         inOrder.restore(parts)
-        for (const of of kept.all()) {
-          for (const at of of.timers) timers.set(of, at)
-          for (const at of of.processingTimers) processingTimers.set(of, at)
+        setAll()
+      },
+      migrate: (was, migrations) => {
+        const head = headOf(options)
+        const migrate = was.startsWith(head) ? ValueMigration.from(id, was.slice(head.length), migrations) : null
+        if (migrate === null) return null
+        return {
+          says: "the state of each key is migrated, its timers stay",
+          restore: (parts) => {
+            kept.migrate = migrate
+            inOrder.restore(parts, () => {})
+            kept.migrate = null
+            setAll()
+          }
         }
       }
     },
@@ -263,13 +283,10 @@ export const make = (options: Options): Operator => {
   }
 }
 
-const fingerprintOf = ({ keyBy, process, timed }: Options): string =>
-  [
-    "process 1",
-    timed ? "timed" : "untimed",
-    `by ${keyBy.columns.map((column) => column.name).join(", ")}`,
-    process.state.fingerprint
-  ].join("; ")
+const headOf = ({ keyBy, timed }: Options): string =>
+  `process 1; ${timed ? "timed" : "untimed"}; by ${keyBy.columns.map((column) => column.name).join(", ")}; `
+
+const fingerprintOf = (options: Options): string => `${headOf(options)}${options.process.state.fingerprint}`
 
 const tooManyKeys = (step: string, keysMax: number): StateLimitExceeded =>
   new StateLimitExceeded({

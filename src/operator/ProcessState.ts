@@ -33,6 +33,8 @@ export class ProcessState {
   readonly #columns: ReadonlyArray<KeyColumn>
   readonly #reader: KeyReader
   readonly #table = new KeyTable<KeptEntry>()
+  /** Makes a state of what was kept under an older Schema, while that is restored. */
+  migrate: ((kept: unknown) => unknown) | null = null
 
   constructor(columns: ReadonlyArray<KeyColumn>, state: StateCodec) {
     this.#columns = columns
@@ -94,7 +96,8 @@ export class ProcessState {
         return this.#table.find(hash, key) ?? new KeptEntry(key, hash)
       },
       readValue: (entry, reader) => {
-        entry.state = reader.byte() === 0 ? undefined : decoded(state, reader)
+        if (reader.byte() === 0) entry.state = undefined
+        else entry.state = this.migrate === null ? decoded(state, reader) : this.migrate(reader.value())
         for (const times of [entry.timers, entry.processingTimers]) {
           times.length = 0
           for (let count = reader.varint(); count > 0; count--) times.push(reader.double())

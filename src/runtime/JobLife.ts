@@ -18,7 +18,7 @@ import type { Letter, LetterReader } from "../flow/Letters.ts"
 import type { SinkOpening, SinkWriter } from "../flow/Sink.ts"
 import type { SourceError, SourceReader } from "../flow/Source.ts"
 import * as Topology from "../flow/Topology.ts"
-import { CheckpointCorrupted, type Explained } from "../model/Errors.ts"
+import { CheckpointCorrupted, type Explained, StepFailed } from "../model/Errors.ts"
 import type { Invalid, Offset } from "../model/Event.ts"
 import type { LookupVersions } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
@@ -343,16 +343,23 @@ const restore = (
     return { ...claim, manifest }
   })
 
-const restored = (job: string, { epoch }: Manifest, restore: () => void): Effect.Effect<void, CheckpointCorrupted> =>
+const restored = (
+  job: string,
+  { epoch }: Manifest,
+  restore: () => void
+): Effect.Effect<void, CheckpointCorrupted | StepFailed> =>
   Effect.try({
     try: restore,
     catch: (error) =>
-      new CheckpointCorrupted({
-        job,
-        epoch,
-        message: `Job ${job}: the state of epoch ${epoch} cannot be read back: ${error instanceof Error ? error.message : String(error)}`,
-        hint: `Restore the checkpoints from a copy, or begin a new lineage with \`weir reset ${job}\`.`
-      })
+      // A migration is the job's own.
+      error instanceof StepFailed
+        ? error
+        : new CheckpointCorrupted({
+            job,
+            epoch,
+            message: `Job ${job}: the state of epoch ${epoch} cannot be read back: ${error instanceof Error ? error.message : String(error)}`,
+            hint: `Restore the checkpoints from a copy, or begin a new lineage with \`weir reset ${job}\`.`
+          })
   })
 
 /**

@@ -192,7 +192,7 @@ const chainOf = (graph: Graph.Graph, head: TopologyNode, options: PlanOptions): 
   return { id: `chain:${head.id}`, inputs: [], operators: all, actors: [...new Set(actors)] }
 }
 
-const keepsWholeRows: ReadonlySet<NodeKind> = new Set<NodeKind>(["join", "temporalJoin", "complete"])
+const keepsWholeRows: ReadonlySet<NodeKind> = new Set<NodeKind>(["join", "temporalJoin", "complete", "frames"])
 
 /** The Schemas by which the rows were decoded that a step keeps: a change of them changes its state. */
 const rowsOf = (graph: Graph.Graph, node: TopologyNode): string | null =>
