@@ -228,7 +228,9 @@ export const make = (
     visit(output.node)
     refuseNarrowKey(job, output.node)
   }
-  return { nodes: inDataOrder(nodes, edges), edges }
+  const topology = { nodes: inDataOrder(nodes, edges), edges }
+  lookupsOf(job, topology)
+  return topology
 }
 
 const overridden = (spec: NodeSpec, overrides: Overrides): NodeSpec => {

@@ -1,7 +1,8 @@
-import { Duration, Schema } from "effect"
+import { Duration, Effect, Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Aggregate from "../../src/flow/Aggregate.ts"
 import * as Flow from "../../src/flow/Flow.ts"
+import * as Lookup from "../../src/flow/Lookup.ts"
 import * as Topology from "../../src/flow/Topology.ts"
 import * as Window from "../../src/flow/Window.ts"
 import { Instant } from "../../src/model/Columns.ts"
@@ -245,5 +246,31 @@ describe("joins", () => {
       keyed.pipe(Flow.join("x", keyed, { within: { before: "0 seconds", after: Duration.infinity } }))
     expect(endless).toThrow("A join: after must be a whole number of milliseconds and at most 36525 days, not Infinity")
     expect(() => keyed.pipe(Flow.temporalJoin("x", keyed, { allowedLateness: "1 nano" }))).toThrow(RangeError)
+  })
+})
+
+describe("lookups", () => {
+  const regions = (refresh: "fixed" | "1 minute") => {
+    const load = Effect.succeed({ rows: [], placeOf: null })
+    const schema = Schema.Struct({ region: Schema.String })
+    return Lookup.make({ from: "regions", label: "table regions", schema, load }, { key: ["region"], refresh })
+  }
+  const enriched = (id: string, lookup: ReturnType<typeof regions>) =>
+    decoded.pipe(
+      Flow.enrich(id, lookup, { key: ({ region }) => ({ region }), into: (order) => order }),
+      Flow.to(append(`table of ${id}`))
+    )
+
+  it("are drawn with what they are loaded from and how often", () => {
+    const { nodes } = made(enriched("one", regions("1 minute")))
+    expect(nodes.find(({ id }) => id === "one")?.label).toBe("left, table regions by region, refreshed every 1m")
+  })
+
+  it("are one where two steps share one, and refused where two have one name", () => {
+    const shared = regions("fixed")
+    expect(Topology.lookupsOf("job", made(enriched("one", shared), enriched("two", shared)))).toEqual([shared])
+    expect(refusal(enriched("one", shared), enriched("two", regions("1 minute"))).message).toBe(
+      "Job job: two lookups are called 'regions' (table regions by region, fixed; table regions by region, refreshed every 1m)"
+    )
   })
 })
