@@ -18,6 +18,7 @@ const axisStyle = (colours) => ({
 export const tooltip = (colours, more = {}) => ({
   renderMode: "richText",
   confine: true,
+  transitionDuration: 0,
   backgroundColor: colours.surface,
   borderColor: colours.line,
   borderWidth: 1,
@@ -54,11 +55,11 @@ export const axes =
               type: "scroll",
               top: 0,
               left: 0,
-              itemWidth: 10,
-              itemHeight: 10,
+              itemWidth: 8,
+              itemHeight: 8,
               icon: "roundRect",
-              itemGap: 12,
-              textStyle: { color: colours.muted, fontSize: 12 },
+              itemGap: 8,
+              textStyle: { color: colours.muted, fontSize: 11 },
               pageTextStyle: { color: colours.muted },
               pageIconColor: colours.muted,
               pageIconInactiveColor: colours.line

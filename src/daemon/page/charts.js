@@ -1,6 +1,7 @@
 /**
- * Draws charts by ECharts, which is loaded when the first is wanted. A chart follows the system's light or dark,
- * stands still where a person asked for less motion, says what it shows, and has a table of the same figures.
+ * Draws charts by ECharts, which is loaded when the first is wanted. A chart follows the system's light or dark, never
+ * moves by itself (it is drawn anew each second: what moved would never rest), says what it shows, and has a table of
+ * the same figures.
  */
 import { element, table } from "./dom.js"
 
@@ -31,12 +32,10 @@ const libraryFor = async (options) => {
 }
 
 const dark = matchMedia("(prefers-color-scheme: dark)")
-const still = matchMedia("(prefers-reduced-motion: reduce)")
 const drawn = new Set()
-for (const media of [dark, still])
-  media.addEventListener("change", () => {
-    for (const chart of drawn) chart.redraw()
-  })
+dark.addEventListener("change", () => {
+  for (const chart of drawn) chart.redraw()
+})
 
 const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
@@ -80,7 +79,7 @@ export const make = ({ className = "chart", onFailure = () => {} } = {}) => {
       // What shows the same stays as it is: nothing moves without a reason.
       if (text === seen) return
       seen = text
-      chart.setOption({ ...options, animation: !still.matches && options.animation !== false }, { notMerge: true })
+      chart.setOption({ ...options, animation: false }, { notMerge: true })
     } catch (error) {
       onFailure(error)
     }

@@ -12,12 +12,16 @@ export const tookMillis = (epoch) => phases.reduce((sum, phase) => sum + (epoch.
 
 const drawings = [
   {
-    title: "Rows per second",
+    title: "Input rate, rows per second",
     shown: rate,
-    series: () => [
-      { name: "Input", of: (epoch) => epoch.inputRowsPerSecond },
-      { name: "Processing", of: (epoch) => epoch.processedRowsPerSecond }
-    ]
+    filled: true,
+    series: () => [{ name: "Input", of: (epoch) => epoch.inputRowsPerSecond }]
+  },
+  {
+    title: "Processing rate, rows per second",
+    shown: rate,
+    filled: true,
+    series: () => [{ name: "Processing", of: (epoch) => epoch.processedRowsPerSecond, colour: "--series-2" }]
   },
   {
     title: "Input rows",
@@ -33,7 +37,6 @@ const drawings = [
   },
   {
     title: "Duration by phase",
-    wide: true,
     shown: duration,
     stacked: true,
     series: (epochs) =>
@@ -51,12 +54,7 @@ const drawings = [
 export const make = () => {
   const made = drawings.map((drawing) => {
     const chart = Charts.make({ className: "chart small" })
-    const root = element(
-      "figure",
-      { class: drawing.wide ? "wide-figure" : null },
-      element("figcaption", {}, drawing.title),
-      chart.root
-    )
+    const root = element("figure", {}, element("figcaption", {}, drawing.title), chart.root)
     return { drawing, chart, root }
   })
   return {
