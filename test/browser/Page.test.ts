@@ -72,7 +72,7 @@ describe.skipIf(executablePath === undefined)("the page in a browser", { timeout
       await visit("#/", { colorScheme })
       for (const view of views) {
         await goTo(view)
-        await page.waitForTimeout(250)
+        await page.waitForTimeout(150)
         expect([view, await unnamed(page)]).toEqual([view, []])
       }
       expect(opened.complaints).toEqual([])
@@ -87,7 +87,7 @@ describe.skipIf(executablePath === undefined)("the page in a browser", { timeout
     await visit("#/", { viewport: { width: 390, height: 844 }, reducedMotion: "reduce" })
     for (const view of views) {
       await goTo(view)
-      await page.waitForTimeout(400)
+      await page.waitForTimeout(250)
       expect([view, await widthOfContent()]).toEqual([view, 390])
     }
     expect(opened.complaints).toEqual([])
@@ -280,7 +280,7 @@ describe.skipIf(executablePath === undefined)("the page in a browser", { timeout
     await served.tick()
     await page.locator("[data-tile=a][data-asked='2']").waitFor({ timeout: 5_000 })
     expect(performance.now() - began).toBeLessThan(5_000)
-    await page.waitForTimeout(1_200)
+    await page.waitForTimeout(1_000)
     await page.evaluate('Object.defineProperty(document, "hidden", { get: () => true, configurable: true })')
     await served.tick()
     await page.waitForTimeout(1_500)
