@@ -126,7 +126,8 @@ export const make = (options: Options): Operator => {
       restore: (parts) => state.store.restore(parts),
       migrate: (was, migrations) => state.migrate(was, fingerprintOf(options), migrations)
     },
-    counts: () => ({ keys: state.store.size })
+    counts: () => ({ keys: state.store.size }),
+    dueAt: () => state.dueAt()
   }
 }
 

@@ -75,6 +75,11 @@ export class KeyedState extends AggregateState<KeyedEntry> {
     return forgotten
   }
 
+  /** When the next entry may be due to be forgotten; infinity: none ever is. */
+  dueAt(): number {
+    return this.#timeToLiveMillis === null ? Number.POSITIVE_INFINITY : this.#calendar.earliest + this.#timeToLiveMillis
+  }
+
   drop(entry: KeyedEntry): void {
     this.#index.remove(entry.hash, entry.key)
     this.store.remove(entry)

@@ -328,6 +328,22 @@ describe("time to live", () => {
     ])
   })
 
+  test("wants a barrier when a key is due, though no record comes; without it, never", () => {
+    const run = new Run(() => make({ timeToLive: 100 }))
+    expect(run.operator.dueAt!()).toBe(Number.POSITIVE_INFINITY)
+    run.give([sale("n", 1)])
+    run.barrier({ closedAt: 1_000 })
+    expect(run.operator.dueAt!()).toBe(1_100)
+    run.restart()
+    expect(run.operator.dueAt!()).toBe(1_100)
+    run.barrier({ closedAt: 1_100 })
+    expect(run.operator.dueAt!()).toBe(Number.POSITIVE_INFINITY)
+    const forGood = new Run(() => make({}))
+    forGood.give([sale("n", 1)])
+    forGood.barrier({ closedAt: 1_000 })
+    expect(forGood.operator.dueAt!()).toBe(Number.POSITIVE_INFINITY)
+  })
+
   test("may be given, changed and left out between restarts", () => {
     let timeToLive: number | null = null
     const run = new Run(() => make(timeToLive === null ? {} : { timeToLive }))
