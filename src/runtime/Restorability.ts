@@ -121,7 +121,7 @@ const stepParts = (kept: Kept | null, code: Code, migrating: Map<string, Migrati
     const of = { part: "step", id: was.step } as const
     if (is === undefined)
       return { ...of, fate: "dropped", refuses: true, says: `${goneSays(was)}${renameSays(was, old, code)}` }
-    if (isSame(was, is)) return { ...of, fate: "kept", refuses: false, says: "goes on with its state" }
+    if (isSame(was, is, code)) return { ...of, fate: "kept", refuses: false, says: "goes on with its state" }
     const way = code.migrate(was)
     if (way === null) return { ...of, fate: "changed", refuses: true, says: changeSays(was, is) }
     migrating.set(was.step, way)
@@ -136,16 +136,18 @@ const stepParts = (kept: Kept | null, code: Code, migrating: Map<string, Migrati
   return [...known, ...added]
 }
 
-/** The same form, and of a source in common where a step keeps something of each source. */
-const isSame = (was: StepMark, is: StepMark): boolean =>
-  was.fingerprint === is.fingerprint &&
-  (was.of === undefined || is.of === undefined || was.of.some((source) => is.of!.includes(source)))
+/** The same form, and not of another source that is still read, where a step keeps something of each source. */
+const isSame = (was: StepMark, is: StepMark, { sources }: Code): boolean => {
+  if (was.fingerprint !== is.fingerprint) return false
+  const left = was.of?.filter((source) => sources.includes(source)) ?? []
+  return left.length === 0 || is.of === undefined || left.some((source) => is.of!.includes(source))
+}
 
 const goneSays = (was: StepMark): string => `this code has no such step (${was.kind})`
 
 /** The step that is most likely the same under a new id. */
 const renameSays = (was: StepMark, old: ReadonlyArray<StepMark>, code: Code): string => {
-  const renamed = code.steps.find((is) => isSame(was, is) && old.every(({ step }) => step !== is.step))
+  const renamed = code.steps.find((is) => isSame(was, is, code) && old.every(({ step }) => step !== is.step))
   return renamed === undefined
     ? ""
     : `, but '${renamed.step}' is new and keeps the same: give it the id '${was.step}' again`
