@@ -32,6 +32,11 @@ export const make = (tile, { change, move, remove, edit }) => {
     if (!bar.hidden && answer !== null) drawBar()
   }
   const drawBar = () => ChartBar.draw(bar, answer, current.chart, (chart) => change({ ...current, chart }))
+  const editChart = () => {
+    bar.hidden = !bar.hidden
+    root.toggleAttribute("data-editing", !bar.hidden)
+    if (!bar.hidden && answer !== null) drawBar()
+  }
   const rename = async () => {
     const said = await ask({
       title: "Rename the tile",
@@ -47,20 +52,14 @@ export const make = (tile, { change, move, remove, edit }) => {
   const resized = (by) => change({ ...current, ...by })
   const menu = Menu.make(`Change ${current.title}`, () => [
     { label: "Rename…", run: rename },
-    {
-      label: bar.hidden ? "Change chart" : "Done with chart",
-      run: () => {
-        bar.hidden = !bar.hidden
-        if (!bar.hidden && answer !== null) drawBar()
-      }
-    },
+    { label: bar.hidden ? "Change chart" : "Done with chart", run: editChart },
     { label: "Edit query", run: () => edit(current) },
     { label: "Move earlier", run: () => move(-1) },
     { label: "Move later", run: () => move(1) },
     { label: "Wider", run: () => resized({ width: Math.min(4, current.width + 1) }), off: current.width === 4 },
     { label: "Narrower", run: () => resized({ width: Math.max(1, current.width - 1) }), off: current.width === 1 },
     { label: "Taller", run: () => resized({ height: Math.min(3, current.height + 1) }), off: current.height === 3 },
-    { label: "Lower", run: () => resized({ height: Math.max(1, current.height - 1) }), off: current.height === 1 },
+    { label: "Shorter", run: () => resized({ height: Math.max(1, current.height - 1) }), off: current.height === 1 },
     { label: "Remove…", run: drop }
   ])
   const root = element(
