@@ -205,6 +205,9 @@ const rewind = (host: Host, job: string, options: RewindOptions) =>
     const seen = yield* Fence.read(host.tables, job)
     const epochs = [savepoint.manifest.epoch, ...seen.map((fence) => fence.epoch)]
     const { epochFloor, lineage } = yield* host.store.reset(job, Math.max(...epochs), savepoint)
+    // What its last run says of it is of the lineage that was left.
+    yield* host.end(job)
+    yield* host.tell(yield* host.status(job))
     const sinks = topology.nodes.flatMap(({ spec }) => (spec.kind === "sink" ? [spec.sink] : []))
     const after = savepoint.manifest.epoch
     const remains = yield* Effect.forEach(sinks, (sink) => cleared(host, sink, { after, tables: options.tables }))

@@ -109,6 +109,29 @@ export const live = <E>(
     return { crashedAt, reached: points.reached, reports } satisfies Life
   })
 
+/**
+ * One life of a daemon with the job, in which somebody does something; it ends after that, or at its `crashAt`-th
+ * durable step. Answers where it crashed, and what was answered to whoever did it.
+ */
+export const hosted = <A, E>(world: World, crashAt: number, script: Effect.Effect<A, E, Daemon>) =>
+  Effect.gen(function* () {
+    const points = yield* CrashPoints.make(crashAt)
+    const files = Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem))
+    const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
+    const stores = Layer.merge(storeLayer(world), logLayer(world.folder))
+    const layers = Layer.provide(DaemonLive.layer([orders]), Layer.provideMerge(stores, Layer.merge(files, tables)))
+    const life = script.pipe(Effect.provide(layers), Logger.withMinimumLogLevel(LogLevel.Error))
+    const fiber = yield* Effect.forkDaemon(life)
+    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.await(fiber), null), Deferred.await(points.crashed))
+    if (crashedAt === null) return { crashedAt, answer: yield* Fiber.join(fiber) }
+    yield* Fiber.interruptFork(fiber)
+    return { crashedAt, answer: null }
+  })
+
+/** Holds the table alone against the oracle: what was appended may be there twice after a way back. */
+export const checkTable = (world: World) =>
+  Effect.flatMap(Tables, (tables) => Expectation.checkTable(world.expected, tables))
+
 /** Holds what the job wrote against the oracle. */
 export const check = (world: World) =>
   Effect.flatMap(Effect.all([Tables, Topics]), ([tables, topics]) =>
