@@ -9,7 +9,7 @@
  *   or, with `timeToLive`, until the first barrier that is closed so long after the epoch of the key's last event.
  *   Then the row is removed, and a later event of the key begins anew
  * - **Sets aside** nothing
- * - **Restores** entries; key and aggregates must not change between restarts, `timeToLive` may
+ * - **Restores** entries; the key must not change between restarts, aggregates by a `Migration`, `timeToLive` may
  * - **Fails with** `StateLimitExceeded`, and `StepFailed` where a function of the job throws, or where more rows of a
  *   key are taken back than came (user fault, no retry)
  *

@@ -13,7 +13,7 @@
  * - **At a final barrier** hands in all events that wait and fires the timers before the last of them, which is passed
  *   then; later timers stay. Where all partitions have finished, every timer fires; one that a timer sets waits for the
  *   next barrier, else one that sets itself again would never end
- * - **Restores** all of this; the columns of the key and the encoded side of the state must not change between restarts
+ * - **Restores** all of this; the columns of the key must not change between restarts, the state by a `Migration`
  * - **Fails with** `StateLimitExceeded`, and `StepFailed` where a function of the job throws (user fault, no retry)
  *
  *     events    1    3     4           watermark ──────────▲ 5

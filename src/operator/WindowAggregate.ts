@@ -13,7 +13,7 @@
  *   the start of its epoch; a session event by its own `[t, t + gap)`
  * - **Passes on** in `onClose` mode a watermark that is `allowedLateness` (and a session's gap) lower: rows come that
  *   much later than the events they are made of. With it, no row is late for the window after it
- * - **Restores** entries and watermark; key, window and aggregates must not change between restarts
+ * - **Restores** entries and watermark; key and window must not change between restarts, aggregates by a `Migration`
  * - **Fails with** `StateLimitExceeded`, and `StepFailed` where a function of the job throws (user fault, no retry)
  *
  *     key a   ──1────2─────│──3──────│────       watermark ─────────────▲ 12:01
