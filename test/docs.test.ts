@@ -27,6 +27,9 @@ import { newFolder, root, weir } from "./cli/program.ts"
 const pages = [
   "README.md",
   "docs/first-job.md",
+  "docs/guide.md",
+  "docs/comparison.md",
+  "docs/operators.md",
   "docs/guarantees.md",
   "docs/dependencies.md",
   "docs/operating.md",

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import * as Examples from "./Examples.ts"
 
-describe.each(["docs/guide.md"])("%s", { timeout: 120_000 }, (path) => {
+describe.each(["docs/guide.md", "docs/comparison.md"])("%s", { timeout: 120_000 }, (path) => {
   const page = Examples.textOf(path)
 
   it("names the file of each example, and types commands", () => {
