@@ -61,6 +61,11 @@ export const stateDepthMax = 64
 export const topRowsMax = 1_000
 /** Windows that one event of a sliding window may fall into. */
 export const windowsPerEventMax = 1_024
+/**
+ * Rows that a `Flow.flatMap` makes of one event that has a row number already: numbers go up in steps of so many, so that
+ * they stay in order, and three such steps behind each other fit below 2^53.
+ */
+export const rowsOfEventMax = 65_536
 /** Milliseconds of one window, and of the gap of a session: 36,525 days. The end of a longer one is no instant of a table. */
 export const windowMillisMax = 3_155_760_000_000
 

@@ -41,8 +41,11 @@ export interface Batch<out A = unknown> {
   readonly values: ReadonlyArray<A>
   /** The offset of the record that each value came from. */
   readonly offsets: Float64Array
-  /** Which of its record's rows each value is; `null`: every record has one. */
-  readonly rows: Int32Array | null
+  /**
+   * Which of its record's rows each value is: a whole number below 2^53, the same however batches are cut, and no two
+   * rows of a record have one, by whatever ways they came together. `null`: every record has one row.
+   */
+  readonly rows: Float64Array | null
   /** Event time of each value; `null` before it is assigned. */
   readonly eventTimes: Float64Array | null
   /** The watermark of the value's own partition over the events before it; `null` before event time is assigned. */

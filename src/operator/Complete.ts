@@ -195,7 +195,7 @@ const batchOf = (origin: string, barrier: Barrier, values: ReadonlyArray<Change>
   isComplete: true,
   values,
   offsets: new Float64Array(values.length).fill(barrier.epoch),
-  rows: Int32Array.from(values, (_, i) => from + i),
+  rows: Float64Array.from(values, (_, i) => from + i),
   eventTimes: null,
   ownWatermarks: null,
   records: null,

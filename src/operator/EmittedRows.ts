@@ -57,7 +57,7 @@ const batchOf = (
   openedAt: barrier.openedAt,
   values,
   offsets: new Float64Array(values.length).fill(barrier.epoch),
-  rows: Int32Array.from(values, (_, row) => row),
+  rows: Float64Array.from(values, (_, row) => row),
   eventTimes: watermark === null ? null : Float64Array.from(eventTimes),
   ownWatermarks: watermark === null ? null : new Float64Array(values.length).fill(watermark),
   records: null,

@@ -62,7 +62,7 @@ export class JoinRows {
       openedAt: at.barrier.openedAt,
       values: indexes.map((i) => ({ left: lefts[i]?.value ?? null, right: rights[i]?.value ?? null })),
       offsets: new Float64Array(count).fill(at.barrier.epoch),
-      rows: Int32Array.from(indexes, (_, i) => at.from + i),
+      rows: Float64Array.from(indexes, (_, i) => at.from + i),
       eventTimes: Float64Array.from(indexes, (i) => timeOf(lefts[i]!, rights[i]!)),
       ownWatermarks: new Float64Array(count).fill(at.watermark),
       records: null,

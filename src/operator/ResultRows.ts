@@ -67,7 +67,7 @@ const batchOf = <E>(
   openedAt: barrier.openedAt,
   values,
   offsets: new Float64Array(values.length).fill(barrier.epoch),
-  rows: Int32Array.from(values, (_, index) => index),
+  rows: Float64Array.from(values, (_, index) => index),
   eventTimes: timed === null ? null : Float64Array.from(times),
   ownWatermarks: timed === null ? null : new Float64Array(values.length).fill(timed.watermark),
   records: null,

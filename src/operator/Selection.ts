@@ -9,7 +9,7 @@ export const select = <A>(batch: Batch<A>, indexes: ReadonlyArray<number>): Batc
   openedAt: batch.openedAt,
   values: indexes.map((index) => batch.values[index]!),
   offsets: doubles(batch.offsets, indexes),
-  rows: batch.rows === null ? null : integers(batch.rows, indexes),
+  rows: batch.rows === null ? null : doubles(batch.rows, indexes),
   eventTimes: batch.eventTimes === null ? null : doubles(batch.eventTimes, indexes),
   ownWatermarks: batch.ownWatermarks === null ? null : doubles(batch.ownWatermarks, indexes),
   records: batch.records,

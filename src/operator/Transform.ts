@@ -5,17 +5,22 @@
  * - **Keeps** nothing
  * - **Sets aside** nothing
  * - **Restores** nothing
- * - **Fails with** `StepFailed` where the job's function throws
+ * - **Fails with** `StepFailed` where the job's function throws, or `flatMap` makes too many rows of one event that is
+ *   itself one of several rows
  *
  * Over changes, a row that no longer passes a filter is taken back (`before` alone), one that newly passes has no
  * `before`, and of a row that passed neither before nor after nothing is said.
+ *
+ * `flatMap` numbers the rows of a record: of the record's only row by their index, of others by
+ * `row * Limits.rowsOfEventMax + index`, so that a row has one number however batches were cut.
  *
  *     events   1   2   3          map n × 10    10  20  30
  *                                 filter n > 1      2   3
  */
 import type { SpecOf } from "../flow/Topology.ts"
+import { StepFailed } from "../model/Errors.ts"
 import type { Change } from "../model/Event.ts"
-import { batchRecordsMax } from "../model/Limits.ts"
+import { batchRecordsMax, rowsOfEventMax } from "../model/Limits.ts"
 import type { Batch, Records } from "../model/Message.ts"
 import type { Collector, Operator } from "./Operator.ts"
 import * as RawBatch from "./RawBatch.ts"
@@ -122,26 +127,45 @@ const passedRows =
 const flattening = (id: string, step: (event: unknown) => Iterable<unknown>): Operator =>
   operator(id, (batch, out) => {
     let made: Made = { values: [], indexes: [], rows: [] }
-    let row = 0
     for (let i = 0; i < batch.values.length; i++) {
-      const offset = batch.offsets[i]!
-      // Several events of one record stand side by side: their rows are counted on.
-      if (i === 0 || batch.offsets[i - 1] !== offset) row = 0
+      const first = batch.rows === null ? 0 : batch.rows[i]! * rowsOfEventMax
+      const rowsMax = batch.rows === null ? Number.MAX_SAFE_INTEGER : Math.min(rowsOfEventMax, rowsAbove(first))
+      let index = 0
       try {
         for (const value of step(batch.values[i])) {
+          if (index >= rowsMax) throw tooManyRows(id, batch, i, index)
           made.values.push(value)
           made.indexes.push(i)
-          made.rows.push(row++)
+          made.rows.push(first + index++)
           if (made.values.length < batchRecordsMax) continue
           out.emit("out", flattened(batch, made))
           made = { values: [], indexes: [], rows: [] }
         }
       } catch (error) {
-        throw stepFailed(id, batch, offset, error)
+        throw stepFailed(id, batch, batch.offsets[i]!, error)
       }
     }
     if (made.values.length > 0) out.emit("out", flattened(batch, made))
   })
+
+/** Whole numbers from `first` on that are exact. */
+const rowsAbove = (first: number): number => Number.MAX_SAFE_INTEGER - first + 1
+
+const tooManyRows = (step: string, batch: Batch, i: number, index: number): StepFailed => {
+  const { origin: source, partition } = batch
+  const offset = batch.offsets[i]!
+  const isWide = index >= rowsOfEventMax
+  return new StepFailed({
+    step,
+    source,
+    partition,
+    offset,
+    message: `Step '${step}' failed at ${source}, partition ${partition}, offset ${offset}: ${isWide ? `it makes more than ${rowsOfEventMax} rows of one event that is one of several rows of its record` : "the number of a row of it would reach 2^53"}`,
+    hint: isWide
+      ? "Let the first Flow.flatMap of the flow make all rows of a record: it may make as many as it likes."
+      : "Too many Flow.flatMap and Flow.merge stand behind each other: let one Flow.flatMap do what several do, or use Flow.map and Flow.filter."
+  })
+}
 
 interface Made {
   readonly values: Array<unknown>
@@ -151,7 +175,7 @@ interface Made {
 
 const flattened = (batch: Batch, made: Made): Batch => ({
   ...selected(batch, made.indexes, made.values),
-  rows: Int32Array.from(made.rows)
+  rows: Float64Array.from(made.rows)
 })
 
 const selected = (batch: Batch, indexes: ReadonlyArray<number>, values: ReadonlyArray<unknown>): Batch => ({

@@ -5,7 +5,15 @@
  * for operators passes them over.
  */
 import { prototypesOf } from "../flow/Codec.ts"
-import type { Edge, NodeKind, Port, SpecOf, Topology, TopologyNode } from "../flow/Topology.ts"
+import {
+  type Edge,
+  isLate,
+  type NodeKind,
+  type Port,
+  type SpecOf,
+  type Topology,
+  type TopologyNode
+} from "../flow/Topology.ts"
 import { InvalidJob } from "../model/Errors.ts"
 
 export interface Graph {
@@ -23,6 +31,8 @@ export interface Graph {
   readonly upstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
   /** Do rows that replace earlier rows come by this input? */
   readonly takesChanges: (node: TopologyNode, input: number) => boolean
+  /** Can rows of one source, or of one step that makes rows, come by several of its inputs? */
+  readonly sharesPlaces: (node: TopologyNode) => boolean
   /** Have the events that come by this input event time? */
   readonly isTimed: (node: TopologyNode, input: number) => boolean
   /** Of the classes that events of a step may be instances of: those of the decodes above it. */
@@ -53,6 +63,9 @@ export const isPart = (kind: NodeKind): boolean => kind === "keyBy" || kind === 
 
 /** Does a step of this kind keep rows and let others go at barriers? */
 export const keepsRows = (kind: NodeKind): boolean => keeping.has(kind)
+
+/** Does a step of this kind give places of its own to what it lets go? The first events of keys keep theirs. */
+const makesRows = (kind: NodeKind): boolean => keepsRows(kind) && kind !== "distinct"
 
 const keeping: ReadonlySet<string> = new Set<string>([
   "aggregate",
@@ -130,6 +143,21 @@ export const make = (topology: Topology, job: string): Graph => {
     const edge = edgesInto(node.id)[input]
     return edge !== undefined && givesTime(edge.from, edge.port)
   }
+  /** What may have given their places to the events of an edge: sources, and steps that make rows. */
+  const originsOf = (edge: Edge): ReadonlySet<string> => {
+    const origins = new Set<string>()
+    const seen = new Set([edge])
+    for (const { from, port } of seen) {
+      const { kind } = byId.get(from)!.spec
+      if (kind === "source" || (makesRows(kind) && !isLate(port))) origins.add(from)
+      else for (const above of edgesInto(from)) seen.add(above)
+    }
+    return origins
+  }
+  const sharesPlaces = (node: TopologyNode): boolean => {
+    const origins = edgesInto(node.id).flatMap((edge) => [...originsOf(edge)])
+    return new Set(origins).size < origins.length
+  }
   const prototypes = (node: TopologyNode): ReadonlyArray<object> => {
     const above = new Set(upstream(node))
     return [...above].flatMap(({ spec }) => {
@@ -178,6 +206,7 @@ export const make = (topology: Topology, job: string): Graph => {
     downstream,
     upstream,
     takesChanges,
+    sharesPlaces,
     isTimed,
     prototypes,
     grouping,

@@ -68,7 +68,7 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: Options): 
       })
     case "merge": {
       const changes = graph.producers(node).map((_, input) => graph.takesChanges(node, input))
-      return Merge.make({ id, changes })
+      return Merge.make({ id, changes, sharesPlaces: graph.sharesPlaces(node) })
     }
     case "join": {
       const prototypes = graph.prototypes(node)

@@ -70,7 +70,7 @@ const batchOf = (refused: ReadonlyArray<Invalid>, barrier: Barrier): Batch<Inval
   openedAt: barrier.openedAt,
   values: refused,
   offsets: new Float64Array(refused.length).fill(barrier.epoch),
-  rows: Int32Array.from(refused, (_, row) => row),
+  rows: Float64Array.from(refused, (_, row) => row),
   eventTimes: null,
   ownWatermarks: null,
   records: null,

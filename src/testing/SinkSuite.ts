@@ -307,7 +307,7 @@ const appends: ReadonlyArray<Case> = [
         const found = yield* read(
           "weir_partition, weir_offset, weir_epoch, weir_source, weir_row, weir_lineage, symbol, price"
         )
-        const same = { weir_source: "orders", weir_row: 0, weir_lineage: 3, ...row }
+        const same = { weir_source: "orders", weir_row: "0", weir_lineage: 3, ...row }
         yield* expectEqual("rows", found, [
           { weir_partition: 0, weir_offset: "7", weir_epoch: "1", ...same },
           { weir_partition: 0, weir_offset: "8", weir_epoch: "2", ...same },
@@ -322,11 +322,11 @@ const appends: ReadonlyArray<Case> = [
     run: onSink(SqlSink.append("sink_rows", Price), ({ read, write }) =>
       Effect.gen(function* () {
         const row = { symbol: "X", price: 1 }
-        const both: Batch = { ...batch([row, row]), offsets: Float64Array.of(4, 4), rows: Int32Array.of(0, 1) }
+        const both: Batch = { ...batch([row, row]), offsets: Float64Array.of(4, 4), rows: Float64Array.of(0, 1) }
         yield* write(1, both)
         yield* expectEqual("rows", yield* read("weir_offset, weir_row"), [
-          { weir_offset: "4", weir_row: 0 },
-          { weir_offset: "4", weir_row: 1 }
+          { weir_offset: "4", weir_row: "0" },
+          { weir_offset: "4", weir_row: "1" }
         ])
       })
     )

@@ -27,7 +27,7 @@ const batchesOf = (values: ReadonlyArray<unknown>): ReadonlyArray<Batch> =>
     openedAt: 0,
     values: [value],
     offsets: Float64Array.of(7),
-    rows: Int32Array.of(i),
+    rows: Float64Array.of(i),
     eventTimes: null,
     ownWatermarks: null,
     records: null,

@@ -98,7 +98,7 @@ describe("a letter", () => {
         reason: "far future",
         cause: "too far"
       }
-      const [letter] = yield* kept(Topic.deadLetter("aside"), batch([invalid], { rows: Int32Array.of(2) }))
+      const [letter] = yield* kept(Topic.deadLetter("aside"), batch([invalid], { rows: Float64Array.of(2) }))
       expect(letter).toMatchObject({ step: "eventTime", source: "orders", row: 2, event: invalid.event })
     })
   )
@@ -113,7 +113,7 @@ describe("a letter", () => {
         origin: "orders",
         row: 1
       }
-      const aside = batch([refused], { origin: "refused rows", rows: Int32Array.of(0) })
+      const aside = batch([refused], { origin: "refused rows", rows: Float64Array.of(0) })
       const [letter] = yield* kept(Topic.deadLetter("aside"), aside)
       expect(letter).toMatchObject({ source: "orders", step: "orders_table", row: 1, event: null })
     })

@@ -56,7 +56,7 @@ export const batchOf = (events: ReadonlyArray<Arrival>, timed = true): Batch => 
   openedAt: 0,
   values: events.map((event) => event.value),
   offsets: Float64Array.from(events, (event) => event.offset),
-  rows: events.every((event) => event.row === 0) ? null : Int32Array.from(events, (event) => event.row),
+  rows: events.every((event) => event.row === 0) ? null : Float64Array.from(events, (event) => event.row),
   eventTimes: timed ? Float64Array.from(events, (event) => event.at) : null,
   ownWatermarks: timed ? Float64Array.from(events, (event) => event.own) : null,
   records: null,

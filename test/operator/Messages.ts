@@ -62,7 +62,7 @@ export const batchOf = <A>(
   openedAt: 77,
   values,
   offsets: Float64Array.from(offsets),
-  rows: rows === null ? null : Int32Array.from(rows),
+  rows: rows === null ? null : Float64Array.from(rows),
   eventTimes: Float64Array.from(offsets, (offset) => offset * 100),
   ownWatermarks: Float64Array.from(offsets, (offset) => offset * 100 - 5),
   records: null,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest"
 import { StepFailed } from "../../src/model/Errors.ts"
 import type { Change, RawEvent } from "../../src/model/Event.ts"
-import { batchRecordsMax } from "../../src/model/Limits.ts"
+import { batchRecordsMax, rowsOfEventMax } from "../../src/model/Limits.ts"
+import type { Batch } from "../../src/model/Message.ts"
 import * as Transform from "../../src/operator/Transform.ts"
 import { batchOf, collect, recordsOf } from "./Messages.ts"
 
@@ -115,13 +116,56 @@ describe("flatMap", () => {
     expect([...out!.eventTimes!]).toEqual([500, 500, 700])
   })
 
-  test("counts on where a record has several events already: no two rows have one place", () => {
+  test("numbers the rows of what is a row already by it and their index, in order", () => {
     const [out] = collect(
       flatMap((n: number) => [n, n]),
       batchOf([1, 2, 3], [5, 5, 6], [0, 1, 0])
     )
     expect([...out!.offsets]).toEqual([5, 5, 5, 5, 6, 6])
-    expect([...out!.rows!]).toEqual([0, 1, 2, 3, 0, 1])
+    expect([...out!.rows!]).toEqual([0, 1, rowsOfEventMax, rowsOfEventMax + 1, 0, 1])
+  })
+
+  test("gives the rows of a record one number each, however they were cut into batches", () => {
+    const count = batchRecordsMax + 100
+    const parts = collect(
+      flatMap(() => Array.from({ length: count }, (_, i) => i)),
+      batchOf([0], [5])
+    )
+    expect(parts.length).toBe(2)
+    const twice = flatMap((n: number) => [n, n])
+    const rows = parts.flatMap((part) => collect(twice, part)).flatMap((batch) => [...batch.rows!])
+    expect(new Set(rows).size).toBe(2 * count)
+    expect(rows).toEqual([...rows].sort((left, right) => left - right))
+    const whole = batchOf(
+      parts.flatMap(({ values }) => values),
+      new Array(count).fill(5),
+      Array.from({ length: count }, (_, i) => i)
+    )
+    expect(collect(twice, whole).flatMap((batch) => [...batch.rows!])).toEqual(rows)
+  })
+
+  test("makes as many rows as it likes of a record, but no more than its limit of one of several rows", () => {
+    const many = flatMap((n: number) => new Array(n).fill("x"))
+    const last = (out: ReadonlyArray<Batch>) => out.at(-1)!.rows!.at(-1)
+    expect(last(collect(many, batchOf([rowsOfEventMax + 1], [5])))).toBe(rowsOfEventMax)
+    expect(last(collect(many, batchOf([rowsOfEventMax], [5], [1])))).toBe(2 * rowsOfEventMax - 1)
+    expect(() => collect(many, batchOf([rowsOfEventMax + 1], [5], [1]))).toThrow(
+      "Step 'flatMap' failed at orders, partition 3, offset 5: it makes more than 65536 rows of one event that is one of several rows of its record"
+    )
+  })
+
+  test("refuses a row whose number would not be exact, and no event of which it makes nothing", () => {
+    const largest = 2 ** 37 - 1
+    const repeated = flatMap((n: number) => new Array(n).fill("x"))
+    expect(
+      collect(repeated, batchOf([rowsOfEventMax], [5], [largest]))
+        .at(-1)!
+        .rows!.at(-1)
+    ).toBe(Number.MAX_SAFE_INTEGER)
+    expect(collect(repeated, batchOf([0], [5], [largest + 1]))).toEqual([])
+    const tooDeep = () => collect(repeated, batchOf([1], [5], [largest + 1]))
+    expect(tooDeep).toThrow(StepFailed)
+    expect(tooDeep).toThrow("offset 5: the number of a row of it would reach 2^53")
   })
 
   test("parts what does not fit into one batch", () => {

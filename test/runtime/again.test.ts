@@ -7,7 +7,7 @@ import type { Again, Barrier, Records } from "../../src/model/Message.ts"
 import * as Chain from "../../src/runtime/Chain.ts"
 import * as Plan from "../../src/runtime/Plan.ts"
 import { append, deadLetter, topic } from "../flow/Connectors.ts"
-import { recordsOf } from "../operator/Messages.ts"
+import { batchOf, recordsOf } from "../operator/Messages.ts"
 
 const Order = Schema.Struct({ at: Schema.Number, count: Schema.Number })
 const order = (at: number, count = 1) => JSON.stringify({ at, count })
@@ -79,6 +79,28 @@ describe("a record that comes again", () => {
     expect(on!.batch.values).toEqual([
       { at: 5, count: 2 },
       { at: 6, count: 2 }
+    ])
+  })
+
+  it("of which one copy was set aside behind a merge brings that copy only", () => {
+    const read = decoded()
+    const twice = read.pipe(Flow.merge(read.pipe(Flow.filter(() => true))), time)
+    const merge = chainsOf(planOf(twice.pipe(Flow.to(append("timed"))))).get("chain:merge")!
+    const copies = (again?: Again) =>
+      [0, 1].flatMap((input) =>
+        merge.onBatch({ ...batchOf([{ at: again === undefined ? farFuture : 5, count: input }], [10]), again }, input)
+      )
+    const aside = copies()
+    expect(aside.map(({ actor, batch }) => [actor, [...batch.rows!]])).toEqual([
+      ["orders.invalid", [0]],
+      ["orders.invalid", [1]]
+    ])
+    const on = aside.flatMap(({ batch }) => copies({ step: "eventTime", row: batch.rows![0]! }))
+    expect(on.flatMap(({ actor, batch }) => [actor, ...batch.values])).toEqual([
+      "timed",
+      { at: 5, count: 0 },
+      "timed",
+      { at: 5, count: 1 }
     ])
   })
 

@@ -120,7 +120,7 @@ const placeColumns: ReadonlyArray<Column> = [
   { name: "weir_source", type: { kind: "text" }, nullable: false },
   { name: "weir_partition", type: { kind: "integer" }, nullable: false },
   { name: "weir_offset", type: { kind: "int64" }, nullable: false },
-  { name: "weir_row", type: { kind: "integer" }, nullable: false },
+  { name: "weir_row", type: { kind: "int64" }, nullable: false },
   { name: "weir_lineage", type: { kind: "integer" }, nullable: false },
   { name: "weir_epoch", type: { kind: "int64" }, nullable: false }
 ]
