@@ -34,10 +34,11 @@ export const make = (
     closesAfterMillis: allowedLatenessMillis,
     add: (event, eventTime, limit) => {
       let start = eventTime - (((eventTime % everyMillis) + everyMillis) % everyMillis) + 0
-      if (start + closesAfterStart <= limit) return false
+      const passed = Math.max(limit - closesAfterStart, state.forgottenUntil - sizeMillis)
+      if (start <= passed) return false
       const hash = state.keys.read(event)
       let counted = false
-      for (; start > eventTime - sizeMillis && start + closesAfterStart > limit; start -= everyMillis) {
+      for (; start > eventTime - sizeMillis && start > passed; start -= everyMillis) {
         const entries = entriesAt(start)
         let entry = entries.find(hash, state.keys.columns)
         if (entry === undefined) {

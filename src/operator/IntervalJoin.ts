@@ -5,12 +5,14 @@
  *   once, in the epoch in which its later one came; its event time is the larger of the two. `left` and `outer`: an
  *   event without a partner, with `null` for it, at the first barrier whose watermark is above the time of the last
  *   partner that it could have, `+ allowedLateness`. At a final barrier also those that could still have one
- * - **Keeps** the events of both sides until no partner can come, and the watermark
+ * - **Keeps** the events of both sides until no partner can come; the watermark; and the time from which on no event
+ *   misses a partner that was forgotten
  * - **Sets aside** on `late` (left) and `side late right` (right) the events with `time + allowedLateness` below the
- *   larger of their own partition's watermark before them and the job's at the start of their epoch
+ *   larger of their own partition's watermark before them and the job's at the start of their epoch; and, even if
+ *   `allowedLateness` is longer after a restart, those whose partners may have been forgotten
  * - **Passes on** a watermark that is lower by `allowedLateness`, with `left` by `after` too, with `outer` by the
  *   larger of `before` and `after`. With it, no row is late for the step after it
- * - **Restores** events and watermark; key, type, `before` and `after` must not change between restarts
+ * - **Restores** what it keeps; key, type, `before` and `after` must not change between restarts
  * - **Fails with** `StateLimitExceeded`; `StepFailed` where a key cannot be read or an event cannot be kept (user
  *   fault, no retry)
  *
@@ -92,7 +94,7 @@ export const make = (options: Options): Operator => {
   /** Lets go of the events for which no partner can come any more. */
   const expire = (side: Side): void => {
     const queue = queues[side]
-    const until = state.watermark - later[side] - allowedLatenessMillis
+    const until = state.forgottenUntil - later[side]
     while (queue.earliest < until) {
       const first = queue.take()
       // It went with an earlier one of its key.
@@ -117,8 +119,8 @@ export const make = (options: Options): Operator => {
     id,
     state,
     rows,
-    fingerprint: `join 1; ${type}; ${beforeMillis} before, ${afterMillis} after; by ${options.keys[left].map(({ name }) => name).join(", ")}`,
-    lowersMillis: allowedLatenessMillis + Math.max(leaves[left] ? later[left] : 0, leaves[right] ? later[right] : 0),
+    fingerprint: `join 2; ${type}; ${beforeMillis} before, ${afterMillis} after; by ${options.keys[left].map(({ name }) => name).join(", ")}`,
+    lowersMillis: Math.max(leaves[left] ? later[left] : 0, leaves[right] ? later[right] : 0),
     came,
     restored: (entry) => queues[entry.side].put(entry.eventTime, entry),
     passed: (final) => {

@@ -13,7 +13,7 @@ export interface Options {
   readonly state: JoinState
   readonly rows: JoinRows
   readonly fingerprint: string
-  /** How much lower a watermark is passed on: rows come so much later than the events they are made of. */
+  /** How much earlier than an event that is not late a row may be: the watermark that is passed on is so much lower. */
   readonly lowersMillis: number
   /** An event is kept, and not late. */
   readonly came: (entry: JoinEntry) => void
@@ -29,11 +29,11 @@ export const make = (options: Options): Operator => {
   let lateOther = 0
 
   const onBarrier = (barrier: Barrier, out: Parameters<Operator["onBarrier"]>[1]): Barrier => {
-    const before = state.watermark - options.lowersMillis
+    const before = state.forgottenUntil - options.lowersMillis
     state.advance(barrier.watermark)
     options.passed(barrier.final)
     rows.emit(barrier, before, out)
-    const watermark = state.watermark - options.lowersMillis
+    const watermark = state.forgottenUntil - options.lowersMillis
     return watermark === barrier.watermark ? barrier : { ...barrier, watermark }
   }
 

@@ -27,6 +27,8 @@ export class JoinState {
   readonly store: StateStore<JoinEntry>
   /** The watermark at the last barrier. */
   watermark = Number.NEGATIVE_INFINITY
+  /** Partners of earlier events may have been forgotten. It never falls, whatever `allowedLateness` becomes. */
+  forgottenUntil = Number.NEGATIVE_INFINITY
   /** Where the event stands that was looked at last. */
   readonly place: { -readonly [P in keyof EventPlace]: EventPlace[P] } = {
     eventTime: 0,
@@ -62,7 +64,7 @@ export class JoinState {
     const { eventTimes, offsets, ownWatermarks, rows, values } = batch
     const { allowedLatenessMillis, step } = this.#options
     if (eventTimes === null || ownWatermarks === null) throw untimed(step)
-    const { place, watermark } = this
+    const { forgottenUntil, place, watermark } = this
     const late: Array<number> = []
     place.partition = batch.partition
     place.origin = batch.origin
@@ -71,7 +73,8 @@ export class JoinState {
       place.offset = offsets[i]!
       place.row = rows === null ? 0 : rows[i]!
       const own = ownWatermarks[i]!
-      if (place.eventTime + allowedLatenessMillis >= (own > watermark ? own : watermark)) {
+      const limit = own > watermark ? own : watermark
+      if (place.eventTime + allowedLatenessMillis >= limit && place.eventTime >= forgottenUntil) {
         came(this.#add(side, values[i]))
         continue
       }
@@ -83,8 +86,11 @@ export class JoinState {
 
   /** Takes the watermark of a barrier; it never falls. */
   advance(watermark: number): void {
-    if (watermark <= this.watermark) return
-    this.watermark = watermark
+    const reached = Math.max(this.watermark, watermark)
+    const forgottenUntil = Math.max(this.forgottenUntil, reached - this.#options.allowedLatenessMillis)
+    if (reached === this.watermark && forgottenUntil === this.forgottenUntil) return
+    this.watermark = reached
+    this.forgottenUntil = forgottenUntil
     this.store.changeHeader()
   }
 
@@ -178,9 +184,13 @@ export class JoinState {
         if (entries[index] === entry) entries.splice(index, 1)
         this.#forgetKey(entry.of)
       },
-      writeHeader: (writer) => writer.double(this.watermark),
+      writeHeader: (writer) => {
+        writer.double(this.watermark)
+        writer.double(this.forgottenUntil)
+      },
       readHeader: (reader) => {
         this.watermark = reader.double()
+        this.forgottenUntil = reader.double()
       }
     }
   }

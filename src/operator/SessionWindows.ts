@@ -2,7 +2,8 @@
  * Entries in sessions: for each key its sessions in the order of time, none overlapping another.
  *
  * An event is the session `[t, t + gap)`; sessions that overlap are one. An event that is not late may still join
- * sessions that ended up to `gap` before the limit, so a session closes at `windowEnd + gap + allowedLateness`.
+ * sessions that ended up to `gap` before the limit, so a session closes at `windowEnd + gap + allowedLateness`. An event
+ * that could join a session that has been forgotten is late.
  */
 
 import type { Key } from "../model/Key.ts"
@@ -69,7 +70,7 @@ export const make = (
     closesAfterMillis,
     add: (event, eventTime, limit) => {
       const end = eventTime + gapMillis
-      if (end + allowedLatenessMillis <= limit) return false
+      if (end + allowedLatenessMillis <= limit || eventTime < state.forgottenUntil) return false
       const hash = state.keys.read(event)
       const sessions = sessionsOf(hash, state.keys.columns)
       const from = firstAfter(sessions, eventTime)

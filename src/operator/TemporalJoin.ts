@@ -7,11 +7,13 @@
  *   `+ allowedLateness`; at a final barrier all that wait, with the versions known so far, and never again. Without a
  *   version: `left` gives `null` for it, `inner` no row
  * - **Keeps** left events until they leave, versions until a newer one holds for every left event that can still come,
- *   the newest of each key for good; and the watermark
+ *   the newest of each key for good; the watermark;
+ *   and the time from which on all versions are known
  * - **Sets aside** on `late` (left) and `side late right` (versions) the events with `time + allowedLateness` below the
- *   larger of their own partition's watermark before them and the job's at the start of their epoch
+ *   larger of their own partition's watermark before them and the job's at the start of their epoch; and, even if
+ *   `allowedLateness` is longer after a restart, those of a time whose versions may have been forgotten
  * - **Passes on** a watermark that is `allowedLateness` lower. With it, no row is late for the step after it
- * - **Restores** events, versions and watermark; the key must not change between restarts
+ * - **Restores** what it keeps; the key must not change between restarts
  * - **Fails with** `StateLimitExceeded`; `StepFailed` where a key cannot be read or an event cannot be kept (user
  *   fault, no retry)
  *
@@ -88,12 +90,12 @@ export const make = (options: Options): Operator => {
     id,
     state,
     rows,
-    fingerprint: `temporal join 1; by ${options.keys[left].map(({ name }) => name).join(", ")}`,
-    lowersMillis: join.allowedLatenessMillis,
+    fingerprint: `temporal join 2; by ${options.keys[left].map(({ name }) => name).join(", ")}`,
+    lowersMillis: 0,
     came: put,
     restored: put,
     passed: (final) => {
-      const until = state.watermark - join.allowedLatenessMillis
+      const until = state.forgottenUntil
       leaveBefore(final ? Number.POSITIVE_INFINITY : until)
       forgetVersions(until)
     }

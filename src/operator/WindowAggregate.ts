@@ -7,13 +7,15 @@
  *   went into another is removed. `onClose`: the row itself, once, at the first barrier with watermark ≥
  *   `windowEnd + allowedLateness`; a session's at `windowEnd + gap + allowedLateness`, until when an event that is
  *   not late can still join it. At a final barrier also the rows of open windows
- * - **Keeps** one state for each aggregate, key and open window, until the window closes; and the watermark
+ * - **Keeps** one state for each aggregate, key and open window, until the window closes; the watermark; and until when
+ *   windows have been forgotten
  * - **Sets aside** on `late` the events that are late for all their windows, as they came. An event is late for a
  *   window if `windowEnd + allowedLateness` ≤ the larger of its own partition's watermark before it and the job's at
- *   the start of its epoch; a session event by its own `[t, t + gap)`
+ *   the start of its epoch; a session event by its own `[t, t + gap)`. One of a window that has been forgotten is late
+ *   even if `allowedLateness` is longer after a restart: a row that was whole is not replaced by a part of it
  * - **Passes on** in `onClose` mode a watermark that is `allowedLateness` (and a session's gap) lower: rows come that
  *   much later than the events they are made of. With it, no row is late for the window after it
- * - **Restores** entries and watermark; key and window must not change between restarts, aggregates by a `Migration`
+ * - **Restores** what it keeps; key and window must not change between restarts, aggregates by a `Migration`
  * - **Fails with** `StateLimitExceeded`, and `StepFailed` where a function of the job throws (user fault, no retry)
  *
  *     key a   ──1────2─────│──3──────│────       watermark ─────────────▲ 12:01
@@ -96,7 +98,8 @@ export const make = (options: Options): Operator => {
     out.emit("late", Selection.select(batch, lateIndexes))
   }
 
-  const passedOn = (watermark: number): number => (mode === "onClose" ? watermark - index.closesAfterMillis : watermark)
+  // No row that is still to come is of a window that has been forgotten.
+  const passedOn = (): number => (mode === "onClose" ? state.forgottenUntil : state.watermark)
 
   const valueOf = (entry: WindowEntry): unknown =>
     mode === "onClose" ? state.rowOf(entry) : state.changeOf(entry, [...entry.key, entry.start])
@@ -128,11 +131,8 @@ export const make = (options: Options): Operator => {
   }
 
   const onBarrier = (barrier: Barrier, out: Collector): Barrier => {
-    const before = passedOn(state.watermark)
-    if (barrier.watermark > state.watermark) {
-      state.watermark = barrier.watermark
-      state.store.changeHeader()
-    }
+    const before = passedOn()
+    state.advance(barrier.watermark, index.closesAfterMillis)
     if (mode === "onUpdate") emitChanged(out, barrier, before)
     const closing = index.close(state.watermark)
     const rows = mode === "onClose" ? closing.filter((entry) => !entry.emitted) : []
@@ -142,7 +142,7 @@ export const make = (options: Options): Operator => {
       emit(out, barrier, [...rows, ...open], before)
       if (finalCloses) for (const entry of open) seal(entry)
     } else emit(out, barrier, rows, before)
-    const watermark = passedOn(state.watermark)
+    const watermark = passedOn()
     return watermark === barrier.watermark ? barrier : { ...barrier, watermark }
   }
 
@@ -203,7 +203,7 @@ const seal = (entry: WindowEntry): void => {
 
 const fingerprintOf = (options: Options): string =>
   [
-    "window 1",
+    "window 2",
     options.mode,
     JSON.stringify(options.window.window),
     `by ${options.keyBy.columns.map((column) => column.name).join(", ")}`

@@ -31,6 +31,8 @@ export class WindowState extends AggregateState<WindowEntry> {
   readonly store: StateStore<WindowEntry>
   /** The job's watermark at the last barrier. */
   watermark = Number.NEGATIVE_INFINITY
+  /** Windows that ended then or before have been forgotten. It never falls, whatever `allowedLateness` becomes. */
+  forgottenUntil = Number.NEGATIVE_INFINITY
   /** Entries that went into others since the last barrier, and whose rows were emitted. */
   absorbed: Array<WindowEntry> = []
   readonly #keyColumns: number
@@ -74,6 +76,16 @@ export class WindowState extends AggregateState<WindowEntry> {
     })
   }
 
+  /** Takes the watermark of a barrier, at which windows close so long after their end. */
+  advance(watermark: number, closesAfterMillis: number): void {
+    const reached = Math.max(this.watermark, watermark)
+    const forgottenUntil = Math.max(this.forgottenUntil, reached - closesAfterMillis)
+    if (reached === this.watermark && forgottenUntil === this.forgottenUntil) return
+    this.watermark = reached
+    this.forgottenUntil = forgottenUntil
+    this.store.changeHeader()
+  }
+
   /** Joins `entry` into `target` and drops it. */
   absorb(target: WindowEntry, entry: WindowEntry): void {
     this.touch(entry)
@@ -108,9 +120,13 @@ export class WindowState extends AggregateState<WindowEntry> {
         index().forget(entry)
         if (entry.start < this.#packedFrom) this.#packedFrom = entry.start
       },
-      writeHeader: (writer) => writer.double(this.watermark),
+      writeHeader: (writer) => {
+        writer.double(this.watermark)
+        writer.double(this.forgottenUntil)
+      },
       readHeader: (reader) => {
         this.watermark = reader.double()
+        this.forgottenUntil = reader.double()
       }
     }
   }
