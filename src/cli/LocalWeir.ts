@@ -27,6 +27,13 @@ export const make = (
           const daemon = yield* engine.daemon
           const { status } = yield* daemon.detail(job)
           return yield* status.state === "paused" ? daemon.stop(job) : daemon.resume(job)
+        }),
+      // Nothing runs here: to stop a job refuses, and says so.
+      restart: (job) =>
+        Effect.gen(function* () {
+          const daemon = yield* engine.daemon
+          const { status } = yield* daemon.detail(job)
+          return yield* status.state === "paused" ? daemon.restart(job) : daemon.stop(job)
         })
     }))
   )

@@ -212,7 +212,7 @@ const refusalOf = (kept: Kept, { job }: Code, refusing: ReadonlyArray<Part>): St
     job,
     step: first.id,
     message: `Job ${job}: what epoch ${kept.epoch} keeps of ${first.part} '${first.id}' cannot be taken up: ${first.says}${others}`,
-    hint: `\`weir check ${job}\` shows every step. Run the code that made the checkpoint; or say how the old state becomes the new one (Migration); or lose it: \`weir run ${job} ${drops}\`; or begin a new lineage with \`weir reset ${job}\`.`
+    hint: `\`weir check ${job}\` shows every step. Run the code that made the checkpoint; or say how the old state becomes the new one (\`migrations\` of the job); or lose it: \`weir run ${job} ${drops}\`; or begin a new lineage with \`weir reset ${job}\`.`
   })
 }
 

@@ -42,6 +42,10 @@ describe("Without a daemon", { timeout: 60_000 }, () => {
     expect(table.split("\n").length).toBeGreaterThan(10)
     await say("reset", "orders", "--yes")
     expect(json((await say("savepoints", "orders", "--format", "json")).out).map(({ name }) => name)).toEqual(["early"])
+    expect(await say("restart", "orders")).toMatchObject({
+      code: 1,
+      err: "Job orders does not run.\nStart it: `weir start orders`.\n"
+    })
     expect((await say("savepoints", "orders", "--remove", "early")).out).toBe(
       "savepoint early of job orders is removed\n"
     )

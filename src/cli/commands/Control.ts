@@ -22,7 +22,9 @@ const turning = (
       const process = yield* Process
       const job = yield* Project.job(wanted)
       const status = yield* Session.use({ data }, (weir) => turn(weir, job.name))
-      yield* process.print(`job ${job.name} is ${status.state} after epoch ${status.epoch}\n`)
+      // Where a job that starts goes on is not known before its checkpoint is read.
+      const where = status.state === "starting" ? "" : ` after epoch ${status.epoch}`
+      yield* process.print(`job ${job.name} is ${status.state}${where}\n`)
       return 0
     })
   )
