@@ -19,7 +19,7 @@ import * as WaitingText from "../WaitingText.ts"
 
 export const explain = Usage.command(
   "explain",
-  "draws a job in data order, with its parameters and what its sinks guarantee",
+  "draws a job, with its row types, parameters and guarantees, and what its open windows wait for",
   {
     job: Usage.argument("job", "the name of a job"),
     set: Usage.texts("set", "NAME=VALUE", "a parameter, as `weir run` takes it"),
