@@ -68,7 +68,8 @@ export const batchOf = (
   recordIndexes: null
 })
 
-const barrierOf = (epoch: number, watermark: number, final: boolean): Barrier => ({
+/** Ends an epoch; nothing is read from it but its number, times and watermark. */
+export const barrierOf = (epoch: number, watermark: number, final: boolean): Barrier => ({
   _tag: "Barrier",
   epoch,
   openedAt: epoch * 1_000,
