@@ -39,7 +39,7 @@ export const make = (options: Options): Operator => {
   const rowsMax = options.rowsMax ?? Limits.completeRowsMax
   const classes = new Classes(options.prototypes ?? [])
   const bytes = new ValueBytes(options.prototypes ?? [])
-  const isSame = (left: unknown, right: unknown): boolean => bytes.compare(left, right) === 0
+  const isSame = (left: unknown, right: unknown): boolean => !differ(left, right) && bytes.compare(left, right) === 0
   const table = new KeyTable<RowEntry>()
   const store = new StateStore<RowEntry>(codecOf(table, classes))
   let touched: Array<RowEntry> = []
@@ -155,6 +155,18 @@ class RowEntry extends Entry {
     this.hash = hash
     this.changeKey = changeKey
   }
+}
+
+/** Do two rows differ in a column that is easily compared? Most that replace each other do; `false` says nothing. */
+const differ = (left: unknown, right: unknown): boolean => {
+  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false
+  for (const name in left) {
+    const [one, other] = [left[name as never] as unknown, right[name as never] as unknown]
+    if (one === other || typeof one !== typeof other) continue
+    if (typeof one === "bigint" || typeof one === "string") return true
+    if (typeof one === "number" && !Number.isNaN(one) && !Number.isNaN(other)) return true
+  }
+  return false
 }
 
 const inOrder = (left: RowEntry, right: RowEntry): number => Keys.compare(left.key, right.key)
