@@ -270,5 +270,5 @@ const clear = (sink: AnySink, tables: boolean): Effect.Effect<string, Failure, T
     if (sink.replaces) return `${sink.name}: its rows stay; those of the same keys will be written over.`
     return sink.clear === null
       ? `${sink.name}: what was appended stays, and will be appended again.`
-      : `${sink.name}: its rows stay, and will be appended again; \`--tables\` removes them.`
+      : `${sink.name}: its rows stay, in the way of those that will be appended again; \`--tables\` removes them.`
   })

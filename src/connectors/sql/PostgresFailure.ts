@@ -35,9 +35,14 @@ export const ofStatement = ({ code, reason, sql }: StatementFailure): TablesErro
     code,
     statement,
     message: `The database refused (${code}, ${why}): ${statement}`,
-    hint: "Nothing of the transaction was kept. Mend the table or its constraint, or the row that breaks it."
+    hint: `Nothing of the transaction was kept. ${code === "23505" && /\(weir_source, /.test(why) ? appendedBefore : mend}`
   })
 }
+
+const mend = "Mend the table or its constraint, or the row that breaks it."
+/** The key of a table that is appended to is the place of the record. */
+const appendedBefore =
+  "The table has the rows of these records already, from before the job went back: `--tables` of `weir reset`, or of `weir run --from-savepoint`, removes them."
 
 const rowsUnexpected = (statement: number, expected: number, found: number): RowsUnexpected =>
   new RowsUnexpected({
