@@ -1,14 +1,23 @@
 /** What the steps of a job wait for, in lines for a person. */
 import type { Millis } from "../model/Time.ts"
 import { formatInstant } from "../model/Time.ts"
-import type { PartitionTime, Waiting } from "../operator/Waiting.ts"
+import type { EventsWaiting, PartitionTime, Waiting } from "../operator/Waiting.ts"
 import type { StepWaiting } from "../runtime/Chain.ts"
 
-/** A line for each step, and one for each open window that is told. */
+/** A line for each step, one for each open window that is told, and one for the event that is let go first. */
 export const lines = (steps: ReadonlyArray<StepWaiting>): ReadonlyArray<string> =>
-  steps.flatMap(({ node, waiting }) =>
-    waiting.kind === "time" ? timeLines(node, waiting) : windowLines(node, waiting, steps)
-  )
+  steps.flatMap((step) => linesOf(step, steps))
+
+const linesOf = ({ node, waiting }: StepWaiting, steps: ReadonlyArray<StepWaiting>): ReadonlyArray<string> => {
+  switch (waiting.kind) {
+    case "time":
+      return timeLines(node, waiting)
+    case "windows":
+      return windowLines(node, waiting, steps)
+    case "events":
+      return eventLines(node, waiting, steps)
+  }
+}
 
 type Time = Extract<Waiting, { readonly kind: "time" }>
 type Windows = Extract<Waiting, { readonly kind: "windows" }>
@@ -30,16 +39,36 @@ const windowLines = (
   { first, open, watermark }: Windows,
   steps: ReadonlyArray<StepWaiting>
 ): ReadonlyArray<string> => {
-  const slowest = slowestOf(steps)
-  const whom = slowest === null ? "" : ` of ${slowest.source}/${slowest.partition}`
+  const waits = waitsOf(steps)
   return [
     `${node}: ${open} open windows, watermark ${at(watermark)}`,
-    ...first.map(({ closesAt, end, rows, start }) => {
-      const missing = watermark === null ? "" : `, ${Math.max(0, closesAt - watermark) / 1000} s of event time from now`
-      return `  ${formatInstant(start)} to ${formatInstant(end)}, ${rows} rows: waits for the watermark${whom} to come to ${formatInstant(closesAt)}${missing}`
-    })
+    ...first.map(
+      ({ closesAt, end, rows, start }) =>
+        `  ${formatInstant(start)} to ${formatInstant(end)}, ${rows} rows: ${waits(closesAt, watermark)}`
+    )
   ]
 }
+
+const eventLines = (
+  node: string,
+  { first, waiting, watermark }: EventsWaiting,
+  steps: ReadonlyArray<StepWaiting>
+): ReadonlyArray<string> => [
+  `${node}: ${waiting === 1 ? "1 event waits" : `${waiting} events wait`}, watermark ${at(watermark)}`,
+  ...(first === null
+    ? []
+    : [`  the first, of ${formatInstant(first.eventTime)}: ${waitsOf(steps)(first.until, watermark)}`])
+]
+
+/** Until which watermark something waits, whose that is, and how far it is from there. */
+const waitsOf =
+  (steps: ReadonlyArray<StepWaiting>) =>
+  (until: Millis, watermark: Millis | null): string => {
+    const slowest = slowestOf(steps)
+    const whom = slowest === null ? "" : ` of ${slowest.source}/${slowest.partition}`
+    const missing = watermark === null ? "" : `, ${Math.max(0, until - watermark) / 1000} s of event time from now`
+    return `waits for the watermark${whom} to come to ${formatInstant(until)}${missing}`
+  }
 
 /** The partition that holds the watermark: the one that a step names, else the active one that is furthest behind. */
 const slowestOf = (steps: ReadonlyArray<StepWaiting>): PartitionTime | null => {

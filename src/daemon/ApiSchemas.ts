@@ -160,6 +160,12 @@ export const StepWaiting = Schema.Struct({
       watermark: Schema.NullOr(Millis),
       open: Schema.Number,
       first: Schema.Array(Schema.Struct({ start: Millis, end: Millis, closesAt: Millis, rows: Schema.Number }))
+    }),
+    Schema.Struct({
+      kind: Schema.Literal("events"),
+      watermark: Schema.NullOr(Millis),
+      waiting: Schema.Number,
+      first: Schema.NullOr(Schema.Struct({ eventTime: Millis, until: Millis }))
     })
   )
 }).annotations({ identifier: "StepWaiting" })

@@ -144,7 +144,8 @@ export const make = (options: Options): Operator => {
       lateByOthers: inOrder.lateByOthers,
       waiting: inOrder.size,
       keys: table.size
-    })
+    }),
+    waiting: () => inOrder.waiting()
   }
 }
 

@@ -23,6 +23,7 @@ import type { Reader, Writer } from "../state/Encoding.ts"
 import { Entry, type EntryCodec, StateStore } from "../state/StateStore.ts"
 import { Calendar } from "./Calendar.ts"
 import { ValueBytes } from "./ValueBytes.ts"
+import { type EventsWaiting, known } from "./Waiting.ts"
 
 /** An event and where it stands. `eventTime` is 0 where events are untimed. */
 export interface Waiting {
@@ -79,6 +80,7 @@ export class InOrder<Own extends Entry> {
   readonly #kept = new Calendar<Array<WaitingEntry>>()
   #keptSize = 0
   #fresh: Array<Waiting> = []
+  #freshEarliest = Number.POSITIVE_INFINITY
   #serial = 0
   /** While restoring: entries by their serial. */
   #restored = new Map<number, WaitingEntry>()
@@ -108,6 +110,13 @@ export class InOrder<Own extends Entry> {
     return passed >= eventTimeMax ? Number.POSITIVE_INFINITY : passed
   }
 
+  /** What it waits for; to be asked of timed events only. */
+  waiting(): EventsWaiting {
+    const eventTime = Math.min(this.#freshEarliest, this.#keptEarliest())
+    const first = this.size === 0 ? null : { eventTime, until: eventTime + 1 }
+    return { kind: "events", watermark: known(this.watermark), waiting: this.size, first }
+  }
+
   /** Takes the events of a batch; answers the indexes of those that are late. */
   add(batch: Batch, input = 0): ReadonlyArray<number> {
     const { timed } = this.#options
@@ -121,6 +130,7 @@ export class InOrder<Own extends Entry> {
         this.#check(value)
         const row = rows === null ? 0 : rows[i]!
         this.#fresh.push({ value, eventTime, origin, partition, offset: offsets[i]!, row, input })
+        if (eventTime < this.#freshEarliest) this.#freshEarliest = eventTime
       }
     }
     this.late += lateIndexes.length
@@ -132,6 +142,7 @@ export class InOrder<Own extends Entry> {
   take(barrier: Barrier): ReadonlyArray<Waiting> {
     const fresh = this.#fresh
     this.#fresh = []
+    this.#freshEarliest = Number.POSITIVE_INFINITY
     if (!this.#options.timed) return fresh.sort(this.#inOrder)
     if (barrier.watermark > this.watermark) {
       this.watermark = barrier.watermark
@@ -190,6 +201,12 @@ export class InOrder<Own extends Entry> {
     if (bucket === undefined) this.#kept.put(time, [entry])
     else bucket.push(entry)
     this.#keptSize++
+  }
+
+  /** Costs a look at the events of one place of the calendar. */
+  #keptEarliest(): number {
+    const bucket = this.#kept.get(this.#kept.earliest) ?? []
+    return bucket.reduce((earliest, { event }) => Math.min(earliest, event.eventTime), Number.POSITIVE_INFINITY)
   }
 
   /** The kept events below the limit, dropped from the state; in no order. */

@@ -28,6 +28,7 @@ import { JoinRows } from "./JoinRows.ts"
 import { JoinState } from "./JoinState.ts"
 import type { Operator } from "./Operator.ts"
 import { TimeQueue } from "./TimeQueue.ts"
+import type { WaitingEvent } from "./Waiting.ts"
 
 export interface Options {
   readonly id: string
@@ -115,6 +116,14 @@ export const make = (options: Options): Operator => {
     }
   }
 
+  /** The event of these sides that is let go first. */
+  const firstOf = (...sides: ReadonlyArray<Side>): WaitingEvent | null =>
+    sides.reduce<WaitingEvent | null>((first, side) => {
+      const eventTime = queues[side].earliest
+      const until = eventTime + later[side] + allowedLatenessMillis + 1
+      return until < (first?.until ?? Number.POSITIVE_INFINITY) ? { eventTime, until } : first
+    }, null)
+
   return JoinOperator.make({
     id,
     state,
@@ -127,6 +136,7 @@ export const make = (options: Options): Operator => {
       expire(left)
       expire(right)
       if (final) emitAlone()
-    }
+    },
+    waits: () => ({ waiting: state.store.size, first: firstOf(left, right) })
   })
 }

@@ -7,6 +7,7 @@ import type { JoinState } from "./JoinState.ts"
 import type { Operator } from "./Operator.ts"
 import * as Selection from "./Selection.ts"
 import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
+import { type EventsWaiting, known } from "./Waiting.ts"
 
 export interface Options {
   readonly id: string
@@ -21,6 +22,8 @@ export interface Options {
   readonly restored: (entry: JoinEntry) => void
   /** Time has come to `state.watermark`: makes the rows that are due. */
   readonly passed: (final: boolean) => void
+  /** The events that wait for the watermark: all that are kept, or those of one side. */
+  readonly waits: () => Pick<EventsWaiting, "waiting" | "first">
 }
 
 export const make = (options: Options): Operator => {
@@ -69,6 +72,7 @@ export const make = (options: Options): Operator => {
       },
       restore: (parts) => state.restore(parts, options.restored)
     },
+    waiting: () => ({ kind: "events", watermark: known(state.watermark), ...options.waits() }),
     counts: () => ({ late, lateOther, lateByOthers: state.lateByOthers, keys: state.keys, events: state.store.size })
   }
 }

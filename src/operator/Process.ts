@@ -279,7 +279,8 @@ export const make = (options: Options): Operator => {
       lateByOthers: inOrder.lateByOthers,
       waiting: inOrder.size,
       keys: kept.size
-    })
+    }),
+    ...(timed ? { waiting: () => inOrder.waiting() } : {})
   }
 }
 

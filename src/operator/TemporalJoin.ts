@@ -54,13 +54,17 @@ export const make = (options: Options): Operator => {
   const rows = new JoinRows(id, options.rowsMax ?? Limits.joinRowsMax)
   const waiting = new TimeQueue<JoinEntry>()
   const versions = new TimeQueue<JoinEntry>()
+  /** Left events that wait. */
+  let held = 0
 
   const put = (entry: JoinEntry): void => {
+    if (entry.side === left) held++
     if (entry.side === left) waiting.put(entry.eventTime, entry)
     else versions.put(entry.eventTime, entry)
   }
 
   const leave = (entry: JoinEntry): void => {
+    held--
     const known = entry.of.sides[right]
     const version = known[indexAfterTime(known, entry.eventTime) - 1] ?? null
     if (version !== null || join.type === "left") rows.add(entry.keyGroup, entry, version)
@@ -98,6 +102,11 @@ export const make = (options: Options): Operator => {
       const until = state.forgottenUntil
       leaveBefore(final ? Number.POSITIVE_INFINITY : until)
       forgetVersions(until)
+    },
+    waits: () => {
+      const eventTime = waiting.earliest
+      const first = held === 0 ? null : { eventTime, until: eventTime + join.allowedLatenessMillis + 1 }
+      return { waiting: held, first }
     }
   })
 }

@@ -1,4 +1,7 @@
-/** What a step waits for, as a person asks: which partition holds time back, and which windows are open until when. */
+/**
+ * What a step waits for, as a person asks: which partition holds time back, which windows are open until when, and how
+ * many events wait for the watermark.
+ */
 import type { PartitionState } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
 
@@ -22,6 +25,21 @@ export interface OpenWindow {
   readonly rows: number
 }
 
+/** Events that are kept until the watermark has passed them, or all that they could be joined with. */
+export interface EventsWaiting {
+  readonly kind: "events"
+  readonly watermark: Millis | null
+  readonly waiting: number
+  /** The one that is let go first; `null`: none waits. */
+  readonly first: WaitingEvent | null
+}
+
+export interface WaitingEvent {
+  readonly eventTime: Millis
+  /** It is let go at the first barrier whose watermark has come here. */
+  readonly until: Millis
+}
+
 export type Waiting =
   | {
       readonly kind: "time"
@@ -37,6 +55,7 @@ export type Waiting =
       /** The first to close, at most `Limits.windowsToldMax`. */
       readonly first: ReadonlyArray<OpenWindow>
     }
+  | EventsWaiting
 
 /** A time of an operator, where infinity stands for none. */
 export const known = (at: Millis): Millis | null => (Number.isFinite(at) ? at : null)

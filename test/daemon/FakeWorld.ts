@@ -283,7 +283,9 @@ export const makeDaemon = Effect.gen(function* () {
             rowsPerSecond: of.status.state === "running" ? (i > 4 ? of.rate / 25 : of.rate) : 0,
             watermark: i > 1 ? of.status.checkpointAt : null,
             waiting: i === 4 ? 3 : 0,
-            ...(node.id === "income" ? { counts: { windowsOpen: 3, keys: 3_200, lookupRows: 40, lookupFailures: 1 } } : {})
+            ...(node.id === "income"
+              ? { counts: { windowsOpen: 3, keys: 3_200, lookupRows: 40, lookupFailures: 1 } }
+              : {})
           }))
         })
       ),
@@ -421,6 +423,15 @@ const waitingAt = (at: number): ReadonlyArray<StepWaiting> => [
         const start = Math.floor(at / minute + i - 1) * minute
         return { start, end: start + minute, closesAt: start + minute + 30_000, rows: 9 - i }
       })
+    }
+  },
+  {
+    node: "payments",
+    waiting: {
+      kind: "events",
+      watermark: at - 6_000,
+      waiting: 12,
+      first: { eventTime: at - 60_000, until: at + 30_001 }
     }
   }
 ]

@@ -5,7 +5,7 @@ const load = (name: string): Promise<any> =>
 const { complete, quoted, tablesOf, wordsOf } = await load("sql-words")
 const { comparing, kindsOf, millisOf, suggest } = await load("columns")
 const { placesOf } = await load("layout")
-const { holderOf, summary } = await load("partitions")
+const { holderOf, rowsOf, summary } = await load("partitions")
 const { chartOf } = await load("chart-options")
 const { figure } = await load("format")
 
@@ -222,6 +222,28 @@ describe("partitions", () => {
     }
   })
   const windows = { node: "income", waiting: { kind: "windows", watermark: 0, open: 0, first: [] } }
+
+  it("make open windows and events that wait one list, with how far the watermark is from each", () => {
+    const first = [{ start: 60_000, end: 120_000, closesAt: 125_000, rows: 1_200 }]
+    const events = (waiting: number, first: unknown, watermark: number | null) => ({
+      node: "pairs",
+      waiting: { kind: "events", watermark, waiting, first }
+    })
+    const open = { node: "income", waiting: { kind: "windows", watermark: 65_000, open: 3, first } }
+    const one = events(7, { eventTime: 30_000, until: 90_001 }, 60_001)
+    const [window, event, unknown, ...others] = rowsOf([
+      step(1, 0),
+      open,
+      one,
+      events(1, { eventTime: 1, until: 2 }, null)
+    ])
+    expect([window[0], window[4]]).toEqual(["income (3 open)", "60 s"])
+    expect([event[0], event[2], event[4]]).toEqual(["pairs", "7", "30 s"])
+    expect(event[1]).toMatch(/^events from .*30/)
+    expect([unknown[4], others]).toEqual(["–", []])
+    expect(rowsOf([windows, events(0, null, null)])).toEqual([])
+    expect(rowsOf([step(1, 0)])).toBeNull()
+  })
 
   it("name the one that holds the lowest watermark of all steps", () => {
     expect(holderOf([step(9_000, 0), windows, step(4_000, 1), step(1_000, null)]).partition).toBe(1)

@@ -56,29 +56,55 @@ export const draw = (epoch, waiting, now) => {
 const instant = (at) => (at === null || at === undefined ? "–" : dayAndTime(at))
 const late = (at, now) => (at === null || at === undefined ? "–" : `${dayAndTime(at)} (${age(Math.max(0, now - at))})`)
 
-/** The windows that close first, and how far the watermark has to go for each; `null`: no step has windows. */
-export const windows = (waiting) => {
-  const steps = waiting.filter((step) => step.waiting.kind === "windows")
+const lacks = (until, watermark) => (watermark === null ? "–" : age(Math.max(0, until - watermark)))
+
+const windowRows = ({ node, waiting: { first, open, watermark } }) =>
+  first.map(({ closesAt, end, rows, start }, i) => [
+    i === 0 ? `${node} (${count(open)} open)` : "",
+    `${dayAndTime(start)} – ${time(end)}`,
+    count(rows),
+    dayAndTime(closesAt),
+    lacks(closesAt, watermark)
+  ])
+
+/** Of the events that a step keeps, the one that it lets go first. */
+const eventRows = ({ node, waiting: { first, waiting, watermark } }) =>
+  first === null
+    ? []
+    : [
+        [
+          node,
+          `events from ${dayAndTime(first.eventTime)}`,
+          count(waiting),
+          dayAndTime(first.until),
+          lacks(first.until, watermark)
+        ]
+      ]
+
+/**
+ * The windows that close first and the events that wait: step, what, how many, until which watermark, and how far that
+ * is; `null`: no step has either.
+ */
+export const rowsOf = (waiting) => {
+  const steps = waiting.filter((step) => step.waiting.kind === "windows" || step.waiting.kind === "events")
   if (steps.length === 0) return null
-  const rows = steps.flatMap(({ node, waiting: { first, open, watermark } }) =>
-    first.map(({ closesAt, end, rows, start }, i) => [
-      i === 0 ? `${node} (${count(open)} open)` : "",
-      `${dayAndTime(start)} – ${time(end)}`,
-      count(rows),
-      dayAndTime(closesAt),
-      watermark === null ? "–" : age(Math.max(0, closesAt - watermark))
-    ])
-  )
-  if (rows.length === 0) return empty("No window is open.")
+  return steps.flatMap((step) => (step.waiting.kind === "windows" ? windowRows(step) : eventRows(step)))
+}
+
+/** The same as a table. */
+export const windows = (waiting) => {
+  const rows = rowsOf(waiting)
+  if (rows === null) return null
+  if (rows.length === 0) return empty("No window is open, and no event waits.")
   return table(
     [
       { name: "Step" },
-      { name: "Window" },
+      { name: "What waits" },
       { name: "Rows", number: true },
-      { name: "Closes at", number: true },
+      { name: "Until watermark", number: true },
       { name: "Watermark lacks", number: true }
     ],
     rows,
-    "Open windows, the next to close first"
+    "Open windows and events that wait, the next to go first"
   )
 }
