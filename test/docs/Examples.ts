@@ -191,14 +191,12 @@ const answerOf = async ({ input, line }: Step, { data, project }: Place): Promis
   return filtered(settled(out), filter)
 }
 
-/** What `head -4` leaves, or `sed -n '/text/,$p'`. */
+/** What `sed -n '/text/,$p'` leaves. */
 const filtered = (text: string, filter: string): string => {
-  const lines = text.split(/(?<=\n)/)
-  const head = /^head -(\d+)$/.exec(filter)?.[1]
+  if (filter === "") return text
   const from = /^sed -n '\/(.*)\/,\$p'$/.exec(filter)?.[1]
-  if (filter !== "" && head === undefined && from === undefined) throw new Error(`no filter: ${filter}`)
-  const first = from === undefined ? 0 : lines.findIndex((line) => line.includes(from))
-  return lines.slice(first, head === undefined ? undefined : Number(head)).join("")
+  if (from === undefined || !text.includes(from)) throw new Error(`nothing is left of ${text} by: ${filter}`)
+  return text.slice(text.indexOf(from))
 }
 
 /** The machine's clock is another at each test; what the pages say of their own events is of earlier years. */
