@@ -168,7 +168,7 @@ export const mapAndFilter: Loop = looping(
 
 export const merge: Loop = looping(collected, (rows, order: Order) => rows.push(order), nothing, same)
 
-/** Of orders by shop, item and price: most are the first of theirs. */
+/** Of orders by shop, item and count. */
 export const distinct: Loop = looping(
   () => ({ seen: new Set<string>(), rows: collected() }),
   ({ rows, seen }, order: Order) => {
