@@ -59,6 +59,12 @@ export interface StepMark {
   readonly of?: ReadonlyArray<string>
 }
 
+/** How the rows of a lookup were written, so that a restart can be checked before it is tried. */
+export interface LookupMark {
+  readonly lookup: string
+  readonly fingerprint: string
+}
+
 /** Everything of an epoch: durable only after every sink has the epoch. */
 export interface Manifest {
   /** Version of this shape. */
@@ -83,6 +89,8 @@ export interface Manifest {
   /** Totals over the life of the lineage. */
   readonly totals: Totals
   readonly lookups?: LookupVersions
+  /** Of each of them; absent: the job had none, or nothing was said of them. */
+  readonly lookupMarks?: ReadonlyArray<LookupMark>
   readonly replays?: ReadonlyArray<ReplayCut>
   /** What became of all that was replayed in the lineage; absent: nothing was. */
   readonly replayed?: ReplayCounts

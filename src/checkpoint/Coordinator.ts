@@ -18,7 +18,7 @@ import type { Invalid } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { LookupVersions, PartitionCut, ReplayCut } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
-import type { Intent, Manifest, SourceMark } from "./Checkpoint.ts"
+import type { Intent, LookupMark, Manifest, SourceMark } from "./Checkpoint.ts"
 import type { CheckpointStoreService, Claim } from "./CheckpointStore.ts"
 import { type CommitError, commitManifest, commitOwnSinks, retried } from "./Commit.ts"
 import { type Acknowledgement, type EpochFacts, make as makeFacts, type SinkHandle } from "./EpochFacts.ts"
@@ -40,6 +40,8 @@ export interface Cut {
 
 /** The lookups of a job, as the coordinator sees them. */
 export interface LookupHandle {
+  /** How the rows of their versions are written. */
+  readonly marks: ReadonlyArray<LookupMark>
   /** The versions in force for the first epoch of which there is no intent yet. */
   readonly start: LookupVersions
   /** Begins to load what is due, and does not wait for it. Called at every trigger. */
@@ -207,6 +209,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
           acknowledgements,
           outcomes,
           marks,
+          ...(options.lookups === undefined ? {} : { lookupMarks: options.lookups.marks }),
           preparedAt,
           sinksAt
         })

@@ -5,6 +5,7 @@ import type { PartitionCut } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
 import type {
   Intent,
+  LookupMark,
   Manifest,
   ReplayCounts,
   SinkMark,
@@ -85,6 +86,8 @@ export interface CompleteEpoch {
   readonly acknowledgements: ReadonlyArray<Acknowledgement>
   readonly outcomes: ReadonlyMap<string, "written" | "already there">
   readonly marks: ReadonlyArray<SourceMark>
+  /** Absent: the job has no lookups. */
+  readonly lookupMarks?: ReadonlyArray<LookupMark>
   readonly preparedAt: Millis
   readonly sinksAt: Millis
 }
@@ -123,6 +126,7 @@ export const make = (epoch: CompleteEpoch): Effect.Effect<EpochFacts, SinkError>
       stateRows: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateRows)),
       stateBytes: sum(acknowledgements.map((acknowledgement) => acknowledgement.stateBytes)),
       ...(intent.lookups === undefined ? {} : { lookups: intent.lookups }),
+      ...(epoch.lookupMarks === undefined ? {} : { lookupMarks: epoch.lookupMarks }),
       ...replaysAfter(before, intent, again),
       totals: totalsAfter(before.totals, { recordsIn, rowsOut, late, deadLetters })
     }

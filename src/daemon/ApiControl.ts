@@ -38,6 +38,10 @@ export const Checkpoint = Schema.Struct({
   sources: Schema.Array(Schema.Struct({ source: Schema.String })),
   sinks: Schema.Array(Schema.Struct({ sink: Schema.String })),
   steps: Schema.Array(StepMark),
+  lookups: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })).annotations({
+    description: "Versions of lookups, by name."
+  }),
+  lookupMarks: Schema.optional(Schema.Array(Schema.Struct({ lookup: Schema.String, fingerprint: Schema.String }))),
   intents: Schema.Array(Schema.Number).annotations({
     description: "Epochs that were begun after it: a start computes them again."
   })
@@ -50,7 +54,7 @@ export const Check = Schema.Struct({
   restorable: Schema.Boolean,
   parts: Schema.Array(
     Schema.Struct({
-      part: Schema.Literal("step", "source", "sink"),
+      part: Schema.Literal("step", "source", "sink", "lookup"),
       id: Schema.String,
       fate: Schema.Literal("kept", "migrated", "new", "dropped", "changed"),
       says: Schema.String,

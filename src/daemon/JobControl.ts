@@ -262,9 +262,9 @@ const checkpoint = (
     const record = savepoint === null ? yield* host.store.lookUp(job) : null
     const manifest = savepoint === null ? record?.manifest : (yield* savepointOf(host, job, savepoint)).manifest
     if (manifest === undefined || manifest === null) return null
-    const { closedAt, epoch, lineage, sinks, sources, stateBytes, stateRows, steps } = manifest
+    const { closedAt, epoch, lineage, lookupMarks, lookups, sinks, sources, stateBytes, stateRows, steps } = manifest
     const intents = record?.intents.map((intent) => intent.epoch) ?? []
-    return { closedAt, epoch, lineage, sinks, sources, stateBytes, stateRows, steps, intents }
+    return { closedAt, epoch, lineage, sinks, sources, stateBytes, stateRows, steps, lookups, lookupMarks, intents }
   })
 
 // Refusals

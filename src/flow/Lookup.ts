@@ -5,9 +5,10 @@
  * flow, and a new version takes effect at a barrier. Which version an epoch saw is recorded with the epoch, and its
  * rows are stored before: a replay sees the same rows, whatever became of the file or table since.
  */
-import { Duration, type Effect, type Schema } from "effect"
+import { Duration, type Effect, Schema } from "effect"
 import type { KeyValue } from "../model/Columns.ts"
 import * as Limits from "../model/Limits.ts"
+import * as SchemaFingerprint from "./SchemaFingerprint.ts"
 import type { DurationInput } from "./Window.ts"
 
 /** `fixed`: loaded once for a lineage; `refreshed`: every so often, and at each start. */
@@ -67,6 +68,10 @@ export interface Options<A, K extends KeyColumn<A>, T extends Refresh> {
   /** Names its versions in checkpoints. Default: what it is loaded from. */
   readonly name?: string
 }
+
+/** How the rows of its versions are written, and by what they are found: one that differs may not read them. */
+export const fingerprintOf = ({ key, schema }: AnyLookup): string =>
+  `by ${key.join(", ")}; ${SchemaFingerprint.make(Schema.encodedSchema(schema))}`
 
 /** Throws `RangeError` for a name, a key or a duration that no lookup can have. */
 export const make = <A, I, E, R, const K extends KeyColumn<A>, const T extends Refresh = "fixed">(

@@ -20,7 +20,6 @@ import type { SourceError, SourceReader } from "../flow/Source.ts"
 import * as Topology from "../flow/Topology.ts"
 import { CheckpointCorrupted, type Explained, StepFailed } from "../model/Errors.ts"
 import type { Invalid, Offset } from "../model/Event.ts"
-import type { LookupVersions } from "../model/Message.ts"
 import type { Millis } from "../model/Time.ts"
 import * as Chain from "./Chain.ts"
 import * as Exchange from "./Exchange.ts"
@@ -123,7 +122,7 @@ export const actors = <R>(
       cuts: () => sources.flatMap((source) => source.again?.().cuts ?? [])
     })
     const marks = chains.flatMap(({ chain }) => chain.marks)
-    const claim = yield* begun(found, sources, { steps: marks, lookups: lookups?.start ?? null })
+    const claim = yield* begun(found, sources, { steps: marks, lookups })
     const writers = yield* Effect.forEach(plan.sinks, (planned) => openSink(job.name, planned, claim))
     yield* options.listener.onClaimed(claim, {
       sources,
@@ -369,7 +368,7 @@ const restored = (
 const begun = (
   found: Claim,
   sources: ReadonlyArray<SourceActor.SourceActor>,
-  of: { readonly steps: ReadonlyArray<StepMark>; readonly lookups: LookupVersions | null }
+  of: { readonly steps: ReadonlyArray<StepMark>; readonly lookups: Lookups.Lookups | null }
 ): Effect.Effect<Begun, LifeError, CheckpointStore> =>
   Effect.gen(function* () {
     const { manifest } = found
@@ -378,7 +377,7 @@ const begun = (
     const [recorded, ...intents] = found.intents
     const intent = recorded ?? {
       ...firstIntent(found, sources, yield* Clock.currentTimeMillis),
-      ...(of.lookups === null ? {} : { lookups: of.lookups })
+      ...(of.lookups === null ? {} : { lookups: of.lookups.start })
     }
     if (recorded === undefined) yield* store.writeIntent(found, intent)
     const first: Manifest = {
@@ -390,6 +389,7 @@ const begun = (
       sources: yield* Effect.forEach(sources, (source) => source.mark(source.start)),
       sinks: [],
       steps: of.steps,
+      ...(of.lookups === null ? {} : { lookupMarks: of.lookups.marks }),
       state: [],
       stateRows: 0,
       stateBytes: 0,

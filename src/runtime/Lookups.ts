@@ -11,6 +11,7 @@ import { Cause, Clock, Effect, type Scope } from "effect"
 import type { CheckpointStoreService, Claim, LookupPlace } from "../checkpoint/CheckpointStore.ts"
 import type { LookupHandle } from "../checkpoint/Coordinator.ts"
 import type { AnyLookup, Loaded } from "../flow/Lookup.ts"
+import * as Lookup from "../flow/Lookup.ts"
 import { Defect, type Explained, SourceUnavailable } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { LookupVersions } from "../model/Message.ts"
@@ -61,6 +62,7 @@ export const open = ({ claim, lookups, store }: Options): Effect.Effect<Lookups,
     const start = versionsOf(entries)
     const first: LookupVersions = { ...start, ...pending[0]?.lookups }
     return {
+      marks: lookups.map((lookup) => ({ lookup: lookup.name, fingerprint: Lookup.fingerprintOf(lookup) })),
       start,
       isWaiting: () => entries.some((entry) => entry.waiting !== null),
       take: () => {

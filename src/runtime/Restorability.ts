@@ -3,14 +3,17 @@
  * anything: `weir check` shows the verdict, and every start is judged by it before anything is opened.
  *
  * What would be lost without a word refuses the start: the state of a step that is gone or keeps something else, the
- * offsets of a source that is gone. Whoever wants to lose it names it (`dropState`).
+ * offsets of a source that is gone, the rows of a fixed lookup that would be read as something else. Whoever wants to
+ * lose it names it (`dropState`).
  */
-import type { Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
+import type { LookupMark, Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
 import type { Configured, Job } from "../flow/Job.ts"
 import { StateMismatch } from "../model/Errors.ts"
+import type { LookupVersions } from "../model/Message.ts"
 import type { Migrating } from "../operator/Operator.ts"
 import * as Chain from "./Chain.ts"
 import * as Plan from "./Plan.ts"
+import * as RestorableLookups from "./RestorableLookups.ts"
 
 /**
  * `kept`: goes on; `migrated`: goes on in another form; `new`: begins empty; `dropped`: this code has it no more;
@@ -20,7 +23,7 @@ export type Fate = "kept" | "migrated" | "new" | "dropped" | "changed"
 
 /** What happens to one part of a job. */
 export interface Part {
-  readonly part: "step" | "source" | "sink"
+  readonly part: "step" | "source" | "sink" | "lookup"
   readonly id: string
   readonly fate: Fate
   /** What that means, for a person. */
@@ -46,6 +49,10 @@ export interface Kept {
   readonly sources: ReadonlyArray<{ readonly source: string }>
   readonly sinks: ReadonlyArray<{ readonly sink: string }>
   readonly steps: ReadonlyArray<StepMark>
+  /** Absent: the job had no lookups. */
+  readonly lookups?: LookupVersions | undefined
+  /** Absent: it is not said how their rows were written. */
+  readonly lookupMarks?: ReadonlyArray<LookupMark> | undefined
 }
 
 /** What a code would run. */
@@ -54,6 +61,7 @@ export interface Code {
   readonly steps: ReadonlyArray<StepMark>
   readonly sources: ReadonlyArray<string>
   readonly sinks: ReadonlyArray<string>
+  readonly lookups: ReadonlyArray<RestorableLookups.UsedLookup>
   readonly startAt: "earliest" | "latest"
   readonly migrate: (was: StepMark) => Migrating | null
 }
@@ -67,14 +75,15 @@ export const codeOf = (job: Job, configured: Configured): Code => {
 /** The same of a job that is planned already. */
 export const codeFrom = (
   job: Job,
-  { startAt }: Configured,
+  configured: Configured,
   { chains, plan }: { readonly plan: Plan.Plan; readonly chains: ReadonlyArray<Chain.Chain> }
 ): Code => ({
   job: job.name,
   steps: chains.flatMap(({ marks }) => marks),
   sources: plan.sources.map(({ id }) => id),
   sinks: plan.sinks.map(({ id }) => id),
-  startAt,
+  lookups: RestorableLookups.usedBy(job, configured),
+  startAt: configured.startAt,
   migrate: (was) => {
     const migrations = Object.hasOwn(job.migrations, was.step) ? job.migrations[was.step]! : []
     for (const chain of chains) {
@@ -85,14 +94,19 @@ export const codeFrom = (
   }
 })
 
-/** `dropState`: ids of steps and sources that may begin without what was kept of them. */
+/** `dropState`: ids of steps, sources and lookups that may begin without what was kept of them. */
 export const judge = (kept: Kept | null, code: Code, dropState: ReadonlyArray<string> = []): Verdict => {
   const migrating = new Map<string, Migrating>()
-  const parts = [...stepParts(kept, code, migrating), ...sourceParts(kept, code), ...sinkParts(kept, code)].map(
-    (part) =>
-      part.refuses && dropState.includes(part.id)
-        ? { ...part, refuses: false, says: `${part.says}; it is allowed to be lost` }
-        : part
+  const all = [
+    ...stepParts(kept, code, migrating),
+    ...RestorableLookups.partsOf(kept, code.lookups),
+    ...sourceParts(kept, code),
+    ...sinkParts(kept, code)
+  ]
+  const parts = all.map((part) =>
+    part.refuses && dropState.includes(part.id)
+      ? { ...part, refuses: false, says: `${part.says}; it is allowed to be lost` }
+      : part
   )
   const refusing = parts.filter((part) => part.refuses)
   return {
@@ -104,12 +118,14 @@ export const judge = (kept: Kept | null, code: Code, dropState: ReadonlyArray<st
   }
 }
 
-/** What a manifest says, without the state that this code does not take up. */
+/** What a manifest says, without the state and the versions of lookups that this code does not take up. */
 export const pruned = (manifest: Manifest, { parts }: Verdict): Manifest => {
   const lives = new Set(
     parts.flatMap(({ fate, id, part }) => (part === "step" && (fate === "kept" || fate === "migrated") ? [id] : []))
   )
-  return { ...manifest, state: manifest.state.filter(({ step }) => lives.has(step)) }
+  const lookups = RestorableLookups.versionsOf(manifest, parts)
+  const state = manifest.state.filter(({ step }) => lives.has(step))
+  return { ...manifest, state, ...(lookups === undefined ? {} : { lookups }) }
 }
 
 // Private
