@@ -1,10 +1,12 @@
 /** `weir check`: what a start of the code that is here would do with the last checkpoint, without starting it. */
 import { Effect } from "effect"
+import type { Configured, Job } from "../../flow/Job.ts"
 import { type InvalidJob, isExplained } from "../../model/Errors.ts"
 import * as Restorability from "../../runtime/Restorability.ts"
 import * as Output from "../Output.ts"
 import { Process } from "../Process.ts"
 import * as Project from "../Project.ts"
+import * as RestorabilityText from "../RestorabilityText.ts"
 import * as Session from "../Session.ts"
 import * as Usage from "../Usage.ts"
 import { settingsOf } from "../Values.ts"
@@ -25,11 +27,7 @@ export const check = Usage.command(
       const process = yield* Process
       const job = yield* Project.job(name)
       const configured = yield* job.configure(yield* settingsOf(set))
-      // The code that is here is judged, not the one that a daemon has loaded: it is what the next start runs.
-      const code = yield* Effect.try({
-        try: () => Restorability.codeOf(job, configured),
-        catch: (error) => error as InvalidJob
-      }).pipe(Effect.catchIf((error) => !isExplained(error), Effect.die))
+      const code = yield* codeOf(job, configured)
       const kept = yield* Session.use({ data }, (weir) => weir.checkpoint(job.name, savepoint ?? null))
       const verdict = Restorability.judge(kept, code, dropState)
       yield* Output.print(format, listing(verdict))
@@ -37,6 +35,13 @@ export const check = Usage.command(
       return verdict.refusal === null ? 0 : 1
     })
 )
+
+/** The code that is here is judged, not the one that a daemon has loaded: it is what the next start runs. */
+export const codeOf = (job: Job, configured: Configured): Effect.Effect<Restorability.Code, InvalidJob> =>
+  Effect.try({
+    try: () => Restorability.codeOf(job, configured),
+    catch: (error) => error as InvalidJob
+  }).pipe(Effect.catchIf((error) => !isExplained(error), Effect.die))
 
 const listing = ({ parts }: Restorability.Verdict): Output.Listing => ({
   columns: ["part", "id", "fate", "says"],
@@ -47,9 +52,6 @@ const listing = ({ parts }: Restorability.Verdict): Output.Listing => ({
 const sentenceOf = ({ epoch, job, refusal }: Restorability.Verdict, intents: ReadonlyArray<number>): string => {
   if (epoch === null) return `Job ${job} has no checkpoint: its next start begins anew.\n`
   if (refusal !== null) return `${refusal.message}.\n${refusal.hint}\n`
-  const open =
-    intents.length === 0
-      ? ""
-      : `It ended in the middle of epoch ${intents.join(", ")}: a start computes that again, and fails if this code gives other rows than were written. The code that began it ends it with \`weir run ${job} --available-now\`.\n`
-  return `Job ${job} goes on from epoch ${epoch} with this code.\n${open}`
+  const open = RestorabilityText.openSays(job, intents)
+  return `Job ${job} goes on from epoch ${epoch} with this code.\n${open === "" ? "" : `${open}\n`}`
 }

@@ -1,10 +1,13 @@
 /** `weir explain`: a job as it would run, without running it. */
 import { FileSystem } from "@effect/platform"
 import { Effect } from "effect"
+import type { CheckpointDescription } from "../../daemon/Daemon.ts"
 import type { Configured, Job } from "../../flow/Job.ts"
 import type { TopologyNode } from "../../flow/Topology.ts"
 import * as Trigger from "../../flow/Trigger.ts"
+import type { JobState } from "../../observe/Progress.ts"
 import type { StepWaiting } from "../../runtime/Chain.ts"
+import * as Restorability from "../../runtime/Restorability.ts"
 import * as RowShape from "../../runtime/RowShape.ts"
 import type { RowType } from "../../runtime/RowTypes.ts"
 import * as Configuration from "../Configuration.ts"
@@ -12,10 +15,12 @@ import * as Drawing from "../Drawing.ts"
 import * as Output from "../Output.ts"
 import { Process } from "../Process.ts"
 import * as Project from "../Project.ts"
+import * as RestorabilityText from "../RestorabilityText.ts"
 import * as Session from "../Session.ts"
 import * as Usage from "../Usage.ts"
 import { settingsOf } from "../Values.ts"
 import * as WaitingText from "../WaitingText.ts"
+import { codeOf } from "./Check.ts"
 
 export const explain = Usage.command(
   "explain",
@@ -33,23 +38,64 @@ export const explain = Usage.command(
       const configured = yield* job.configure(yield* settingsOf(set))
       const { of } = yield* Effect.promise(() => import("../../runtime/RowTypes.ts"))
       const rows = of(configured.topology, job.name)
-      const waiting = format === "csv" ? [] : yield* waitingOf(job.name, data)
-      if (format === "json")
-        yield* process.print(`${JSON.stringify({ ...asValue(job, configured, rows), waiting }, null, 2)}\n`)
-      else if (format === "csv") yield* Output.print(format, settingsListing(configured))
-      else yield* process.print(`${asText(job, configured, rows)}${waitingText(waiting)}`)
+      if (format === "csv") {
+        yield* Output.print(format, settingsListing(configured))
+        return 0
+      }
+      const code = yield* codeOf(job, configured)
+      const { kept, waiting } = yield* standOf(job.name, data)
+      const verdict = Restorability.judge(kept, code)
+      const intents = kept?.intents ?? []
+      if (format === "json") {
+        const checkpoint = checkpointValue(verdict, intents)
+        yield* process.print(`${JSON.stringify({ ...asValue(job, configured, rows), checkpoint, waiting }, null, 2)}\n`)
+      } else
+        yield* process.print(
+          `${asText(job, configured, rows)}${checkpointText(verdict, intents)}${waitingText(waiting)}`
+        )
       return 0
     })
 )
 
+/** What the last checkpoint keeps, and what it waits for. */
+interface Stand {
+  readonly kept: CheckpointDescription | null
+  readonly waiting: ReadonlyArray<StepWaiting>
+}
+
 /** A data folder that is not there is not made: the job never ran in it. */
-const waitingOf = (job: string, data: string | undefined) =>
+const standOf = (job: string, data: string | undefined) =>
   Effect.gen(function* () {
     const configuration = yield* Configuration.load({ data })
     const files = yield* FileSystem.FileSystem
-    if (!(yield* Effect.orElseSucceed(files.exists(configuration.data), () => false))) return []
-    return yield* Session.use({ data }, (weir) => weir.waiting(job))
+    const none: Stand = { kept: null, waiting: [] }
+    if (!(yield* Effect.orElseSucceed(files.exists(configuration.data), () => false))) return none
+    const { kept, statuses, waiting } = yield* Session.use({ data }, (weir) =>
+      Effect.all({ kept: weir.checkpoint(job, null), statuses: weir.statuses, waiting: weir.waiting(job) })
+    )
+    const ended = statuses.some((status) => status.job === job && isEnded(status.state))
+    // A job that runs is always in the middle of an epoch.
+    const stand: Stand = { kept: kept === null || ended ? kept : { ...kept, intents: [] }, waiting }
+    return stand
   })
+
+const isEnded = (state: JobState): boolean =>
+  state === "stopped" || state === "finished" || state === "failed" || state === "paused"
+
+const checkpointText = (verdict: Restorability.Verdict, intents: ReadonlyArray<number>): string =>
+  ["", "The last checkpoint", "", ...RestorabilityText.lines(verdict, intents), ""].join("\n")
+
+/** `null`: the job has none. */
+const checkpointValue = ({ epoch, parts, refusal }: Restorability.Verdict, intents: ReadonlyArray<number>) =>
+  epoch === null
+    ? null
+    : {
+        epoch,
+        restorable: refusal === null,
+        parts,
+        refusal: refusal === null ? null : { message: refusal.message, hint: refusal.hint },
+        intents
+      }
 
 const waitingText = (waiting: ReadonlyArray<StepWaiting>): string =>
   waiting.length === 0 ? "" : ["", "What it waits for", "", ...WaitingText.lines(waiting), ""].join("\n")
