@@ -57,6 +57,8 @@ export interface StepMark {
   readonly fingerprint: string
   /** Ids of the sources of which it keeps something each; absent: its state does not tell sources apart. */
   readonly of?: ReadonlyArray<string>
+  /** What the numbers are counted in that may be in its state, by column, such as `decimal 2`; absent: not known. */
+  readonly numbers?: Readonly<Record<string, string>>
 }
 
 /** How the rows of a lookup were written, so that a restart can be checked before it is tried. */

@@ -173,10 +173,15 @@ export const make = (planned: PlannedChain): Chain => {
   }
 }
 
-const markOf = ({ id, state }: Operator, { kind, of, rows = null }: PlannedOperator): ReadonlyArray<StepMark> => {
+const markOf = (
+  { id, state }: Operator,
+  { kind, numbers, of, rows = null }: PlannedOperator
+): ReadonlyArray<StepMark> => {
   if (state === undefined) return []
   const fingerprint = rows === null ? state.fingerprint : `${state.fingerprint}; rows ${rows}`
-  return [{ step: id, kind, fingerprint, ...(of === undefined ? {} : { of }) }]
+  return [
+    { step: id, kind, fingerprint, ...(of === undefined ? {} : { of }), ...(numbers === undefined ? {} : { numbers }) }
+  ]
 }
 
 const keep = (operators: ReadonlyArray<Operator>, epoch: number) => {

@@ -39,6 +39,10 @@ export interface PlannedOperator {
   readonly rows?: string | null
   /** Ids of the sources above a step that keeps something of each of them. */
   readonly of?: ReadonlyArray<string>
+  /** What the numbers are counted in that a step may keep, by column. */
+  readonly numbers?: Readonly<Record<string, string>>
+  /** Ids of the nearest steps above whose rows it takes back. */
+  readonly over?: ReadonlyArray<string>
 }
 
 /** Is a node on a way to a step, or that step? By their ids; of a chain by its actor's. */
@@ -170,6 +174,8 @@ const chainOf = (graph: Graph.Graph, head: TopologyNode, options: PlanOptions): 
       make: () => operatorOf(graph, node, options),
       assignsTime: node.spec.kind === "eventTime",
       rows: rowsOf(graph, node),
+      ...(keepsNumbers(node) ? { numbers: numbersOf(graph, node) } : {}),
+      over: takenBackOf(graph, node),
       ...(node.spec.kind === "eventTime" ? { of: sourcesAbove(graph, node) } : {}),
       targets: { out: [], late: [], ...read, invalid: invalid === null ? [] : [{ actor: invalid, input: 0 }] }
     }
@@ -202,6 +208,30 @@ const rowsOf = (graph: Graph.Graph, node: TopologyNode): string | null =>
         .flatMap(({ spec }) => (spec.kind === "decode" ? [SchemaFingerprint.make(spec.schema)] : []))
         .join(" and ")
     : null
+
+/** Digits of what came, and not whole rows: a count keeps none. */
+const keepsNumbers = ({ spec }: TopologyNode): boolean =>
+  spec.kind === "process" ||
+  (spec.kind === "aggregate" && Object.values(spec.aggregates).some(({ keeps }) => keeps !== "count"))
+
+/** What numbers are counted in where they are decoded, by column. */
+const numbersOf = (graph: Graph.Graph, node: TopologyNode): Readonly<Record<string, string>> => {
+  const kinds = new Map<string, Set<string>>()
+  for (const { spec } of graph.upstream(node))
+    if (spec.kind === "decode")
+      for (const [column, kind] of Object.entries(SchemaFingerprint.numbers(spec.schema)))
+        kinds.set(column, (kinds.get(column) ?? new Set()).add(kind))
+  return Object.fromEntries([...kinds].map(([column, found]) => [column, [...found].sort().join(" or ")]))
+}
+
+/** The steps that gave the rows that a step takes back: it must have seen them come. */
+const takenBackOf = (graph: Graph.Graph, node: TopologyNode): ReadonlyArray<string> => {
+  const above = graph
+    .producers(node)
+    .flatMap(({ node: from }, input) => (graph.takesChanges(node, input) ? [from] : []))
+    .flatMap((from) => (from.spec.kind === "aggregate" ? [from.id] : takenBackOf(graph, from)))
+  return [...new Set(above)]
+}
 
 const sourcesAbove = (graph: Graph.Graph, node: TopologyNode): ReadonlyArray<string> =>
   graph.upstream(node).flatMap(({ id, spec }) => (spec.kind === "source" ? [id] : []))

@@ -28,8 +28,10 @@ export interface Part {
   readonly fate: Fate
   /** What that means, for a person. */
   readonly says: string
-  /** Would something be lost that nobody has allowed to be lost? */
+  /** Would something be lost that nobody has allowed to be lost, or something come out wrong? */
   readonly refuses: boolean
+  /** The steps that would have to begin empty too; absent: it can be lost alone. */
+  readonly with?: ReadonlyArray<string>
 }
 
 export interface Verdict {
@@ -64,6 +66,8 @@ export interface Code {
   readonly lookups: ReadonlyArray<RestorableLookups.UsedLookup>
   readonly startAt: "earliest" | "latest"
   readonly migrate: (was: StepMark) => Migrating | null
+  /** The steps whose rows a step takes back, by its id. */
+  readonly over?: ReadonlyMap<string, ReadonlyArray<string>>
 }
 
 /** What a job would run; throws `InvalidJob` for one that cannot. */
@@ -84,6 +88,7 @@ export const codeFrom = (
   sinks: plan.sinks.map(({ id }) => id),
   lookups: RestorableLookups.usedBy(job, configured),
   startAt: configured.startAt,
+  over: new Map(plan.chains.flatMap(({ operators }) => operators.map(({ id, over = [] }) => [id, over] as const))),
   migrate: (was) => {
     const migrations = Object.hasOwn(job.migrations, was.step) ? job.migrations[was.step]! : []
     for (const chain of chains) {
@@ -103,10 +108,9 @@ export const judge = (kept: Kept | null, code: Code, dropState: ReadonlyArray<st
     ...sourceParts(kept, code),
     ...sinkParts(kept, code)
   ]
-  const parts = all.map((part) =>
-    part.refuses && dropState.includes(part.id)
-      ? { ...part, refuses: false, says: `${part.says}; it is allowed to be lost` }
-      : part
+  const parts = withoutUnseenRows(
+    all.map((part) => (dropState.includes(part.id) ? lost(part) : part)),
+    code
   )
   const refusing = parts.filter((part) => part.refuses)
   return {
@@ -120,15 +124,38 @@ export const judge = (kept: Kept | null, code: Code, dropState: ReadonlyArray<st
 
 /** What a manifest says, without the state and the versions of lookups that this code does not take up. */
 export const pruned = (manifest: Manifest, { parts }: Verdict): Manifest => {
-  const lives = new Set(
-    parts.flatMap(({ fate, id, part }) => (part === "step" && (fate === "kept" || fate === "migrated") ? [id] : []))
-  )
+  const lives = new Set(parts.flatMap(({ fate, id, part }) => (part === "step" && isLive(fate) ? [id] : [])))
   const lookups = RestorableLookups.versionsOf(manifest, parts)
   const state = manifest.state.filter(({ step }) => lives.has(step))
   return { ...manifest, state, ...(lookups === undefined ? {} : { lookups }) }
 }
 
 // Private
+
+/** What is allowed to be lost: also what could have been kept. */
+const lost = (part: Part): Part => {
+  if (part.refuses) return { ...part, refuses: false, says: `${part.says}; it is allowed to be lost` }
+  const isTaken = part.part === "step" && (part.fate === "kept" || part.fate === "migrated")
+  return isTaken ? { ...part, fate: "dropped", says: "begins empty: what was kept of it is allowed to be lost" } : part
+}
+
+/**
+ * A step that begins empty cannot take back rows that came before: below a step that goes on with its state its rows
+ * would be wrong.
+ */
+const withoutUnseenRows = (parts: ReadonlyArray<Part>, { over, steps }: Code): ReadonlyArray<Part> => {
+  const lives = new Set(parts.flatMap(({ fate, id, part }) => (part === "step" && isLive(fate) ? [id] : [])))
+  return parts.map((part): Part => {
+    if (part.part !== "step" || part.refuses || lives.has(part.id)) return part
+    const above = steps.some(({ step }) => step === part.id) ? (over?.get(part.id) ?? []) : []
+    const going = above.filter((id) => lives.has(id))
+    if (going.length === 0) return part
+    const says = `it would begin empty, and be asked to take back rows of ${quoted(going)} that it never saw`
+    return { ...part, refuses: true, says, with: going }
+  })
+}
+
+const isLive = (fate: Fate): boolean => fate === "kept" || fate === "migrated"
 
 const stepParts = (kept: Kept | null, code: Code, migrating: Map<string, Migrating>): ReadonlyArray<Part> => {
   const old = kept?.steps ?? []
@@ -138,7 +165,7 @@ const stepParts = (kept: Kept | null, code: Code, migrating: Map<string, Migrati
     if (is === undefined)
       return { ...of, fate: "dropped", refuses: true, says: `${goneSays(was)}${renameSays(was, old, code)}` }
     if (isSame(was, is, code)) return { ...of, fate: "kept", refuses: false, says: "goes on with its state" }
-    const way = code.migrate(was)
+    const way = was.fingerprint === is.fingerprint ? null : code.migrate(was)
     if (way === null) return { ...of, fate: "changed", refuses: true, says: changeSays(was, is) }
     migrating.set(was.step, way)
     return { ...of, fate: "migrated", refuses: false, says: way.says }
@@ -154,10 +181,17 @@ const stepParts = (kept: Kept | null, code: Code, migrating: Map<string, Migrati
 
 /** The same form, and not of another source that is still read, where a step keeps something of each source. */
 const isSame = (was: StepMark, is: StepMark, { sources }: Code): boolean => {
-  if (was.fingerprint !== is.fingerprint) return false
+  if (was.fingerprint !== is.fingerprint || recounted(was, is).length > 0) return false
   const left = was.of?.filter((source) => sources.includes(source)) ?? []
   return left.length === 0 || is.of === undefined || left.some((source) => is.of!.includes(source))
 }
+
+/** The columns whose numbers are counted in something else. */
+const recounted = (was: StepMark, is: StepMark): ReadonlyArray<string> =>
+  Object.entries(was.numbers ?? {}).flatMap(([column, old]) => {
+    const now = is.numbers?.[column] ?? old
+    return now === old ? [] : [`${column} as ${old}, and this code reads ${column} as ${now}`]
+  })
 
 const goneSays = (was: StepMark): string => `this code has no such step (${was.kind})`
 
@@ -174,6 +208,8 @@ const changeSays = (was: StepMark, is: StepMark): string => {
   const [old, now] = [was, is].map((mark) => mark.fingerprint.split("; "))
   const differs = (parts: ReadonlyArray<string>, others: ReadonlyArray<string>): string =>
     parts.filter((part) => !others.includes(part)).join("; ")
+  const numbers = was.fingerprint === is.fingerprint ? recounted(was, is) : []
+  if (numbers.length > 0) return `it was kept of events that were read with ${numbers.join("; ")}`
   if (was.fingerprint === is.fingerprint)
     return `it was kept of ${was.of?.join(", ")}, and is of ${is.of?.join(", ")} here: steps without an id of their own have changed places`
   return `it was kept as ${differs(old!, now!) || was.fingerprint}, and this code keeps ${differs(now!, old!) || is.fingerprint}`
@@ -223,12 +259,19 @@ const sinkParts = (kept: Kept | null, code: Code): ReadonlyArray<Part> => {
 const refusalOf = (kept: Kept, { job }: Code, refusing: ReadonlyArray<Part>): StateMismatch => {
   const [first, ...more] = refusing as [Part, ...ReadonlyArray<Part>]
   const others = more.length === 0 ? "" : ` (and ${more.length} more: ${quoted(more.map(({ id }) => id))})`
-  const drops = refusing.map(({ id }) => `--drop-state ${id}`).join(" ")
+  const drops = refusing.flatMap((part) => [...(part.with ?? []), part.id])
+  const way =
+    first.with === undefined
+      ? "Run the code that made the checkpoint; or say how the old state becomes the new one (`migrations` of the job); or lose it"
+      : "Run the code that made the checkpoint; or let the steps above begin empty too, which loses what they keep"
   return new StateMismatch({
     job,
     step: first.id,
-    message: `Job ${job}: what epoch ${kept.epoch} keeps of ${first.part} '${first.id}' cannot be taken up: ${first.says}${others}`,
-    hint: `\`weir check ${job}\` shows every step. Run the code that made the checkpoint; or say how the old state becomes the new one (\`migrations\` of the job); or lose it: \`weir run ${job} ${drops}\`; or begin a new lineage with \`weir reset ${job}\`.`
+    message:
+      first.with === undefined
+        ? `Job ${job}: what epoch ${kept.epoch} keeps of ${first.part} '${first.id}' cannot be taken up: ${first.says}${others}`
+        : `Job ${job}: step '${first.id}' cannot be begun after epoch ${kept.epoch}: ${first.says}${others}`,
+    hint: `\`weir check ${job}\` shows every step. ${way}: \`weir run ${job} ${[...new Set(drops)].map((id) => `--drop-state ${id}`).join(" ")}\`; or begin a new lineage with \`weir reset ${job}\`.`
   })
 }
 
