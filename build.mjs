@@ -42,6 +42,17 @@ export const buildWeir = async () => {
     format: "esm",
     platform: "node",
     target: "node20",
+    // A job of this folder that names Weir as a project's does gets the sources, not what was built of them before.
+    alias: {
+      ...Object.fromEntries(
+        ["topic", "sql", "files", "console"].map((connector) => [
+          `weir/${connector}`,
+          join(root, `src/connectors/${connector}/index.ts`)
+        ])
+      ),
+      "weir/testing": join(root, "src/testing/index.ts"),
+      weir: join(root, "src/index.ts")
+    },
     // It finds its WebAssembly beside its own files.
     external: ["@electric-sql/pglite", "esbuild"],
     banner: {
