@@ -140,18 +140,23 @@ const lost = (part: Part): Part => {
 }
 
 /**
- * A step that begins empty cannot take back rows that came before: below a step that goes on with its state its rows
- * would be wrong.
+ * A step and those whose rows it takes back go on together, or begin empty together: else it would take back rows that
+ * it never saw, or keep rows that nobody takes back.
  */
 const withoutUnseenRows = (parts: ReadonlyArray<Part>, { over, steps }: Code): ReadonlyArray<Part> => {
   const lives = new Set(parts.flatMap(({ fate, id, part }) => (part === "step" && isLive(fate) ? [id] : [])))
   return parts.map((part): Part => {
-    if (part.part !== "step" || part.refuses || lives.has(part.id)) return part
     const above = steps.some(({ step }) => step === part.id) ? (over?.get(part.id) ?? []) : []
-    const going = above.filter((id) => lives.has(id))
-    if (going.length === 0) return part
-    const says = `it would begin empty, and be asked to take back rows of ${quoted(going)} that it never saw`
-    return { ...part, refuses: true, says, with: going }
+    const going = above.filter((id) => lives.has(id) !== lives.has(part.id))
+    if (part.part !== "step" || part.refuses || going.length === 0) return part
+    return lives.has(part.id)
+      ? { ...part, refuses: true, says: `it would keep rows of ${quoted(going)}, which begins empty`, with: [] }
+      : {
+          ...part,
+          refuses: true,
+          says: `it would begin empty, and be asked to take back rows of ${quoted(going)} that it never saw`,
+          with: going
+        }
   })
 }
 
@@ -263,14 +268,14 @@ const refusalOf = (kept: Kept, { job }: Code, refusing: ReadonlyArray<Part>): St
   const way =
     first.with === undefined
       ? "Run the code that made the checkpoint; or say how the old state becomes the new one (`migrations` of the job); or lose it"
-      : "Run the code that made the checkpoint; or let the steps above begin empty too, which loses what they keep"
+      : "Run the code that made the checkpoint; or let all of these steps begin empty, which loses what they keep"
   return new StateMismatch({
     job,
     step: first.id,
     message:
       first.with === undefined
         ? `Job ${job}: what epoch ${kept.epoch} keeps of ${first.part} '${first.id}' cannot be taken up: ${first.says}${others}`
-        : `Job ${job}: step '${first.id}' cannot be begun after epoch ${kept.epoch}: ${first.says}${others}`,
+        : `Job ${job}: step '${first.id}' cannot go on after epoch ${kept.epoch}: ${first.says}${others}`,
     hint: `\`weir check ${job}\` shows every step. ${way}: \`weir run ${job} ${[...new Set(drops)].map((id) => `--drop-state ${id}`).join(" ")}\`; or begin a new lineage with \`weir reset ${job}\`.`
   })
 }

@@ -439,7 +439,7 @@ describe("A start is refused, for its rows would be wrong,", () => {
       yield* world.produce([5])
       for (const dropState of [[], ["shops"]]) {
         const { refusal } = yield* world.check(job, dropState)
-        expect(refusal?.message).toContain("step 'shops' cannot be begun after epoch 2")
+        expect(refusal?.message).toContain("step 'shops' cannot go on after epoch 2")
         expect(refusal?.message).toContain("take back rows of 'costs'")
         expect(refusal?.hint).toContain("--drop-state costs --drop-state shops")
         expect((yield* world.run(job, { dropState }))?._tag).toBe("StateMismatch")
@@ -448,6 +448,19 @@ describe("A start is refused, for its rows would be wrong,", () => {
       expect((yield* world.check(job)).parts.map(({ fate }) => fate).filter((fate) => fate !== "kept")).toEqual([])
       yield* world.produce([5])
       expect(yield* world.run(job)).toBeNull()
+    })
+  )
+
+  it.live("where a step would keep rows of one that begins empty", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld
+      const job = costs(Decimal(12, 2), { second: true })
+      yield* world.produce([10, 20])
+      expect(yield* world.run(job)).toBeNull()
+      const { refusal } = yield* world.check(job, ["costs"])
+      expect(refusal?.message).toContain("step 'shops' cannot go on after epoch 2: it would keep rows of 'costs'")
+      expect((yield* world.run(job, { dropState: ["costs"] }))?._tag).toBe("StateMismatch")
+      expect((yield* world.check(job, ["costs", "shops"])).refusal).toBeNull()
     })
   )
 })
