@@ -44,7 +44,8 @@ const statusFields = {
   lag: Schema.Number,
   restarts: Schema.Number,
   late: Schema.Number,
-  deadLetters: Schema.Number
+  deadLetters: Schema.Number,
+  replayed: Schema.Number.annotations({ description: "Records that had been set aside and were put through it again." })
 }
 
 /** One line of `weir jobs`. */
@@ -133,6 +134,16 @@ export const EpochProgress = Schema.Struct({
   ),
   late: Schema.Number,
   deadLetters: Schema.Number,
+  again: Schema.optionalWith(
+    Schema.Struct({
+      records: Schema.Number,
+      succeeded: Schema.Number,
+      late: Schema.Number,
+      deadLetters: Schema.Number,
+      skipped: Schema.Number
+    }),
+    { exact: true }
+  ).annotations({ description: "Of records that had been set aside and came again; absent: none did." }),
   replayed: Schema.Boolean,
   final: Schema.Boolean
 }).annotations({ identifier: "EpochProgress" })

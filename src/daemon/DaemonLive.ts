@@ -237,7 +237,8 @@ const idleStatus = (job: string, record: JobRecord | null): JobStatus => ({
   lag: 0,
   restarts: 0,
   late: record?.manifest?.totals.late ?? 0,
-  deadLetters: record?.manifest?.totals.deadLetters ?? 0
+  deadLetters: record?.manifest?.totals.deadLetters ?? 0,
+  replayed: record?.manifest?.replayed?.records ?? 0
 })
 
 const keptProgress = (

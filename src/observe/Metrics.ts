@@ -185,6 +185,15 @@ export const table: ReadonlyArray<Metric> = [
     { name: "weir_job_dead_letters_total", type: "counter", unit: "records", help: "Records that were set aside." },
     (status) => status.deadLetters
   ),
+  ofJob(
+    {
+      name: "weir_job_replayed_total",
+      type: "counter",
+      unit: "records",
+      help: "Records that had been set aside and were put through the job again."
+    },
+    (status) => status.replayed
+  ),
   {
     name: "weir_epoch_phase_seconds",
     type: "gauge",

@@ -30,6 +30,8 @@ export interface JobStatus {
   readonly restarts: number
   readonly late: number
   readonly deadLetters: number
+  /** Records that had been set aside and were put through it again. */
+  readonly replayed: number
 }
 
 export interface PartitionProgress {
@@ -62,6 +64,19 @@ export interface SinkProgress {
   readonly outcome: "written" | "already there" | "nothing to write"
 }
 
+/** What became of records that had been set aside and came again in an epoch. */
+export interface AgainProgress {
+  /** Put through the job again. */
+  readonly records: number
+  /** Of these: neither late nor dead letters again. */
+  readonly succeeded: number
+  readonly late: number
+  /** Dead letters again. */
+  readonly deadLetters: number
+  /** Not put through: rows that a sink refused, or records of a step that the job no longer has. */
+  readonly skipped: number
+}
+
 /** The report of one epoch, or of a trigger without data (`epoch` is then the last one, and nothing was written). */
 export interface EpochProgress {
   readonly jobId: string
@@ -91,6 +106,8 @@ export interface EpochProgress {
   readonly sinks: ReadonlyArray<SinkProgress>
   readonly late: number
   readonly deadLetters: number
+  /** Absent: nothing came again. */
+  readonly again?: AgainProgress
   readonly replayed: boolean
   readonly final: boolean
 }

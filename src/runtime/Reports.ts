@@ -1,5 +1,5 @@
 /** What an epoch says of itself when it is done: facts of the coordinator as the progress that people read. */
-import type { Manifest } from "../checkpoint/Checkpoint.ts"
+import type { Manifest, ReplayCounts } from "../checkpoint/Checkpoint.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import type { Millis } from "../model/Time.ts"
 import type { EpochProgress } from "../observe/Progress.ts"
@@ -54,13 +54,14 @@ export const progressOf = (facts: EpochFacts, run: Run): EpochProgress => {
     sinks: facts.sinks,
     late: facts.late,
     deadLetters: facts.deadLetters,
+    ...againOf(facts.again),
     replayed: facts.replayed,
     final: manifest.final
   }
 }
 
 /** The report of a trigger that found nothing: nothing was written. */
-export const emptyProgress = (before: EpochProgress, run: Run, triggeredAt: Millis): EpochProgress => ({
+export const emptyProgress = ({ again, ...before }: EpochProgress, run: Run, triggeredAt: Millis): EpochProgress => ({
   ...before,
   runId: run.runId,
   triggeredAt,
@@ -102,6 +103,12 @@ export const emptyProgressOf = (manifest: Manifest, run: Run, triggeredAt: Milli
     previous: manifest.partitions
   }
   return emptyProgress(progressOf(facts, run), run, triggeredAt)
+}
+
+const againOf = (again: ReplayCounts | undefined): Pick<EpochProgress, "again"> => {
+  if (again === undefined || again.records + again.skipped === 0) return {}
+  // One record may be late for several windows, or come to several steps that refuse it.
+  return { again: { ...again, succeeded: Math.max(0, again.records - again.late - again.deadLetters) } }
 }
 
 const perSecond = (rows: number, millis: number): number => Math.round((rows * 1000) / millis)

@@ -75,7 +75,7 @@ interface Board {
   claim: Claim | null
   epoch: number
   checkpointAt: Millis | null
-  totals: { recordsIn: number; rowsOut: number; late: number; deadLetters: number }
+  totals: { recordsIn: number; rowsOut: number; late: number; deadLetters: number; replayed: number }
   parts: JobLife.LifeParts | null
   triggeredBefore: Millis
   readonly startedAt: Millis
@@ -186,7 +186,7 @@ const emptyBoard = (startedAt: Millis): Board => ({
   claim: null,
   epoch: 0,
   checkpointAt: null,
-  totals: { recordsIn: 0, rowsOut: 0, late: 0, deadLetters: 0 },
+  totals: { recordsIn: 0, rowsOut: 0, late: 0, deadLetters: 0, replayed: 0 },
   parts: null,
   triggeredBefore: startedAt,
   startedAt,
@@ -246,8 +246,8 @@ const listenerOf = (
           const manifest = board.claim?.manifest ?? null
           return manifest === null ? Effect.void : keep(Reports.emptyProgressOf(manifest, current, triggeredAt))
         }
-        if (last.inputRows === 0 && last.epoch === board.epoch && last.sinks.every((sink) => sink.rows === 0))
-          board.reports.pop()
+        const isEmpty = last.inputRows === 0 && last.again === undefined && last.sinks.every(({ rows }) => rows === 0)
+        if (isEmpty && last.epoch === board.epoch) board.reports.pop()
         return keep(Reports.emptyProgress(last, current, triggeredAt))
       })
   }
@@ -255,7 +255,7 @@ const listenerOf = (
 
 const see = (board: Board, manifest: NonNullable<Claim["manifest"]>): void => {
   board.epoch = manifest.epoch
-  board.totals = { ...manifest.totals }
+  board.totals = { ...manifest.totals, replayed: manifest.replayed?.records ?? 0 }
   if (board.checkpointAt === null) board.checkpointAt = manifest.closedAt
   for (const { offset, partition, source } of manifest.partitions) board.durable.set(`${source}/${partition}`, offset)
 }
@@ -273,7 +273,8 @@ const statusOf = (job: string, runId: string, board: Board): JobStatus => ({
   lag: lagOf(board),
   restarts: board.restarts,
   late: board.totals.late,
-  deadLetters: board.totals.deadLetters
+  deadLetters: board.totals.deadLetters,
+  replayed: board.totals.replayed
 })
 
 const lagOf = (board: Board): number => {

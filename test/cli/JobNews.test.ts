@@ -22,6 +22,7 @@ const status = (of: Partial<JobStatus>): JobStatus => ({
   restarts: 0,
   late: 0,
   deadLetters: 0,
+  replayed: 0,
   ...of
 })
 const reason = { tag: "StorageFailed", message: "The disk is full", hint: "Make room." }

@@ -67,6 +67,9 @@ describe("dead-letters", () => {
     expect(await weirOf(first)("run", "sales", "--available-now")).toMatchObject({ code: 0 })
     const failed = { replayed: 2, succeeded: 0, late: 0, deadLetters: 2, skipped: 0 }
     expect(await jsonOf(first)("dead-letters", "sales", "--replay")).toEqual([failed])
+    const again = { records: 2, succeeded: 0, late: 0, deadLetters: 2, skipped: 0 }
+    const reports: ReadonlyArray<{ readonly again?: unknown }> = await jsonOf(first)("progress", "sales")
+    expect(reports.flatMap((report) => report.again ?? [])).toEqual([again])
   })
 
   it("works beside the process that runs the mended job", { timeout: 60_000 }, async () => {

@@ -168,7 +168,8 @@ const statusOf = (job: string, state: JobState, now: number): JobStatus => ({
   lag: 180,
   restarts: 1,
   late: 12,
-  deadLetters: 3
+  deadLetters: 3,
+  replayed: 2
 })
 
 /** The report of the next epoch of a job; the same for the same epoch. */

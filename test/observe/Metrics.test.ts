@@ -78,6 +78,7 @@ describe("Metrics", () => {
       expect(value("weir_job_state", { ...orders, state: "backing off" })).toBe(0)
       expect(value("weir_job_checkpoint_age_seconds", orders)).toBe(1.5)
       expect(value("weir_job_rows_in_total", orders)).toBe(1_204_220)
+      expect(value("weir_job_replayed_total", orders)).toBe(2)
       expect(value("weir_epoch_phase_seconds", { ...orders, phase: "intent" })).toBe(0.003)
       expect(value("weir_watermark_lag_seconds", orders)).toBe(6)
       expect(value("weir_partition_lag_records", { ...orders, partition: "3" })).toBe(90)

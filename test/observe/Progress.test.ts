@@ -36,6 +36,10 @@ describe("weir progress", () => {
       sinks: `shop_item_income ${report.sinks[0]!.rows}`,
       offsets:
         "orders/0 12000-12300 of 12300, orders/1 12000-12300 of 12330, orders/2 12000-12300 of 12360, orders/3 12000-12300 of 12390",
+      letters_replayed: 0,
+      letters_succeeded: 0,
+      letters_late: 0,
+      letters_again: 0,
       replayed: false,
       job: "orders",
       job_id: "job-1",
@@ -44,6 +48,16 @@ describe("weir progress", () => {
     const [header, line] = written("csv", progressListing([report])).split("\n")
     expect(header!.split(",").slice(0, 3)).toEqual(["epoch", "triggered_at", "input_rows"])
     expect(line).toContain('"orders/0 12000-12300 of 12300, ')
+  })
+
+  it("tells what became of records that had been set aside and came again", () => {
+    const again = { records: 9, succeeded: 6, late: 2, deadLetters: 1, skipped: 4 }
+    const cells = cellsOf([{ ...report, again }])
+    expect([cells.letters_replayed, cells.letters_succeeded, cells.letters_late, cells.letters_again]).toEqual([
+      9, 6, 2, 1
+    ])
+    const run = { runId: "run-2", latest: () => 12, triggeredBefore: 1_000 }
+    expect(Reports.emptyProgress({ ...report, again }, run, 2_000)).not.toHaveProperty("again")
   })
 
   it("has the whole report as JSON", () => {

@@ -102,6 +102,10 @@ const progressColumns: Readonly<Record<string, (report: EpochProgress) => Output
     partitions
       .map(({ source, partition, from, to, latest }) => `${source}/${partition} ${from}-${to} of ${latest}`)
       .join(", "),
+  letters_replayed: ({ again }) => again?.records ?? 0,
+  letters_succeeded: ({ again }) => again?.succeeded ?? 0,
+  letters_late: ({ again }) => again?.late ?? 0,
+  letters_again: ({ again }) => again?.deadLetters ?? 0,
   replayed: ({ replayed }) => replayed,
   job: ({ job }) => job,
   job_id: ({ jobId }) => jobId,
