@@ -201,15 +201,26 @@ function builtIn<A, S, B>(aggregate: Aggregate<A, S, B>): unknown {
 }
 
 const addTo = (total: Total, value: Numeric): Total => {
-  if (typeof value === "bigint") return ((total ?? 0n) as bigint) + value
+  if (typeof value === "bigint") return wholeOf(total) + value
   if (typeof value !== "number") throw new TypeError(`${String(value)} is no number, so it cannot be added`)
-  return ExactSum.add((total ?? ExactSum.empty) as ExactSum.ExactSum, value)
+  return ExactSum.add(doublesOf(total), value)
 }
 
 const takeFrom = (total: Total, value: Numeric): Total =>
-  typeof value === "bigint"
-    ? ((total ?? 0n) as bigint) - value
-    : ExactSum.remove((total ?? ExactSum.empty) as ExactSum.ExactSum, value)
+  typeof value === "bigint" ? wholeOf(total) - value : ExactSum.remove(doublesOf(total), value)
+
+const wholeOf = (total: Total): bigint => {
+  if (total === null || typeof total === "bigint") return total ?? 0n
+  throw otherKind("numbers", "Int64 or Decimal")
+}
+const doublesOf = (total: Total): ExactSum.ExactSum => {
+  if (typeof total !== "bigint") return total ?? ExactSum.empty
+  throw otherKind("Int64 or Decimal", "numbers")
+}
+const otherKind = (before: string, now: string): TypeError =>
+  new TypeError(
+    `its total is one of ${before} and cannot take ${now}: what is summed has changed its kind, so the step needs a new id`
+  )
 
 const mergeTotals = (left: Total, right: Total): Total => {
   if (left === null) return right

@@ -382,3 +382,15 @@ test("refuses to add what is no number", () => {
   const sum = Aggregate.sum((event: { readonly price?: number }) => event.price as number)
   expect(() => sum.add(sum.empty(), {}, at(0))).toThrow("undefined is no number")
 })
+
+describe("a sum", () => {
+  test("says that what it is given has changed its kind, and what to do", () => {
+    const place = { eventTime: 0, origin: "orders", partition: 0, offset: 0, row: 0 }
+    const sum = Aggregate.sum((value: number | Int64) => value as number)
+    const whole = sum.add(sum.empty(), 3n as Int64, place)
+    const doubles = sum.add(sum.empty(), 0.5, place)
+    expect(() => sum.add(whole, 0.5, place)).toThrow(/Int64 or Decimal and cannot take numbers.*new id/)
+    expect(() => sum.add(doubles, 3n as Int64, place)).toThrow(/numbers and cannot take Int64 or Decimal.*new id/)
+    expect(() => sum.remove!(whole, 0.5)).toThrow(/new id/)
+  })
+})
