@@ -120,7 +120,7 @@ describe.skipIf(executablePath === undefined)("the page in a browser", { timeout
     expect(opened.requests.filter((path) => path.includes("echarts"))).toEqual(["/page/echarts-5.6.0.js"])
     const figure = page.getByRole("figure").filter({ hasText: "Input rate" })
     await figure.getByText("As a table").click()
-    expect(await figure.getByRole("row").count()).toBe(41)
+    await expect.poll(() => figure.getByRole("row").count()).toBe(41)
     await served.tick()
     await page.getByRole("img", { name: /^Input rate, rows per second: 41 points/ }).waitFor()
     expect(opened.complaints).toEqual([])
