@@ -73,6 +73,8 @@ describe("dead-letters", () => {
   })
 
   it("works beside the process that runs the mended job", { timeout: 60_000 }, async () => {
+    // That of the command before is still there: who takes the folder makes it anew.
+    rmSync(join(environment.WEIR_DATA, "lock"), { force: true })
     const running = weirOf(mended)("run", "sales", "--for", "60s")
     await expect.poll(() => existsSync(join(environment.WEIR_DATA, "lock")), { timeout: 20_000 }).toBe(true)
     const json = jsonOf(mended)

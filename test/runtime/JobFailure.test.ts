@@ -53,7 +53,7 @@ describe("a failure of a job", () => {
     })
     expect(ofEpochs.length).toBeGreaterThan(0)
     for (const annotations of ofEpochs) expect(annotations.job).toBe("broken")
-  })
+  }, 60_000)
 
   it("stays what it was: class, fields and hint", () => {
     const failed = new StepFailed({ step: "map", source: "orders", partition: 1, offset: 7, message: "It", hint: "so" })
