@@ -1,0 +1,11 @@
+/** How tests are run: on all cores, and with patience, since many of them open a database or start a process. */
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    maxWorkers: "100%",
+    testTimeout: 30_000,
+    hookTimeout: 60_000
+  }
+})
