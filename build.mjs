@@ -58,7 +58,6 @@ export const buildWeir = async () => {
     banner: {
       js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
     },
-    sourcemap: true,
     logLevel: "error"
   })
   if (existsSync(join(root, "src/daemon/page")))
@@ -73,7 +72,7 @@ export const buildWeir = async () => {
   }
   rmSync(building, { recursive: true })
   for (const name of readdirSync(out))
-    if (/-[A-Z0-9]{8}\.js(\.map)?$/.test(name) && Date.now() - statSync(join(out, name)).mtimeMs > keptMillis)
+    if (/-[A-Z0-9]{8}\.js$/.test(name) && Date.now() - statSync(join(out, name)).mtimeMs > keptMillis)
       rmSync(join(out, name))
   writeFileSync(join(out, "built"), "")
 }

@@ -58,13 +58,16 @@ export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<En
     )
     const serveOn = (server: HttpServer.HttpServer, token: Configuration["token"]) =>
       Effect.gen(function* () {
-        const api = yield* Effect.promise(() => import("../daemon/ApiLive.ts"))
+        const [api, ...parts] = yield* Effect.all(
+          [Effect.promise(() => import("../daemon/ApiLive.ts")), topics, tables, daemon],
+          { concurrency: "unbounded" }
+        )
         const services = Layer.mergeAll(
           (yield* Network).serverServices,
           Layer.succeed(HttpServer.HttpServer, server),
-          Layer.succeed(Topics, yield* topics),
-          Layer.succeed(Tables, yield* tables),
-          Layer.succeed(Daemon, yield* daemon)
+          Layer.succeed(Topics, parts[0]),
+          Layer.succeed(Tables, parts[1]),
+          Layer.succeed(Daemon, parts[2])
         )
         const served = api.layer({
           token: Option.fromNullable(token),
@@ -88,8 +91,7 @@ export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<En
       tables,
       daemon,
       serve: Effect.gen(function* () {
-        // All that answers is open before anyone can ask: a request that came earlier would never be answered.
-        yield* Effect.all([topics, tables, daemon], { discard: true })
+        // First: a port that is in use is told before anything is opened.
         const server = yield* (yield* Network).listen(configuration.host, configuration.port)
         yield* serveOn(server, configuration.token)
         const port = server.address._tag === "TcpAddress" ? server.address.port : configuration.port
@@ -109,14 +111,21 @@ interface Parts {
 
 const openDaemon = (configuration: Configuration, parts: Parts, scope: Scope.Scope) =>
   Effect.gen(function* () {
-    const live = yield* Effect.promise(() => import("../daemon/DaemonLive.ts"))
-    const topics = Layer.succeed(Topics, yield* parts.topics)
-    const tables = Layer.succeed(Tables, yield* parts.tables)
-    const store = yield* storeLayer(configuration)
     const telemetry = yield* Scope.extend(openTelemetry, scope)
+    // What has to be loaded is, while the database opens.
+    const [live, store, jobs, topics, tables] = yield* Effect.all(
+      [
+        Effect.promise(() => import("../daemon/DaemonLive.ts")),
+        storeLayer(configuration),
+        parts.jobs,
+        parts.topics,
+        Effect.map(parts.tables, (tables) => Layer.succeed(Tables, tables))
+      ],
+      { concurrency: "unbounded" }
+    )
     const layer = live
-      .layer(yield* parts.jobs, telemetry?.hear)
-      .pipe(Layer.provide(Layer.mergeAll(topics, tables, Layer.provide(store, tables))))
+      .layer(jobs, telemetry?.hear)
+      .pipe(Layer.provide(Layer.mergeAll(Layer.succeed(Topics, topics), tables, Layer.provide(store, tables))))
     const daemon = Context.get(yield* Layer.buildWithScope(layer, scope), Daemon)
     if (telemetry !== null) {
       const facts = yield* Effect.promise(() => import("../daemon/DaemonFacts.ts"))

@@ -53,7 +53,10 @@ export interface NetworkService {
   readonly temporaryFolder: string
   /** Listens when it ends, until the scope closes; requests under way then have a second to end. */
   readonly listenLocally: (path: string, owner: string) => Effect.Effect<LocalServer, StorageFailed, Scope.Scope>
-  /** Listens when it ends, until the scope closes. Port 0: any free one, told by the server's address. */
+  /**
+   * Listens when it ends, until the scope closes; requests wait until an app is served. Port 0: any free one, told by
+   * the server's address.
+   */
   readonly listen: (
     host: string,
     port: number

@@ -122,26 +122,40 @@ const notListening = (path: string, error: unknown) =>
     hint: "The data folder must be on a file system that has sockets and be writable: set WEIR_DATA to another folder."
   })
 
+/** A server whose requests wait until it has a handler; without one they would never be answered. */
+const waitingServer = (): http.Server => {
+  const waiting: Array<Parameters<Handler>> = []
+  const wait: Handler = (request, response) => {
+    if (waiting.length >= waitingMax) refuse("Starting")(request, response)
+    else waiting.push([request, response])
+  }
+  const server = http.createServer(wait)
+  const serve = (event: string | symbol, handler: Handler) => {
+    if (event !== "request") return
+    server.off("newListener", serve).off("request", wait)
+    for (const [request, response] of waiting.splice(0)) handler(request, response)
+  }
+  return server.on("newListener", serve)
+}
+
 const listen = (host: string, port: number) =>
   Effect.gen(function* () {
     const node = yield* nodeHttpServer
-    return yield* node
-      .make(() => http.createServer(), { host, port })
-      .pipe(
-        Effect.mapError((error) =>
-          codeOf(error.cause) === "EADDRINUSE"
-            ? new PortInUse({
-                port,
-                message: `Port ${port} of ${host} is in use by another program`,
-                hint: "Choose another one with --port or WEIR_PORT; --port 0 takes any free one."
-              })
-            : new StorageFailed({
-                path: `${host}:${port}`,
-                message: `Cannot listen on ${host}:${port} (${codeOf(error.cause)})`,
-                hint: "WEIR_HOST must be an address of this machine; ports below 1024 want more rights."
-              })
-        )
+    return yield* node.make(waitingServer, { host, port }).pipe(
+      Effect.mapError((error) =>
+        codeOf(error.cause) === "EADDRINUSE"
+          ? new PortInUse({
+              port,
+              message: `Port ${port} of ${host} is in use by another program`,
+              hint: "Choose another one with --port or WEIR_PORT; --port 0 takes any free one."
+            })
+          : new StorageFailed({
+              path: `${host}:${port}`,
+              message: `Cannot listen on ${host}:${port} (${codeOf(error.cause)})`,
+              hint: "WEIR_HOST must be an address of this machine; ports below 1024 want more rights."
+            })
       )
+    )
   })
 
 const ask = (path: string, wanted: LocalRequest): Effect.Effect<LocalAnswer> =>

@@ -89,6 +89,22 @@ describe("A local socket", () => {
 })
 
 describe("A port", () => {
+  it("lets requests wait until an app is served", async () => {
+    const answers = await run(
+      Effect.gen(function* () {
+        const server = yield* (yield* Network).listen("127.0.0.1", 0)
+        const port = server.address._tag === "TcpAddress" ? server.address.port : 0
+        const ask = Effect.promise(async () => (await fetch(`http://127.0.0.1:${port}/`)).text())
+        const waiting = yield* Effect.fork(ask)
+        // Long enough for the request to have come.
+        yield* Effect.sleep(100)
+        yield* server.serve(HttpServerResponse.text("served"))
+        return [yield* Fiber.join(waiting), yield* ask]
+      })
+    )
+    expect(answers).toEqual(["served", "served"])
+  })
+
   it("that is taken is refused by its number", async () => {
     const error = await run(
       Effect.gen(function* () {
