@@ -94,7 +94,16 @@ const roundTrip = (tables: TablesService, written: ReadonlyArray<ReadonlyArray<S
 const edges: ReadonlyArray<ReadonlyArray<SqlValue>> = [
   [-(2n ** 63n), formatDecimal(-decimalMax, 9), eventTimeMin, "", false, Number.NaN, new Uint8Array(), "null"],
   [2n ** 63n - 1n, formatDecimal(decimalMax, 9), eventTimeMax, "null", true, -0, Uint8Array.of(0, 255), "{}"],
-  [0n, "0.000000000", -1, "NULL", true, Number.POSITIVE_INFINITY, Uint8Array.of(92, 120), "1"],
+  [
+    0n,
+    "0.000000000",
+    -1,
+    "NULL",
+    true,
+    Number.POSITIVE_INFINITY,
+    Uint8Array.from({ length: 256 }, (_, byte) => byte),
+    "1"
+  ],
   [9_007_199_254_740_993n, "-0.000000001", 0, "{a}", null, Number.NEGATIVE_INFINITY, null, null],
   [1n, "1.000000000", eventTimeMin + 1, "a", true, 1, null, null],
   [1n, "1.000000000", eventTimeMax - 2, "a", true, 1, null, null],

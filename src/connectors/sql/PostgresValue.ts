@@ -17,8 +17,20 @@ export const parseInstant = (text: string): number => {
   return date.getTime() - (sign === "-" ? -offset : offset)
 }
 
+/** The value of a hexadecimal digit, by its character code. */
+const digits = Uint8Array.from({ length: 128 }, (_, code) => Number.parseInt(String.fromCharCode(code), 16))
+
+/** Bytes of `\x00ff`: the driver's own way takes a hundred nanoseconds a byte, which a large state waits for. */
+export const parseBytes = (text: string): Uint8Array => {
+  const bytes = new Uint8Array((text.length - 2) / 2)
+  for (let i = 0, at = 2; i < bytes.length; i++, at += 2)
+    bytes[i] = (digits[text.charCodeAt(at)]! << 4) | digits[text.charCodeAt(at + 1)]!
+  return bytes
+}
+
 /** By object id of the type. What is not here and has no exact form in JavaScript stays text. */
 export const parsers: Readonly<Record<number, (text: string) => unknown>> = {
+  17: parseBytes,
   20: asText, // bigint
   1700: asText, // numeric
   1184: parseInstant,
