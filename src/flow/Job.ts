@@ -1,9 +1,9 @@
 /** A closed description with a name. Its type is its bill of materials: what can fail, what it needs. */
 import { Duration, Either } from "effect"
 import { InvalidParameter } from "../model/Errors.ts"
-import type { Output } from "./Flow.ts"
 import type { Migrations } from "./Migration.ts"
 import * as Parameter from "./Parameter.ts"
+import type { Output } from "./steps/Step.ts"
 import * as Topology from "./Topology.ts"
 import * as Trigger from "./Trigger.ts"
 

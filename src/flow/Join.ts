@@ -2,7 +2,7 @@
 import { Duration } from "effect"
 import * as Limits from "../model/Limits.ts"
 import type { HasEventTime, KeyOf, NoOpenWindow, Refuses } from "./Brands.ts"
-import type { Flow } from "./Flow.ts"
+import type { Flow } from "./steps/Step.ts"
 import type { DurationInput } from "./Window.ts"
 
 /** `inner`: pairs only; `left`: left events without a partner too; `outer`: those of both sides. */

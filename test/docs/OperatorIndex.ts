@@ -45,9 +45,18 @@ const plain = (comment: string): string =>
     .join("\n")
     .trim()
 
+/** Where the steps are that `Flow` is the door of, in its order. */
+const stepFiles = (): ReadonlyArray<string> =>
+  [...source("flow/Flow.ts").matchAll(/^export \* from "\.\/(steps\/\w+\.ts)"$/gm)].map(([, file]) => `flow/${file}`)
+
 /** What `Flow` exports that takes a flow, in the order of the text, with what is said of each. */
 export const combinators = (): ReadonlyArray<Combinator> =>
-  [...source("flow/Flow.ts").matchAll(/(\/\*\*(?:(?!\*\/)[\s\S])*?\*\/)\nexport const (\w+)\b/g)]
+  [
+    ...stepFiles()
+      .map(source)
+      .join("\n")
+      .matchAll(/(\/\*\*(?:(?!\*\/)[\s\S])*?\*\/)\nexport const (\w+)\b/g)
+  ]
     .map(([, comment, name]) => ({ name: name!, doc: plain(comment!) }))
     .filter(({ name }) => name in operators)
 
