@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/services/globalSetup.ts",
     maxWorkers: "100%",
     testTimeout: 30_000,
     hookTimeout: 60_000

@@ -1,0 +1,53 @@
+/** PostgreSQL, as the system has it installed. */
+
+import { execFileSync } from "node:child_process"
+import { chownSync, existsSync, readdirSync, writeFileSync } from "node:fs"
+import postgres from "postgres"
+import { freePort, isRoot, Missing, programOf, run, type Service, serve } from "./Service.ts"
+
+const user = "postgres"
+/** Of a server that only this machine reaches, and only while tests run. */
+const password = "weir password"
+
+/** Folders in which systems keep its programs, the newest version first. */
+const folders = ["/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt"]
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => readdirSync(folder).map((version) => `${folder}/${version}/bin`))
+  .sort((left, right) => right.localeCompare(left, "en", { numeric: true }))
+
+export const service: Service = {
+  name: "Postgres",
+  variable: "DATABASE_URL",
+  start: async (folder) => {
+    const initdb = programOf(["initdb"], folders)
+    if (initdb === undefined)
+      throw new Missing("no initdb was found: install PostgreSQL (Debian: apt-get install postgresql)")
+    const data = `${folder}/data`
+    const passwordFile = `${folder}/password`
+    writeFileSync(passwordFile, password)
+    if (isRoot) own(folder, passwordFile)
+    const authentication = ["--auth=scram-sha-256", `--pwfile=${passwordFile}`, `--username=${user}`]
+    await run(initdb, ["-D", data, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", ...authentication], user)
+    const port = await freePort()
+    const address = `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`
+    const settings = ["fsync=off", "max_connections=200", "listen_addresses=127.0.0.1"]
+    const server = await serve({
+      command: initdb.replace(/initdb$/, "postgres"),
+      parameters: ["-D", data, "-p", String(port), "-k", folder, ...settings.flatMap((setting) => ["-c", setting])],
+      user,
+      signal: "INT",
+      log: `${folder}/log`,
+      answers: async () => {
+        const sql = postgres(address, { max: 1, connect_timeout: 5 })
+        await sql`select 1`.finally(() => sql.end())
+      }
+    })
+    return { address, stop: server.stop }
+  }
+}
+
+/** Gives the paths to the user that the server runs as. */
+const own = (...paths: ReadonlyArray<string>): void => {
+  const [userId, groupId] = ["-u", "-g"].map((which) => Number(execFileSync("id", [which, user], { encoding: "utf8" })))
+  for (const path of paths) chownSync(path, userId!, groupId!)
+}
