@@ -93,6 +93,27 @@ describe.skipIf(executablePath === undefined)("the page in a browser", { timeout
     expect(opened.complaints).toEqual([])
   })
 
+  it("opens the only job there is, and shows what it makes by window", async () => {
+    opened = await open(browser, "about:blank")
+    page = opened.page
+    await page.route("**/api/jobs", async (route) => {
+      const answer = await route.fetch()
+      const jobs: ReadonlyArray<{ readonly job: string }> = await answer.json()
+      await route.fulfill({ response: answer, json: jobs.filter(({ job }) => job === "orders") })
+    })
+    await page.goto(served.world.url)
+    await page.getByRole("heading", { level: 1, name: "orders" }).waitFor()
+    const chart = page.getByRole("img", { name: "Gross income of shop_item_income by window, bar chart" })
+    await chart.waitFor()
+    await page.locator("#result summary").click()
+    const newest = page.locator("#result tbody tr").last()
+    const before = await newest.textContent()
+    await served.tick()
+    await newest.filter({ hasNotText: before! }).waitFor()
+    await page.getByRole("link", { name: "Jobs", exact: true }).first().click()
+    await page.getByRole("row", { name: /orders/ }).waitFor()
+  })
+
   it("follows epochs and states without being loaded again", async () => {
     await visit("#/")
     const row = page.getByRole("row", { name: /orders/ })

@@ -564,6 +564,8 @@ export const makeTables = (now: Effect.Effect<number>): TablesService => {
             code: "42P01",
             statement: sql
           })
+        if (/^select window_start, gross_income from \(select/.test(sql))
+          return Effect.succeed({ columns: ["window_start", "gross_income"], rows: perMinute(at), truncated: false })
         if (/sum\(/i.test(sql))
           return Effect.succeed({ columns: ["at", "total"], rows: perMinute(at).reverse(), truncated: false })
         const limit = Math.min(rowsMax, Number(/limit (\d+)/i.exec(sql)?.[1] ?? 20))

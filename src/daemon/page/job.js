@@ -5,12 +5,14 @@ import * as Controls from "./controls.js"
 import { ask } from "./dialog.js"
 import { byId, element, empty, setAttribute, setText, table } from "./dom.js"
 import * as Epochs from "./epochs.js"
+import { title } from "./format.js"
 import * as Jobs from "./jobs.js"
 import * as Letters from "./letters.js"
 import * as OverTime from "./over-time.js"
 import * as Partitions from "./partitions.js"
 import * as Savepoints from "./savepoints.js"
-import { draw as drawRows, newest, ofJob, seldom } from "./tables.js"
+import { draw as drawRows, measureOf, newest, ofJob, overTime, seldom } from "./tables.js"
+import * as TileContent from "./tile-content.js"
 import * as Topology from "./topology.js"
 
 const epochsKept = 200
@@ -18,7 +20,16 @@ const replayPath = "/api/jobs/{job}/dead-letters/replay"
 const waitingPath = "/api/jobs/{job}/waiting"
 const checkPath = "/api/jobs/{job}/check"
 /** All that is known of the chosen job. */
-const chosen = { name: null, detail: null, epochs: [], tables: null, table: null, charts: null, waiting: [] }
+const chosen = {
+  name: null,
+  detail: null,
+  epochs: [],
+  tables: null,
+  table: null,
+  charts: null,
+  result: null,
+  waiting: []
+}
 
 const pathOf = (name, rest = "") => `/api/jobs/${encodeURIComponent(name)}${rest}`
 const isChosen = (name) => chosen.name === name
@@ -31,10 +42,12 @@ export const open = async (name) => {
     tables: null,
     table: null,
     waiting: [],
-    charts: OverTime.make()
+    charts: OverTime.make(),
+    result: TileContent.make()
   })
   setText(byId("job-title"), name)
   byId("rows-section").hidden = true
+  byId("result-section").hidden = true
   byId("savepoints-section").hidden = true
   byId("windows-section").hidden = true
   byId("check-details").open = false
@@ -42,6 +55,7 @@ export const open = async (name) => {
   for (const id of ["topology", "nodes", "settings", "recent", "rows", "letters", "letters-actions", "partitions"])
     byId(id).replaceChildren()
   byId("over-time").replaceChildren(...chosen.charts.roots)
+  byId("result").replaceChildren(chosen.result.root)
   const status = Jobs.statusOf(name)
   if (status === null) byId("job-figures").replaceChildren()
   else drawHead(status)
@@ -50,7 +64,8 @@ export const open = async (name) => {
 
 export const close = () => {
   chosen.charts?.dispose()
-  Object.assign(chosen, { name: null, charts: null })
+  chosen.result?.dispose()
+  Object.assign(chosen, { name: null, charts: null, result: null })
 }
 
 export const refresh = async () => {
@@ -70,7 +85,14 @@ export const refresh = async () => {
   chosen.tables = await ofJob(chosen.detail.topology.nodes).catch(() => [])
   if (!isChosen(name)) return
   chosen.table ??= chosen.tables[0] ?? null
-  await Promise.allSettled([refreshWaiting(), refreshRows(), refreshLetters(), refreshSavepoints(), refreshCheck()])
+  await Promise.allSettled([
+    refreshWaiting(),
+    refreshRows(),
+    refreshResult(),
+    refreshLetters(),
+    refreshSavepoints(),
+    refreshCheck()
+  ])
 }
 
 const refreshDetail = async () => {
@@ -179,6 +201,21 @@ const refreshRows = async () => {
   drawChoice()
 }
 
+/** What the job makes of its input, summed for each window. */
+const refreshResult = async () => {
+  const { name, tables } = chosen
+  const measure = tables === null ? null : measureOf(tables)
+  if (measure === null) return
+  const { amount, table: of } = measure
+  const answer = await overTime(measure)
+  if (!isChosen(name)) return
+  const heading = `${title(amount)} of ${of} by window`
+  byId("result-section").hidden = answer.rows.length === 0
+  setText(byId("result-title"), heading)
+  const chart = { type: "bar", x: "window_start", values: [amount], by: null, stacked: false }
+  chosen.result.set({ answer, chart, title: heading })
+}
+
 const drawChoice = () => {
   const choice = byId("table-choice")
   if (chosen.tables.length < 2) return choice.replaceChildren()
@@ -275,6 +312,7 @@ const epochsSoon = seldom(async () => chosen.name !== null && !document.hidden &
 const detailSoon = quietly(refreshDetail)
 const waitingSoon = quietly(refreshWaiting)
 const rowsSoon = quietly(refreshRows)
+const resultSoon = quietly(refreshResult)
 const lettersSoon = quietly(refreshLetters)
 
 export const onProgress = (progress) => {
@@ -285,7 +323,10 @@ export const onProgress = (progress) => {
   epochsSoon()
   detailSoon()
   waitingSoon()
-  if (progress.inputRows > 0 || progress.final) rowsSoon()
+  if (progress.inputRows > 0 || progress.final) {
+    rowsSoon()
+    resultSoon()
+  }
   if (progress.deadLetters > 0 || progress.late > 0) lettersSoon()
 }
 

@@ -10,6 +10,8 @@ const wide = new Set(["epoch", "checkpoint", "rowsIn", "rowsOut", "restarts", "l
 
 export const statusOf = (name) => jobs.get(name)?.status ?? null
 export const stateOf = (name) => jobs.get(name)?.status.state ?? null
+/** The name of the only job; `null`: there are others, or none. */
+export const only = () => (jobs.size === 1 ? [...jobs.keys()][0] : null)
 export const isRunning = (state) => !["stopped", "finished", "failed"].includes(state)
 /** `3 running, 1 failed, 2 stopped`. */
 const summary = () => {

@@ -56,6 +56,13 @@ const show = () => {
   Promise.resolve(views[wanted.view].open(wanted.of)).catch(none)
 }
 
+/** Who comes without a wish sees the only job there is, else all. */
+const begin = () => {
+  const only = location.hash === "" ? Jobs.only() : null
+  if (only !== null) history.replaceState(null, "", `#/jobs/${encodeURIComponent(only)}`)
+  show()
+}
+
 const tell = (name, ...what) => current.view !== null && !isLocked && views[current.view][name]?.(...what)
 
 const refreshJobs = async () => Jobs.show(await call("/api/jobs"))
@@ -132,7 +139,7 @@ listen({
     sayConnection("Live", "yes")
     refreshJobs()
       .catch(none)
-      .then(() => (current.view === null ? show() : tell("refresh")))
+      .then(() => (current.view === null ? begin() : tell("refresh")))
   },
   event: (name, content) => (name === "progress" ? onProgress(content) : onState(content)),
   closed: async (error) => {

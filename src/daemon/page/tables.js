@@ -4,6 +4,7 @@ import { call } from "./connection.js"
 import { element, table } from "./dom.js"
 
 const rowsShown = 12
+const windowsShown = 60
 /** A query waits this many times as long as the last one took, so that looking costs little. */
 const restFactor = 10
 
@@ -27,6 +28,23 @@ export const newest = ({ table: name, columns }) => {
   const order = columns.filter((column) => isInstant(column) && isPlain(column.name)).at(-1)
   return query(`select * from ${name}${order === undefined ? "" : ` order by ${order.name} desc`} limit ${rowsShown}`)
 }
+
+/** What of the tables is drawn over time: an amount that is no part of a key, by the window of its row; or `null`. */
+export const measureOf = (tables) => {
+  for (const { table: name, columns, primaryKey, replaces } of tables) {
+    const amounts = columns.filter((of) => isNumber(of) && isPlain(of.name) && !primaryKey.includes(of.name))
+    const amount = amounts.find((of) => /^(numeric|decimal)/.test(of.type)) ?? amounts[0]
+    const hasWindow = columns.some((of) => of.name === "window_start" && isInstant(of))
+    if (replaces && hasWindow && amount !== undefined) return { table: name, amount: amount.name }
+  }
+  return null
+}
+
+/** Its sums over all keys, for the newest windows in the order of time. */
+export const overTime = ({ amount, table: name }) =>
+  query(
+    `select window_start, ${amount} from (select window_start, sum(${amount}) as ${amount} from ${name} group by window_start order by window_start desc limit ${windowsShown}) as newest order by window_start`
+  )
 
 /** Columns that say where a row came from, not what it is, are left out. */
 export const draw = ({ columns, rows }, { columns: described, table: name }) => {
