@@ -2,12 +2,15 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as kafka from "./kafka.ts"
 import * as mariadb from "./mariadb.ts"
 import * as postgres from "./postgres.ts"
 import { Missing, type Running, type Service } from "./Service.ts"
 
 /** By the name under which tests ask for them. */
-export const all = { postgres: postgres.service, mariadb: mariadb.service } satisfies Readonly<Record<string, Service>>
+export const all = { postgres: postgres.service, mariadb: mariadb.service, kafka: kafka.service } satisfies Readonly<
+  Record<string, Service>
+>
 
 export type ServiceName = keyof typeof all
 

@@ -1,0 +1,109 @@
+/** A Kafka broker of one node, run by Java from Maven's jars, which are kept in the user's cache. */
+import { createHash, randomUUID } from "node:crypto"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { freePort, listens, Missing, programOf, type Running, run, type Service, serve } from "./Service.ts"
+
+/** A user that the second listener of a broker knows. */
+export const user = "weir"
+export const password = "weir password"
+
+export interface Broker extends Running {
+  /** The address of the listener that asks for user and password, by SASL PLAIN. */
+  readonly guarded: string
+  readonly port: number
+  readonly guardedPort: number
+}
+
+/** Starts a broker that keeps its data in `folder`: the data of an earlier one, if it is there. */
+export const start = async (
+  folder: string,
+  ports?: { readonly port: number; readonly guardedPort: number }
+): Promise<Broker> => {
+  const java = programOf(["java"])
+  if (java === undefined)
+    throw new Missing("no java was found: install one (Debian: apt-get install default-jre-headless)")
+  const classes = ["-cp", `${await jars()}/*`]
+  const port = ports?.port ?? (await freePort())
+  const guardedPort = ports?.guardedPort ?? (await freePort())
+  const properties = join(folder, "server.properties")
+  const isNew = !existsSync(properties)
+  writeFileSync(
+    properties,
+    settings({ data: join(folder, "data"), port, guardedPort, controllerPort: await freePort() })
+  )
+  if (isNew) await run(java, [...classes, "kafka.tools.StorageTool", "format", "-t", clusterId(), "-c", properties])
+  const running = await serve({
+    command: java,
+    parameters: ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", ...classes, "kafka.Kafka", properties],
+    log: join(folder, "log"),
+    answers: () => listens(port)
+  })
+  return { address: `127.0.0.1:${port}`, guarded: `127.0.0.1:${guardedPort}`, port, guardedPort, stop: running.stop }
+}
+
+export const service: Service = { name: "Kafka", variable: "KAFKA_BROKERS", start }
+
+// Private
+
+/** The folder of the jars, fetched by Maven where they are not there yet. */
+const jars = async (): Promise<string> => {
+  const pom = join(import.meta.dirname, "kafka", "pom.xml")
+  const version = createHash("sha256").update(readFileSync(pom)).digest("hex").slice(0, 12)
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "weir")
+  const folder = join(cache, `kafka-${version}`)
+  if (existsSync(folder)) return folder
+  const maven = programOf(["mvn"])
+  if (maven === undefined) throw new Missing("no mvn was found: install Maven (Debian: apt-get install maven)")
+  const fetched = join(cache, randomUUID())
+  mkdirSync(fetched, { recursive: true })
+  copyFileSync(pom, join(fetched, "pom.xml"))
+  try {
+    await run(maven, [
+      "-q",
+      "-B",
+      "-f",
+      join(fetched, "pom.xml"),
+      "dependency:copy-dependencies",
+      "-DoutputDirectory=lib"
+    ])
+    if (!existsSync(folder)) renameSync(join(fetched, "lib"), folder)
+    return folder
+  } finally {
+    rmSync(fetched, { recursive: true, force: true })
+  }
+}
+
+/** 16 bytes, as Kafka writes them. */
+const clusterId = (): string => Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url")
+
+interface Settings {
+  readonly data: string
+  readonly port: number
+  readonly guardedPort: number
+  readonly controllerPort: number
+}
+
+const settings = ({ controllerPort, data, guardedPort, port }: Settings): string =>
+  Object.entries({
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},GUARDED://127.0.0.1:${guardedPort},CONTROLLER://127.0.0.1:${controllerPort}`,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "sasl.enabled.mechanisms": "PLAIN",
+    "listener.name.guarded.plain.sasl.jaas.config": `org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${password}";`,
+    "log.dirs": data,
+    "auto.create.topics.enable": false,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 1,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 1,
+    "group.initial.rebalance.delay.ms": 0
+  })
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join("")
