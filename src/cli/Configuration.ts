@@ -6,8 +6,8 @@
 import { FileSystem } from "@effect/platform"
 import { Effect, Either, ParseResult, Redacted, Schema } from "effect"
 import { InvalidConfiguration } from "../model/Errors.ts"
+import * as Suggestion from "../model/Suggestion.ts"
 import { Process } from "./Process.ts"
-import * as Suggestion from "./Suggestion.ts"
 import * as Usage from "./Usage.ts"
 
 /** Where checkpoints lie: with the tables, or in a folder of their own. */

@@ -1,10 +1,10 @@
 /** The command line: finds the command, reads its words, runs it, and says in one form what went wrong. */
 import { Cause, Effect, Exit, Logger, LogLevel, Option } from "effect"
-import { isExplained, WrongUsage } from "../model/Errors.ts"
+import { type Explained, isExplained, Refused, WrongUsage } from "../model/Errors.ts"
+import * as Suggestion from "../model/Suggestion.ts"
 import { commands } from "./Commands.ts"
 import * as Configuration from "./Configuration.ts"
 import { Process } from "./Process.ts"
-import * as Suggestion from "./Suggestion.ts"
 import * as Usage from "./Usage.ts"
 
 /** The version of this program, as `package.json` has it. */
@@ -91,8 +91,11 @@ const told = (cause: Cause.Cause<unknown>, debug: boolean) =>
       )
     }
     if (debug) yield* process.report(`${Cause.pretty(cause, { renderErrorCause: true })}\n`)
-    return isExplained(error) && misuses.has(error._tag) ? misused : failed
+    return isExplained(error) && misuses.has(tagOf(error)) ? misused : failed
   })
+
+/** Whoever refused, another process or this one. */
+const tagOf = (error: Explained): string => (error instanceof Refused ? error.tag : error._tag)
 
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
 

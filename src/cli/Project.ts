@@ -3,8 +3,8 @@ import { FileSystem } from "@effect/platform"
 import { Effect } from "effect"
 import type { Job } from "../flow/Job.ts"
 import { InvalidJob, UnknownJob } from "../model/Errors.ts"
+import * as Suggestion from "../model/Suggestion.ts"
 import { Process } from "./Process.ts"
-import * as Suggestion from "./Suggestion.ts"
 
 /** Loads one job by its name; the file of that name is tried before all others. */
 export const job = (name: string): Effect.Effect<Job, UnknownJob | InvalidJob, Process | FileSystem.FileSystem> =>

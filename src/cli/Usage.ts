@@ -9,8 +9,8 @@ import type { FileSystem, Path, Terminal } from "@effect/platform"
 import { Effect, Option } from "effect"
 import type { Explained } from "../model/Errors.ts"
 import { WrongUsage } from "../model/Errors.ts"
+import * as Suggestion from "../model/Suggestion.ts"
 import { examples } from "./Examples.ts"
-import * as Suggestion from "./Suggestion.ts"
 
 /** An error that says whose fault it is and how to mend it. */
 export type Failure = Explained & Error

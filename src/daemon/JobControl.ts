@@ -9,7 +9,14 @@ import type { Savepoint } from "../checkpoint/Savepoint.ts"
 import type { Configured, Job } from "../flow/Job.ts"
 import { Tables, type TablesService } from "../flow/Tables.ts"
 import type { AnySink } from "../flow/Topology.ts"
-import { type Explained, InvalidJob, InvalidParameter, isExplained, UnknownSavepoint } from "../model/Errors.ts"
+import {
+  type Explained,
+  InvalidJob,
+  InvalidParameter,
+  isExplained,
+  UnknownSavepoint,
+  WrongUsage
+} from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { JobStatus } from "../observe/Progress.ts"
 import * as Restorability from "../runtime/Restorability.ts"
@@ -93,6 +100,8 @@ const start = (host: Host, job: string, options: RunOptions) =>
         "is paused",
         `Let it go on: \`weir resume ${job}\`; or end its pause: \`weir stop ${job}\`.`
       )
+    if (options.dropState !== undefined && options.dropState.length > 0)
+      yield* named(yield* verdictOf(host, job, { ...options, savepoint: null }), options.dropState)
     return yield* judged(host, job, options)
   })
 
@@ -199,37 +208,35 @@ const rewind = (host: Host, job: string, options: RewindOptions) =>
   Effect.gen(function* () {
     if ((yield* host.live(job)) !== null) return yield* refuse(job, "runs", `Stop it first: \`weir stop ${job}\`.`)
     const savepoint = yield* savepointOf(host, job, options.savepoint)
-    const { refusal } = yield* verdictOf(host, job, options)
-    if (refusal !== null) return yield* refusal
+    const verdict = yield* verdictOf(host, job, options)
+    yield* named(verdict, options.dropState ?? [])
+    if (verdict.refusal !== null) return yield* verdict.refusal
     const { topology } = yield* host.configure(yield* host.find(job), options.set ?? {})
+    const sinks = topology.nodes.flatMap(({ spec }) => (spec.kind === "sink" ? [spec.sink] : []))
+    const inTheWay = sinks.filter((sink) => sink.clearAfter !== undefined)
+    if (!options.tables && inTheWay.length > 0) return yield* appendsAgain(job, savepoint, inTheWay)
     const seen = yield* Fence.read(host.tables, job)
     const epochs = [savepoint.manifest.epoch, ...seen.map((fence) => fence.epoch)]
     const { epochFloor, lineage } = yield* host.store.reset(job, Math.max(...epochs), savepoint)
     // What its last run says of it is of the lineage that was left.
     yield* host.end(job)
     yield* host.tell(yield* host.status(job))
-    const sinks = topology.nodes.flatMap(({ spec }) => (spec.kind === "sink" ? [spec.sink] : []))
     const after = savepoint.manifest.epoch
-    const remains = yield* Effect.forEach(sinks, (sink) => cleared(host, sink, { after, tables: options.tables }))
+    const remains = yield* Effect.forEach(sinks, (sink) => cleared(host, job, sink, after))
     return [
       `Job ${job} has lineage ${lineage} now: it goes on from savepoint ${savepoint.name}, of epoch ${after}, with epoch ${epochFloor + 2}.`,
       ...remains
     ]
   })
 
-const cleared = (
-  { tables }: Host,
-  sink: AnySink,
-  { after, ...wanted }: { readonly after: number; readonly tables: boolean }
-): Effect.Effect<string, Failure> =>
+/** Removes what was appended after an epoch, and says what stays. */
+const cleared = ({ tables }: Host, job: string, sink: AnySink, after: number): Effect.Effect<string, Failure> =>
   Effect.gen(function* () {
-    if (sink.replaces) return `${sink.name}: its rows stay; those of the same keys will be written over.`
+    if (sink.replaces)
+      return `${sink.name}: its rows stay; those of the same keys will be written over. Those of keys that do not come again stay as they are: only \`weir reset ${job} --tables\` and a run from the beginning make the table anew.`
     if (sink.clearAfter === undefined)
       return `${sink.name}: what was appended after epoch ${after} stays, and will be appended again.`
-    if (!wanted.tables)
-      return `${sink.name}: its rows after epoch ${after} stay, in the way of those that will be appended again; \`--tables\` removes them.`
-    const clear = sink.clearAfter(after) as Effect.Effect<void, Failure, Tables>
-    yield* Effect.provideService(clear, Tables, tables)
+    yield* Effect.provideService(sink.clearAfter(after) as Effect.Effect<void, Failure, Tables>, Tables, tables)
     return `${sink.name}: its rows after epoch ${after} were removed.`
   })
 
@@ -268,6 +275,21 @@ const checkpoint = (
   })
 
 // Refusals
+
+const named = (verdict: Restorability.Verdict, dropState: ReadonlyArray<string>): Effect.Effect<void, WrongUsage> => {
+  const wrong = Restorability.misnamed(Restorability.droppable(verdict), dropState)
+  return wrong === null ? Effect.void : wrong
+}
+
+const appendsAgain = (
+  job: string,
+  { manifest, name }: Savepoint,
+  sinks: ReadonlyArray<AnySink>
+): Effect.Effect<never, WrongUsage> =>
+  new WrongUsage({
+    message: `Job ${job} would append again what ${sinks.map((sink) => sink.name).join(", ")} may hold of epochs after ${manifest.epoch}, that of savepoint ${name}: these rows are in the way`,
+    hint: `\`--tables\` removes them: \`weir run ${job} --from-savepoint ${name} --tables\`. Nothing was changed.`
+  })
 
 const refuse = (job: string, why: string, hint: string): Effect.Effect<never, InvalidJob> =>
   new InvalidJob({ job, message: `Job ${job} ${why}`, hint })

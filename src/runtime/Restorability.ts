@@ -8,8 +8,9 @@
  */
 import type { LookupMark, Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
 import type { Configured, Job } from "../flow/Job.ts"
-import { StateMismatch } from "../model/Errors.ts"
+import { StateMismatch, WrongUsage } from "../model/Errors.ts"
 import type { LookupVersions } from "../model/Message.ts"
+import * as Suggestion from "../model/Suggestion.ts"
 import type { Migrating } from "../operator/Operator.ts"
 import * as Chain from "./Chain.ts"
 import * as Plan from "./Plan.ts"
@@ -120,6 +121,21 @@ export const judge = (kept: Kept | null, code: Code, dropState: ReadonlyArray<st
     refusal: refusing.length === 0 || kept === null ? null : refusalOf(kept, code, refusing),
     migrating
   }
+}
+
+/** The ids that may be given to `dropState`: what the checkpoint or the code has of steps, sources and lookups. */
+export const droppable = ({ parts }: Verdict): ReadonlyArray<string> =>
+  parts.flatMap(({ id, part }) => (part === "sink" ? [] : [id]))
+
+/** Refuses an id that nobody has: whoever wrote it meant another. `null`: each is known. */
+export const misnamed = (known: ReadonlyArray<string>, dropState: ReadonlyArray<string>): WrongUsage | null => {
+  const id = dropState.find((one) => !known.includes(one))
+  return id === undefined
+    ? null
+    : new WrongUsage({
+        message: `There is no step, source or lookup '${id}' to drop the state of`,
+        hint: `${Suggestion.sentence(id, [...new Set(known)])} \`weir check <job>\` lists them.`
+      })
 }
 
 /** What a manifest says, without the state and the versions of lookups that this code does not take up. */

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { written } from "../../src/cli/Output.ts"
 import { lineOf, rateOf } from "../../src/cli/ProgressLine.ts"
-import { nearest } from "../../src/cli/Suggestion.ts"
+import { nearest } from "../../src/model/Suggestion.ts"
 import { inProcess } from "./in-process.ts"
 
 const root = resolve(import.meta.dirname, "../..")

@@ -30,6 +30,18 @@ describe("Without a daemon", { timeout: 60_000 }, () => {
     expect(other.err).toContain("--drop-state income")
     const dropped = await say("check", "orders", "--set", "window=5s", "--drop-state", "income")
     expect([dropped.code, dropped.out]).toEqual([0, expect.stringContaining("allowed to be lost")])
+    for (const command of [
+      ["check", "orders"],
+      ["run", "orders", "--available-now"],
+      ["start", "orders", "--port", "0"]
+    ]) {
+      const mistyped = await say(...command, "--drop-state", "incme")
+      expect([command[0], mistyped.code, mistyped.err]).toEqual([
+        command[0],
+        2,
+        "There is no step, source or lookup 'incme' to drop the state of.\nDid you mean 'income'? `weir check <job>` lists them.\n"
+      ])
+    }
     const refused = await say("run", "orders", "--available-now", "--set", "window=5s")
     expect([refused.code, refused.err]).toEqual([1, other.err])
     const { out: table } = await say("query", "select * from shop_item_income order by 1, 2, 3, 4", "--format", "csv")
@@ -80,6 +92,8 @@ describe("Beside a daemon", { timeout: 120_000 }, () => {
     for (let i = 0; (await state())?.rowsIn !== 2300 && i < 60; i++) await new Promise((done) => setTimeout(done, 100))
     expect(await state()).toMatchObject({ state: "running", rowsIn: 2300 })
     expect((await say("stop", "orders")).out).toMatch(/^job orders is stopped after epoch \d+\n$/)
+    const mistyped = await say("run", "orders", "--available-now", "--drop-state", "incme")
+    expect([mistyped.code, mistyped.err]).toEqual([2, expect.stringContaining("Did you mean 'income'?")])
     const back = await say("run", "orders", "--available-now", "--from-savepoint", "while-paused")
     expect([back.code, back.err]).toEqual([0, expect.stringContaining("lineage 2")])
     next.process.kill("SIGINT")

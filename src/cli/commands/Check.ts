@@ -30,6 +30,8 @@ export const check = Usage.command(
       const code = yield* codeOf(job, configured)
       const kept = yield* Session.use({ data }, (weir) => weir.checkpoint(job.name, savepoint ?? null))
       const verdict = Restorability.judge(kept, code, dropState)
+      const wrong = Restorability.misnamed(Restorability.droppable(verdict), dropState)
+      if (wrong !== null) return yield* wrong
       yield* Output.print(format, listing(verdict))
       yield* process.report(sentenceOf(verdict, kept?.intents ?? []))
       return verdict.refusal === null ? 0 : 1

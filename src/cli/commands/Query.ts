@@ -1,10 +1,10 @@
 /** `weir query`: SQL over the tables, once or from a prompt. */
 import { Effect, Stream } from "effect"
 import type { Answer } from "../../flow/Tables.ts"
+import * as Suggestion from "../../model/Suggestion.ts"
 import * as Output from "../Output.ts"
 import { Process } from "../Process.ts"
 import * as Session from "../Session.ts"
-import * as Suggestion from "../Suggestion.ts"
 import * as Usage from "../Usage.ts"
 import type { WeirService } from "../Weir.ts"
 

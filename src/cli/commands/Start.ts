@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { Job } from "../../flow/Job.ts"
 import { formatInstant } from "../../model/Time.ts"
+import * as Restorability from "../../runtime/Restorability.ts"
 import type { RunOptions } from "../../runtime/Runner.ts"
 import * as Configuration from "../Configuration.ts"
 import * as Engine from "../Engine.ts"
@@ -40,6 +41,7 @@ export const start = Usage.command(
         const all = yield* Project.jobs
         const wanted = yield* select(all, names)
         const engine = yield* Engine.make(configuration, Effect.succeed(all))
+        const dropped = yield* droppedOf(engine, wanted, dropState)
         const weir = yield* LocalWeir.fromEngine(engine)
         const port = yield* engine.serve
         const host = configuration.host.includes(":") ? `[${configuration.host}]` : configuration.host
@@ -50,7 +52,11 @@ export const start = Usage.command(
           remains: `The page and the API stay: ${page} shows why. An interrupt ends them.`
         })
         if (wanted.length === 0) yield* process.report(`${none(all)}\n`)
-        yield* Effect.forEach(wanted, (job) => startOne(weir, job, { news, options: { dropState } }), { discard: true })
+        yield* Effect.forEach(
+          wanted,
+          (job) => startOne(weir, job, { news, options: { dropState: dropped(job.name) } }),
+          { discard: true }
+        )
         if (demo) yield* demonstrate(weir, wanted, names)
         return yield* Effect.onInterrupt(Effect.never, () => process.report(JobNews.draining))
       })
@@ -61,6 +67,27 @@ const none = (all: ReadonlyArray<Job>): string =>
   all.length === 0
     ? "No job runs: this project has none in actors/."
     : "No job runs: none is marked to start; name one."
+
+/** By job, what it has of the ids whose state may be dropped; one that no job has is refused before anything starts. */
+const droppedOf = (
+  engine: Engine.Engine,
+  wanted: ReadonlyArray<Job>,
+  dropState: ReadonlyArray<string>
+): Effect.Effect<(job: string) => ReadonlyArray<string>, Usage.Failure> =>
+  Effect.gen(function* () {
+    if (dropState.length === 0) return () => []
+    const daemon = yield* engine.daemon
+    const known = yield* Effect.forEach(wanted, ({ name }) =>
+      // A job that cannot be judged says why when it starts.
+      Effect.orElseSucceed(Effect.map(daemon.check(name, null), Restorability.droppable), () => [])
+    )
+    const wrong = Restorability.misnamed(known.flat(), dropState)
+    if (wrong !== null) return yield* wrong
+    return (job: string) => {
+      const own = known[wanted.findIndex(({ name }) => name === job)] ?? []
+      return dropState.filter((id) => own.includes(id))
+    }
+  })
 
 /** A job that cannot start takes no other one down. */
 const startOne = (

@@ -1,0 +1,186 @@
+/** What a person does to jobs that does not go well, or leaves something behind: what is refused, and what is said. */
+
+import { NodeContext } from "@effect/platform-node"
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { type Context, Effect, Exit, Layer, Logger, LogLevel, Schedule, Schema, Scope } from "effect"
+import { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
+import * as MemoryCheckpointStore from "../../src/checkpoint/MemoryCheckpointStore.ts"
+import { layerMemory, Sql } from "../../src/connectors/sql/index.ts"
+import { Topic } from "../../src/connectors/topic/index.ts"
+import { Daemon, type DaemonService } from "../../src/daemon/Daemon.ts"
+import * as DaemonLive from "../../src/daemon/DaemonLive.ts"
+import * as Aggregate from "../../src/flow/Aggregate.ts"
+import * as Flow from "../../src/flow/Flow.ts"
+import * as Job from "../../src/flow/Job.ts"
+import { Tables } from "../../src/flow/Tables.ts"
+import { Topics } from "../../src/flow/Topics.ts"
+import * as Trigger from "../../src/flow/Trigger.ts"
+import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
+
+const Sale = Schema.Struct({ shop: Schema.String, price: Schema.Int })
+const Total = Schema.Struct({ shop: Schema.String, sales: Schema.BigIntFromSelf })
+
+interface Parts {
+  readonly step?: string
+  readonly appends?: boolean
+}
+
+const sales = ({ appends = false, step = "totals" }: Parts = {}): Job.Job =>
+  Job.make("sales", {
+    parameters: {},
+    trigger: Trigger.every("10 millis"),
+    outputs: () => {
+      const read = Flow.from(Topic.source("sales")).pipe(Flow.decode(Sale))
+      const totals = read.pipe(
+        Flow.keyBy("shop"),
+        Flow.aggregate(step, { sales: Aggregate.count }),
+        Flow.to(Sql.upsert("shop_totals", Total, { key: ["shop"] }))
+      )
+      return appends ? [totals, read.pipe(Flow.to(Sql.append("all_sales", Sale)))] : [totals]
+    }
+  }) as never
+
+let scope: Scope.CloseableScope
+let context: Context.Context<Tables>
+beforeAll(async () => {
+  scope = await Effect.runPromise(Scope.make())
+  context = await Effect.runPromise(Layer.buildWithScope(layerMemory, scope))
+}, 30_000)
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+/** Empty tables, topics and checkpoints that outlive the daemons over them. */
+const makeWorld = Effect.gen(function* () {
+  const tables = yield* Tables
+  yield* tables.transaction([
+    { sql: "drop schema public cascade", parameters: [] },
+    { sql: "create schema public", parameters: [] }
+  ])
+  const store = yield* MemoryCheckpointStore.make
+  const topics = TopicsMemory.layer(TopicsMemory.makeStore())
+  const produce = (shops: ReadonlyArray<string>) =>
+    Effect.flatMap(Topics, (all) =>
+      all.produce(
+        "sales",
+        0,
+        shops.map((shop) => ({
+          key: null,
+          value: new TextEncoder().encode(JSON.stringify({ shop, price: 1 })),
+          headers: []
+        }))
+      )
+    ).pipe(Effect.provide(topics))
+  yield* Effect.flatMap(Topics, (all) => all.create("sales", { partitions: 1 })).pipe(Effect.provide(topics))
+  /** A daemon of this code; it ends with what is done. */
+  const hosted = <A, E>(job: Job.Job, use: (daemon: DaemonService) => Effect.Effect<A, E>) =>
+    Effect.flatMap(Daemon, use).pipe(
+      Effect.provide(DaemonLive.layer([job])),
+      Effect.provide(Layer.mergeAll(Layer.succeed(CheckpointStore, store), topics, NodeContext.layer)),
+      Logger.withMinimumLogLevel(LogLevel.None)
+    )
+  const rows = (sql: string) => tables.query({ sql, parameters: [] })
+  return { store, produce, hosted, rows }
+})
+
+const run = <A, E>(effect: Effect.Effect<A, E, Tables>): Promise<A> =>
+  Effect.runPromise(Effect.provide(effect, context))
+
+const statusOf = (daemon: DaemonService) => Effect.map(daemon.detail("sales"), ({ status }) => status)
+
+/** Reads what is there, and ends. */
+const once = (daemon: DaemonService) =>
+  Effect.zipRight(daemon.start("sales", { availableNow: true }), daemon.ended("sales"))
+
+describe("A way back to a savepoint", () => {
+  it("is refused where rows that were appended since are in the way, and nothing is changed", () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        const job = sales({ appends: true })
+        yield* world.produce(["a", "b"])
+        yield* world.hosted(job, (daemon) => Effect.zipRight(once(daemon), daemon.savepoint("sales", "early")))
+        yield* world.produce(["a"])
+        yield* world.hosted(job, once)
+        const before = yield* world.store.lookUp("sales")
+        const refused = yield* world.hosted(job, (daemon) =>
+          Effect.flip(daemon.rewind("sales", { savepoint: "early", tables: false }))
+        )
+        expect([refused._tag, refused.message, refused.hint]).toEqual([
+          "WrongUsage",
+          expect.stringContaining("all_sales"),
+          expect.stringContaining("weir run sales --from-savepoint early --tables")
+        ])
+        expect(yield* world.store.lookUp("sales")).toEqual(before)
+        expect(yield* world.rows("select shop from all_sales")).toHaveLength(3)
+        const remains = yield* world.hosted(job, (daemon) =>
+          daemon.rewind("sales", { savepoint: "early", tables: true }).pipe(Effect.zipLeft(once(daemon)))
+        )
+        expect(remains.join("\n")).toMatch(/all_sales: its rows after epoch \d+ were removed/)
+        expect(yield* world.rows("select shop from all_sales order by 1")).toEqual([
+          { shop: "a" },
+          { shop: "a" },
+          { shop: "b" }
+        ])
+      })
+    ))
+
+  it("says that rows of keys that do not come again stay, and what makes the table anew", () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        yield* world.produce(["a"])
+        yield* world.hosted(sales(), (daemon) => Effect.zipRight(once(daemon), daemon.savepoint("sales", "early")))
+        const remains = yield* world.hosted(sales(), (daemon) =>
+          daemon.rewind("sales", { savepoint: "early", tables: false })
+        )
+        expect(remains[1]).toContain("shop_totals: its rows stay; those of the same keys will be written over.")
+        expect(remains[1]).toContain("keys that do not come again stay as they are")
+        expect(remains[1]).toContain("`weir reset sales --tables`")
+      })
+    ))
+})
+
+describe("State that may be dropped", () => {
+  it("is of a step, source or lookup that the checkpoint or the code has; else the start is refused", () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        yield* world.produce(["a"])
+        yield* world.hosted(sales(), (daemon) => Effect.zipRight(once(daemon), daemon.savepoint("sales", "early")))
+        const before = yield* world.store.lookUp("sales")
+        yield* world.hosted(sales({ step: "counts" }), (daemon) =>
+          Effect.gen(function* () {
+            for (const dropState of [["totls"], ["totals", "totls"]]) {
+              const options = { availableNow: true, dropState }
+              const refusals = [
+                yield* Effect.flip(daemon.start("sales", options)),
+                yield* Effect.flip(daemon.rewind("sales", { savepoint: "early", tables: false, dropState }))
+              ]
+              for (const { _tag, hint, message } of refusals)
+                expect([_tag, message, hint]).toEqual([
+                  "WrongUsage",
+                  expect.stringContaining("'totls'"),
+                  expect.stringContaining("Did you mean 'totals'?")
+                ])
+            }
+            // A sink keeps no state.
+            const { hint } = yield* Effect.flip(daemon.start("sales", { dropState: ["ttals", "totals"] }))
+            expect(hint).toContain("'totals'")
+            expect(yield* world.store.lookUp("sales")).toEqual(before)
+            yield* world.produce(["a"])
+            yield* daemon.start("sales", { dropState: ["totals"] })
+            yield* Effect.repeat(statusOf(daemon), {
+              until: ({ rowsIn }) => rowsIn === 2,
+              schedule: Schedule.spaced("3 millis")
+            })
+            expect((yield* Effect.flip(daemon.rewind("sales", { savepoint: "early", tables: false })))._tag).toBe(
+              "InvalidJob"
+            )
+            // What was dropped is gone from the checkpoint too: to restart is no new wish to drop it.
+            yield* daemon.restart("sales")
+            yield* daemon.stop("sales")
+            expect((yield* Effect.flip(daemon.start("sales", { dropState: ["totals"] })))._tag).toBe("WrongUsage")
+          })
+        )
+      })
+    ))
+})
