@@ -41,10 +41,10 @@ const windowLines = (
 ): ReadonlyArray<string> => {
   const waits = waitsOf(steps)
   return [
-    `${node}: ${open} open windows, watermark ${at(watermark)}`,
+    `${node}: ${open === 1 ? "1 open window" : `${open} open windows`}, watermark ${at(watermark)}`,
     ...first.map(
       ({ closesAt, end, rows, start }) =>
-        `  ${formatInstant(start)} to ${formatInstant(end)}, ${rows} rows: ${waits(closesAt, watermark)}`
+        `  ${formatInstant(start)} to ${formatInstant(end)}, ${rows === 1 ? "1 row" : `${rows} rows`}: ${waits(closesAt, watermark)}`
     )
   ]
 }
