@@ -30,7 +30,14 @@ export interface Aggregate<in A, in out S, out B> {
   readonly overChanges?: Aggregate<A, any, B>
   /** What its state is: kept state is restored only to an aggregate that says the same. Absent: `own`. */
   readonly keeps?: string
+  /** How the type of its results follows from what it takes, for `explain`. Absent: its results are looked at. */
+  readonly gives?: Gives<A>
 }
+
+/** How many, or several of the events; or, of what it takes of each, the sum, the mean, or one of the values. */
+export type Gives<A> =
+  | { readonly kind: "count" | "events" }
+  | { readonly kind: "sum" | "mean" | "value"; readonly of: (event: A) => unknown }
 
 /** Where an event stands: what `first` and `last` break ties by, so that they do not depend on the order of arrival. */
 export interface Place {
@@ -77,6 +84,7 @@ export const make: {
 /** How many events. */
 export const count: Retractable<unknown, State, Int64> = builtIn<unknown, number, Int64>({
   keeps: "count",
+  gives: { kind: "count" },
   empty: () => 0,
   add: (state) => state + 1,
   merge: (left, right) => left + right,
@@ -88,6 +96,7 @@ export const count: Retractable<unknown, State, Int64> = builtIn<unknown, number
 export const sum = <A, N extends Numeric>(of: (event: A) => N): Retractable<A, State, Widen<N>> =>
   builtIn<A, Total, Widen<N>>({
     keeps: "sum",
+    gives: { kind: "sum", of },
     empty: () => null,
     add: (state, event) => addTo(state, of(event)),
     merge: mergeTotals,
@@ -109,6 +118,7 @@ export const avg: {
   const scale = options?.scale ?? 0
   return builtIn<A, Mean, never>({
     keeps: "avg",
+    gives: { kind: "mean", of },
     empty: () => [0, null],
     add: (mean, event) => {
       mean[1] = addTo(mean[1], of(event))
@@ -147,6 +157,7 @@ export const max = <A, V extends Ordered>(of: (event: A) => V): Retractable<A, S
 export const distinctCount = <A>(of: (event: A) => KeyValue | undefined): Retractable<A, State, Int64> =>
   builtIn<A, Map<KeyValue, null>, Int64>({
     keeps: "distinct",
+    gives: { kind: "count" },
     empty: () => new Map(),
     add: (seen, event) => seen.set(ValueCounts.canonical(of(event)), null),
     merge: (left, right) => {
@@ -171,6 +182,7 @@ export const topN = <A>(n: number, by: (event: A) => Ordered): Retractable<A, St
     throw new RangeError(`Aggregate.topN: n must be a whole number from 1 to ${Limits.topRowsMax}, not ${n}`)
   return builtIn<A, any, ReadonlyArray<A>>({
     keeps: `top ${n}`,
+    gives: { kind: "events" },
     ...TopRows.highest(n, by),
     overChanges: builtIn<A, any, ReadonlyArray<A>>({ keeps: "rows", ...TopRows.everything(n, by) })
   })
@@ -255,6 +267,7 @@ const extreme = <A, V extends Ordered>(
   const choose = (state: V | null, value: V): V => (state === null || replaces(value, state) ? value : state)
   return builtIn<A, V | null, V>({
     keeps,
+    gives: { kind: "value", of },
     empty: () => null,
     add: (state, event) => {
       const value = of(event)
@@ -294,6 +307,7 @@ const placed = <A, V>(
 ): Aggregate<A, State, V> =>
   builtIn<A, Placed, V>({
     keeps,
+    gives: { kind: "value", of },
     empty: () => null,
     add: (state, event, place) => (state === null || replaces(place, state[0]) ? [{ ...place }, of(event)] : state),
     merge: (left, right) => (left === null || (right !== null && replaces(right[0], left[0])) ? right : left),

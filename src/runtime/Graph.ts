@@ -29,6 +29,8 @@ export interface Graph {
   readonly downstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
   /** All nodes above, the nearest first, parts included. */
   readonly upstream: (node: TopologyNode) => ReadonlyArray<TopologyNode>
+  /** Do rows that leave by this port replace earlier rows? */
+  readonly givesChanges: (id: string, port: Port) => boolean
   /** Do rows that replace earlier rows come by this input? */
   readonly takesChanges: (node: TopologyNode, input: number) => boolean
   /** Can rows of one source, or of one step that makes rows, come by several of its inputs? */
@@ -205,6 +207,7 @@ export const make = (topology: Topology, job: string): Graph => {
     producers,
     downstream,
     upstream,
+    givesChanges,
     takesChanges,
     sharesPlaces,
     isTimed,

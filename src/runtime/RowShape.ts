@@ -86,63 +86,95 @@ const isWhole = (ast: SchemaAST.AST): boolean =>
 
 // From values
 
-/** What values were made from: their types are told again where a field is passed on. */
+/** What values were made from. Where a field of it is passed on, under whatever name, its type is told again. */
 export interface Known {
   readonly type: Shape
   readonly values: ReadonlyArray<unknown>
 }
 
-/** The shape that all of the values have. */
-export const ofValues = (values: ReadonlyArray<unknown>, known: ReadonlyArray<Known> = []): Shape => {
-  const passed = known.find((of) => values.length > 0 && contains(of.values, values))
-  return (
-    passed?.type ?? union(distinct(values.map((value) => groupOf(value))).map((group) => ofGroup(group, values, known)))
+/** The shape that all of the values have; `name`: of the field that they are. */
+export const ofValues = (
+  values: ReadonlyArray<unknown>,
+  known: ReadonlyArray<Known> = [],
+  name: string | null = null
+): Shape => described(values, name, known.flatMap(partsOf))
+
+/** The type, and what stands in its place where there is nothing. */
+export const nullable = (type: Shape): Shape => union([type, { kind: "null" }])
+
+/** What is known of one field, or of the whole (`null`). */
+interface Part extends Known {
+  readonly name: string | null
+}
+
+/** What is known, and all fields in it. */
+const partsOf = (known: Known): ReadonlyArray<Part> => [{ ...known, name: null }, ...fieldsOf(known)]
+
+const fieldsOf = ({ type, values }: Known): ReadonlyArray<Part> => {
+  const structs = ("members" in type ? type.members : [type]).flatMap((member) => ("fields" in member ? [member] : []))
+  return structs.flatMap(({ fields }) =>
+    fields.flatMap((field): ReadonlyArray<Part> => {
+      const part = { type: field.type, values: values.flatMap((value) => valuesOf(value, field.name)) }
+      return [{ ...part, name: field.name }, ...fieldsOf(part)]
+    })
   )
 }
 
-const contains = (all: ReadonlyArray<unknown>, some: ReadonlyArray<unknown>): boolean => {
-  const set = new Set(all)
-  return some.every((value) => set.has(value))
+const valuesOf = (value: unknown, name: string): ReadonlyArray<unknown> =>
+  typeof value === "object" && value !== null && name in value
+    ? [(value as Readonly<Record<string, unknown>>)[name]]
+    : []
+
+const described = (values: ReadonlyArray<unknown>, name: string | null, parts: ReadonlyArray<Part>): Shape => {
+  const some = distinct(values.filter((value) => !isNothing(value)))
+  const nothing = distinct(values.filter(isNothing)).map((value) => ({ kind: String(value) }))
+  const passed = passedOn(some, name, parts)
+  const shapes = passed === null ? distinct(some.map(groupOf)).map((group) => ofGroup(group, some, parts)) : [passed]
+  return union([...shapes, ...nothing])
 }
 
+/** So many distinct values of a field, or all that it has, are no coincidence. */
+const distinctEnough = 3
+
+/** The type of the field that all of the values were taken from; `null`: there is none, or it may be one of several. */
+const passedOn = (values: ReadonlyArray<unknown>, name: string | null, parts: ReadonlyArray<Part>): Shape | null => {
+  if (values.length === 0) return null
+  const fit = parts.filter((part) => {
+    const all = new Set(part.values.filter((value) => !isNothing(value)))
+    const enough = part.name === name || values.length >= Math.min(distinctEnough, all.size)
+    return enough && values.every((value) => all.has(value))
+  })
+  const named = fit.filter((part) => part.name === name)
+  const types = (named.length > 0 ? named : fit).map(({ type }) => withoutNothing(type))
+  return distinct(types.map(format)).length === 1 ? types[0]! : null
+}
+
+const isNothing = (value: unknown): boolean => value === null || value === undefined
+
+/** Whether there are fields without a value is seen in the values. */
+const withoutNothing = (type: Shape): Shape =>
+  "members" in type ? union(type.members.filter(({ kind }) => kind !== "null" && kind !== "undefined")) : type
+
 const groupOf = (value: unknown): string => {
-  if (value === null) return "null"
   if (Array.isArray(value)) return "array"
   if (value instanceof Uint8Array) return "bytes"
   return typeof value === "object" ? "struct" : typeof value === "string" ? "text" : typeof value
 }
 
-const ofGroup = (group: string, values: ReadonlyArray<unknown>, known: ReadonlyArray<Known>): Shape => {
+const ofGroup = (group: string, values: ReadonlyArray<unknown>, parts: ReadonlyArray<Part>): Shape => {
   const own = values.filter((value) => groupOf(value) === group)
   if (group === "array")
-    return array((own as ReadonlyArray<ReadonlyArray<unknown>>).flat().map((value) => ofValues([value])))
-  return group === "struct" ? struct(own as ReadonlyArray<Readonly<Record<string, unknown>>>, known) : { kind: group }
+    return array((own as ReadonlyArray<ReadonlyArray<unknown>>).flat().map((value) => described([value], null, parts)))
+  return group === "struct" ? struct(own as ReadonlyArray<object>, parts) : { kind: group }
 }
 
-/** What every windowed row has beside its key and its results. */
-const instants: ReadonlySet<string> = new Set(["windowStart", "windowEnd"])
-
-const struct = (rows: ReadonlyArray<Readonly<Record<string, unknown>>>, known: ReadonlyArray<Known>): Shape => {
-  const names = distinct(rows.flatMap((row) => Object.keys(row)))
-  return {
-    kind: "struct",
-    fields: names.map((name) => {
-      const values = rows.flatMap((row) => (name in row ? [row[name]] : []))
-      const optional = values.length < rows.length
-      if (instants.has(name) && values.every((value) => typeof value === "number"))
-        return { name, optional, type: { kind: "instant" } }
-      return { name, optional, type: ofValues(values, fieldsOf(name, known)) }
-    })
-  }
-}
-
-/** The field of this name in what the rows were made from. */
-const fieldsOf = (name: string, known: ReadonlyArray<Known>): ReadonlyArray<Known> =>
-  known.flatMap(({ type, values }) => {
-    const field = "fields" in type ? type.fields.find((field) => field.name === name) : undefined
-    if (field === undefined) return []
-    return [{ type: field.type, values: values.map((value) => (value as Readonly<Record<string, unknown>>)[name]) }]
+const struct = (rows: ReadonlyArray<object>, parts: ReadonlyArray<Part>): Shape => ({
+  kind: "struct",
+  fields: distinct(rows.flatMap((row) => Object.keys(row))).map((name) => {
+    const values = rows.flatMap((row) => valuesOf(row, name))
+    return { name, optional: values.length < rows.length, type: described(values, name, parts) }
   })
+})
 
 const array = (elements: ReadonlyArray<Shape>): Shape => ({
   kind: "array",
@@ -150,7 +182,7 @@ const array = (elements: ReadonlyArray<Shape>): Shape => ({
 })
 
 /** One of these; alike members are one. */
-const union = (members: ReadonlyArray<Shape>): Shape => {
+export const union = (members: ReadonlyArray<Shape>): Shape => {
   const flat = members.flatMap((member) => ("members" in member ? member.members : [member]))
   const byText = new Map(flat.map((member) => [format(member), member]))
   const all = [...byText.values()]

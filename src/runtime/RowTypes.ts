@@ -1,15 +1,16 @@
 /**
  * The row type after each step of a topology, without running it.
  *
- * After `decode` it is what the Schema says. Steps behind it are functions: a few arbitrary values of the Schema are
- * pushed through their operators, always the same ones, and what comes out is described. Where a function throws, or
- * nothing comes out, the type is not known.
+ * After `decode` it is what the Schema says. What joins, aggregates and windows make of it follows by rule. Where a
+ * function of the job decides, a few arbitrary values of the Schema are handed to it, always the same ones, and what
+ * comes out is described. Where a function throws, or nothing comes out, the type is not known.
  */
 import { Arbitrary, FastCheck, Schema } from "effect"
-import type { Topology, TopologyNode } from "../flow/Topology.ts"
-import type { Change } from "../model/Event.ts"
+import { lateRight, type Port, type SpecOf, type Topology, type TopologyNode } from "../flow/Topology.ts"
 import type { Batch } from "../model/Message.ts"
 import { eventTimeMax } from "../model/Time.ts"
+import * as AggregateTypes from "./AggregateTypes.ts"
+import { sampledAt } from "./AggregateTypes.ts"
 import * as Graph from "./Graph.ts"
 import { operatorOf } from "./Operators.ts"
 import * as Shape from "./RowShape.ts"
@@ -23,18 +24,19 @@ export interface RowType {
   readonly replaces: boolean
 }
 
-/** What leaves a node: the sampled values and their type. */
-interface Flowing {
-  readonly values: ReadonlyArray<unknown>
-  readonly type: Shape.Shape | null
-  readonly why: string | null
+/** What leaves a node by a port: sampled rows and their type. Of a change, its rows. */
+type Flowing = Shape.Known | Unknown
+
+interface Unknown {
+  readonly type: null
+  readonly why: string
 }
+
+type Ports = Readonly<Partial<Record<Port, Flowing>>>
 
 const samples = 24
 /** Fixed, so that the same job is always explained in the same words. */
 const seed = 20_180_921
-/** When sampled events happen: a job's functions see an instant of an ordinary day. */
-const sampledAt = Date.UTC(2018, 8, 21, 7, 20)
 
 /** The types of all nodes but sources and sinks, in data order. */
 export const of = (topology: Topology, job: string): ReadonlyArray<RowType> => {
@@ -47,66 +49,135 @@ export const of = (topology: Topology, job: string): ReadonlyArray<RowType> => {
       .sort((a, b) => a.input - b.input)
       .map((edge) => flowing.get(`${edge.from}/${edge.port}`) ?? unknown("nothing is known of what comes in"))
     const ports = through(graph, node, inputs)
-    for (const [port, out] of Object.entries(ports)) flowing.set(`${node.id}/${port}`, out)
+    for (const [port, out] of Object.entries(ports)) if (out !== undefined) flowing.set(`${node.id}/${port}`, out)
     if (node.spec.kind === "source" || node.spec.kind === "sink") continue
-    const { type, values, why } = ports.out ?? unknown("nothing goes on from it")
-    found.push({ node: node.id, type, why, replaces: values.length > 0 && values.every(isChange) })
+    const out = ports.out ?? unknown("nothing goes on from it")
+    const why = out.type === null ? out.why : null
+    found.push({ node: node.id, type: out.type, why, replaces: graph.givesChanges(node.id, "out") })
   }
   return found
 }
 
-const unknown = (why: string): Flowing => ({ values: [], type: null, why })
+const unknown = (why: string): Unknown => ({ type: null, why })
 
-const through = (graph: Graph.Graph, node: TopologyNode, inputs: ReadonlyArray<Flowing>): Record<string, Flowing> => {
-  const [input = unknown("nothing comes in")] = inputs
-  switch (node.spec.kind) {
-    case "source":
-      return { out: { values: [], type: { kind: "record" }, why: null } }
-    case "sink":
-      return {}
-    case "decode":
-      return attempted(() => ({ out: sampled((node.spec as { readonly schema: Schema.Schema<any, any> }).schema) }))
-    // They pass events on as they are, or some of them.
-    case "filter":
-    case "eventTime":
-    case "keyBy":
-    case "window":
-    case "emit":
-      return { out: input, late: input }
-    default: {
-      const missing = inputs.find(({ type }) => type === null)
-      if (missing !== undefined) return { out: missing, late: input }
-      return { late: input, ...attempted(() => pushed(graph, node, inputs)) }
-    }
-  }
-}
-
-const attempted = (attempt: () => Record<string, Flowing>): Record<string, Flowing> => {
+const through = (graph: Graph.Graph, node: TopologyNode, inputs: ReadonlyArray<Flowing>): Ports => {
+  if (node.spec.kind === "source") return { out: { values: [], type: { kind: "record" } } }
+  if (node.spec.kind === "sink") return {}
+  const [late, other = late] = inputs as readonly [Flowing, ...ReadonlyArray<Flowing>]
+  const aside = { late, [lateRight]: other }
+  const missing = inputs.find(({ type }) => type === null)
+  if (missing !== undefined) return { ...aside, out: missing }
   try {
-    return attempt()
+    return { ...aside, ...made(graph, node, inputs as ReadonlyArray<Shape.Known>) }
   } catch (error) {
-    return { out: unknown(error instanceof Error ? error.message : String(error)) }
+    const message = error instanceof Error ? error.message : String(error)
+    return { ...aside, out: unknown(`Step '${node.id}' failed on a sampled event: ${message}`) }
   }
 }
 
-const sampled = (schema: Schema.Schema<any, any>): Flowing => {
-  const type = Shape.ofSchema(schema.ast)
-  const arbitrary = Arbitrary.make(Schema.typeSchema(schema))
-  return { values: FastCheck.sample(arbitrary, { numRuns: samples, seed }), type, why: null }
+/** What a step makes of what comes in; throws what a function of the job throws. */
+const made = (graph: Graph.Graph, node: TopologyNode, inputs: ReadonlyArray<Shape.Known>): Ports => {
+  const { spec } = node
+  const [input, other = input] = inputs as readonly [Shape.Known, ...ReadonlyArray<Shape.Known>]
+  switch (spec.kind) {
+    case "decode":
+      return { out: sampled(spec.schema) }
+    case "map":
+      return { out: seen(input.values.map(spec.f as (event: unknown) => unknown), inputs) }
+    case "flatMap":
+      return {
+        out: seen(
+          input.values.flatMap((value) => [...spec.f(value as never)]),
+          inputs
+        )
+      }
+    case "filter":
+      return { out: { ...input, values: passing(spec, input.values) } }
+    case "merge":
+      return {
+        out: { type: Shape.union(inputs.map(({ type }) => type)), values: inputs.flatMap(({ values }) => values) }
+      }
+    case "join":
+    case "temporalJoin":
+      return { out: pairs(spec.type, input, other) }
+    case "enrich":
+      return { out: enriched(spec, input) }
+    case "updates":
+      return { out: updates(input) }
+    case "aggregate":
+      return { out: AggregateTypes.ofGroups(spec.aggregates, graph.grouping(node), input) }
+    case "frames":
+      return { out: AggregateTypes.ofFrames(spec.frames, input) }
+    case "process":
+      return { out: unknown("sampled events give no row"), ...pushed(graph, node, input) }
+    // They pass rows on as they are, or some of them.
+    default:
+      return { out: input }
+  }
 }
 
-/** What an operator makes of sampled events and of a last barrier. */
-const pushed = (graph: Graph.Graph, node: TopologyNode, inputs: ReadonlyArray<Flowing>): Record<string, Flowing> => {
+const sampled = (schema: Schema.Schema<any, any>): Shape.Known => ({
+  type: Shape.ofSchema(schema.ast),
+  values: FastCheck.sample(Arbitrary.make(Schema.typeSchema(schema)), { numRuns: samples, seed })
+})
+
+/** Rows that functions of the job made. */
+const seen = (values: ReadonlyArray<unknown>, known: ReadonlyArray<Shape.Known>): Flowing =>
+  values.length === 0 ? unknown("sampled events give no row") : { values, type: Shape.ofValues(values, known) }
+
+/** What passes a predicate. If nothing does, all: the samples say nothing of what passes. */
+const passing = ({ predicate }: SpecOf<"filter">, values: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
+  const some = values.filter((value) => predicate(value as never))
+  return some.length === 0 ? values : some
+}
+
+const pairs = (type: SpecOf<"join">["type"], left: Shape.Known, right: Shape.Known): Shape.Known => {
+  const [lacksLeft, lacksRight] = [type === "outer", type !== "inner"]
+  const row = (of: number): unknown => right.values[of % right.values.length]
+  return {
+    type: structOf({
+      left: lacksLeft ? Shape.nullable(left.type) : left.type,
+      right: lacksRight ? Shape.nullable(right.type) : right.type
+    }),
+    values: [
+      ...left.values.map((value, i) => ({ left: value, right: row(i) })),
+      ...(lacksRight ? left.values.map((value) => ({ left: value, right: null })) : []),
+      ...(lacksLeft ? right.values.map((value) => ({ left: null, right: value })) : [])
+    ]
+  }
+}
+
+const enriched = ({ into, lookup, type }: SpecOf<"enrich">, input: Shape.Known): Flowing => {
+  const rows = sampled(lookup.schema)
+  const put = into as (event: unknown, found: unknown) => unknown
+  const found = input.values.map((value, i) => put(value, rows.values[i % rows.values.length]))
+  const notFound = type === "left" ? input.values.map((value) => put(value, null)) : []
+  return seen([...found, ...notFound], [input, rows])
+}
+
+const updates = ({ type, values }: Shape.Known): Shape.Known => ({
+  type: {
+    kind: "struct",
+    fields: ["before", "after"].map((name) => ({ name, type, optional: true }))
+  },
+  values: values.flatMap((row) => [{ after: row }, { before: row, after: row }, { before: row }])
+})
+
+const structOf = (fields: Readonly<Record<string, Shape.Shape>>): Shape.Shape => ({
+  kind: "struct",
+  fields: Object.entries(fields).map(([name, type]) => ({ name, type, optional: false }))
+})
+
+/** What an operator of the job's own makes of sampled events and of a last barrier. */
+const pushed = (graph: Graph.Graph, node: TopologyNode, input: Shape.Known): Ports => {
   const operator = operatorOf(graph, node, { triggerMillis: 0 })
-  const ports = new Map<string, Array<unknown>>()
+  const ports = new Map<string, ReadonlyArray<unknown>>()
   const collector = {
     emit: (port: string, batch: Batch) => {
       ports.set(port, [...(ports.get(port) ?? []), ...batch.values])
     }
   }
-  inputs.forEach(({ values }, input) => {
-    if (values.length > 0) operator.onBatch(batchOf(node.id, values), collector, input)
-  })
+  if (input.values.length > 0) operator.onBatch(batchOf(node.id, input.values), collector, 0)
   operator.onBarrier(
     {
       _tag: "Barrier",
@@ -120,11 +191,7 @@ const pushed = (graph: Graph.Graph, node: TopologyNode, inputs: ReadonlyArray<Fl
     },
     collector
   )
-  const known = inputs.flatMap(({ type, values }) => (type === null ? [] : [{ type, values: rowsOf(values) }]))
-  const described = [...ports].map(
-    ([port, values]) => [port, { values, type: Shape.ofValues(rowsOf(values), known), why: null }] as const
-  )
-  return { out: unknown("sampled events give no row"), ...Object.fromEntries(described) }
+  return Object.fromEntries([...ports].map(([port, values]) => [port, seen(values, [input])]))
 }
 
 const batchOf = (origin: string, values: ReadonlyArray<unknown>): Batch => ({
@@ -140,18 +207,3 @@ const batchOf = (origin: string, values: ReadonlyArray<unknown>): Batch => ({
   records: null,
   recordIndexes: null
 })
-
-/** The rows that changes speak of; other values are rows themselves. */
-const rowsOf = (values: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
-  values.flatMap((value) => {
-    if (!isChange(value)) return [value]
-    const { after, before } = value
-    return after === undefined ? [before] : [after]
-  })
-
-const isChange = (value: unknown): value is Change =>
-  typeof value === "object" &&
-  value !== null &&
-  "key" in value &&
-  ("before" in value || "after" in value) &&
-  Object.keys(value).every((name) => name === "key" || name === "before" || name === "after")
