@@ -31,8 +31,12 @@ export interface Engine {
 /** Where the jobs come from: loaded only if something asks for them. */
 export type Jobs = Effect.Effect<ReadonlyArray<Job>, Failure, Process | FileSystem.FileSystem>
 
-/** Owns the folder, and opens the engine over it part by part. */
-export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<Engine, Failure, Needs | Scope.Scope> =>
+/** Owns the folder, and opens the engine over it part by part. `isDaemon`: it stays until it is interrupted. */
+export const make = (
+  configuration: Configuration,
+  jobs: Jobs,
+  { isDaemon }: { readonly isDaemon: boolean }
+): Effect.Effect<Engine, Failure, Needs | Scope.Scope> =>
   Effect.gen(function* () {
     const process = yield* Process
     const scope = yield* Effect.scope
@@ -54,7 +58,7 @@ export const make = (configuration: Configuration, jobs: Jobs): Effect.Effect<En
       return sql.layerPGlite({ folder: `${folder.path}/postgres`, thread: process.databaseThread })
     })
     const daemon = yield* Effect.cached(
-      openDaemon(configuration, { topics, tables, jobs }, scope).pipe(Effect.provide(needs))
+      openDaemon(configuration, { topics, tables, jobs, isDaemon }, scope).pipe(Effect.provide(needs))
     )
     const serveOn = (server: HttpServer.HttpServer, token: Configuration["token"]) =>
       Effect.gen(function* () {
@@ -107,6 +111,7 @@ interface Parts {
   readonly topics: Engine["topics"]
   readonly tables: Engine["tables"]
   readonly jobs: Jobs
+  readonly isDaemon: boolean
 }
 
 const openDaemon = (configuration: Configuration, parts: Parts, scope: Scope.Scope) =>
@@ -124,7 +129,7 @@ const openDaemon = (configuration: Configuration, parts: Parts, scope: Scope.Sco
       { concurrency: "unbounded" }
     )
     const layer = live
-      .layer(jobs, telemetry?.hear)
+      .layer(jobs, { isDaemon: parts.isDaemon, ...(telemetry === null ? {} : { hear: telemetry.hear }) })
       .pipe(Layer.provide(Layer.mergeAll(Layer.succeed(Topics, topics), tables, Layer.provide(store, tables))))
     const daemon = Context.get(yield* Layer.buildWithScope(layer, scope), Daemon)
     if (telemetry !== null) {

@@ -11,10 +11,13 @@ export const draining = "Drains and commits; a second interrupt ends it at once.
 
 export interface JobNews {
   /** Tells what is new in a status; nothing if that was told already. */
-  readonly hear: (status: JobStatus) => Effect.Effect<void>
+  readonly hear: (status: Heard) => Effect.Effect<void>
   /** Tells that a job could not even be tried. */
   readonly refused: (job: string, why: Failure) => Effect.Effect<void>
 }
+
+/** What is told of a status. */
+type Heard = Pick<JobStatus, "job" | "state" | "reason" | "restarts" | "runId" | "epoch" | "rowsIn">
 
 interface Options {
   /** The jobs that were asked for: once each of them has failed, this is said too. */
@@ -39,9 +42,9 @@ export const make = (
         const also = !all ? "" : `${jobs.length === 1 ? "No job runs" : "All jobs have failed"}. ${remains}\n`
         return process.report(`job ${job} ${sentences}\n${also}`)
       })
-    const hear = (status: JobStatus) =>
+    const hear = (status: Heard) =>
       Effect.suspend(() => {
-        const key = `${status.state} ${status.restarts} ${status.runId}`
+        const key = `${status.state} ${status.restarts} ${status.runId} ${status.reason?.message}`
         if (told.get(status.job) === key) return Effect.void
         told.set(status.job, key)
         if (status.state === "failed") return fail(status.job, sentenceOf(status) ?? "failed")
@@ -52,11 +55,15 @@ export const make = (
     yield* Effect.forkScoped(
       Stream.runForEach(daemon.events, (event) => (event._tag === "State" ? hear(event.status) : Effect.void))
     )
-    return { hear, refused: (job, why) => fail(job, `cannot start: ${explained(why)}`) }
+    return {
+      hear,
+      refused: (job, { _tag: tag, hint, message }) =>
+        hear({ job, state: "failed", reason: { tag, message, hint }, restarts: 0, runId: null, epoch: 0, rowsIn: 0 })
+    }
   })
 
 /** What a status says after the job's name; `null`: nothing that a person waits for. */
-export const sentenceOf = ({ epoch, reason, restarts, rowsIn, state }: JobStatus): string | null => {
+export const sentenceOf = ({ epoch, reason, restarts, rowsIn, runId, state }: Heard): string | null => {
   switch (state) {
     case "running":
       return rowsIn === 0 ? "runs" : `runs, after epoch ${epoch} with ${ProgressLine.grouped(rowsIn)} rows in all`
@@ -65,7 +72,7 @@ export const sentenceOf = ({ epoch, reason, restarts, rowsIn, state }: JobStatus
     case "backing off":
       return `backs off before restart ${restarts}${reason === null ? "" : `, because: ${explained(reason)}`}`
     case "failed":
-      return `failed${reason === null ? "" : `: ${explained(reason)}`}`
+      return `${runId === null ? "cannot start" : "failed"}${reason === null ? "" : `: ${explained(reason)}`}`
     case "finished":
     case "stopped":
       return `${state} after epoch ${epoch}`

@@ -18,7 +18,7 @@ export const make = (
   configuration: Configuration,
   jobs: Engine.Jobs
 ): Effect.Effect<WeirService, Failure, Needs | Scope.Scope> =>
-  Effect.flatMap(Engine.make(configuration, jobs), (engine) =>
+  Effect.flatMap(Engine.make(configuration, jobs, { isDaemon: false }), (engine) =>
     Effect.map(fromEngine(engine), (weir) => ({
       ...weir,
       // A job that this process let go on would end with it.

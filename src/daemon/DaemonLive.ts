@@ -35,13 +35,17 @@ interface Started {
   readonly options: Runner.RunOptions
 }
 
-/**
- * Hosts these jobs; nothing runs until it is started. Closing the layer drains and stops what runs. `hear` is told all
- * that happens until the last job has ended; it must not wait.
- */
+export interface Options {
+  /** Told all that happens until the last job has ended; must not wait. */
+  readonly hear?: (event: JobEvent) => void
+  /** Does the process stay until it is interrupted? Then `weir restart` starts a job in it. */
+  readonly isDaemon?: boolean
+}
+
+/** Hosts these jobs; nothing runs until it is started. Closing the layer drains and stops what runs. */
 export const layer = (
   jobs: ReadonlyArray<Job>,
-  hear: (event: JobEvent) => void = () => {}
+  { hear = () => {}, isDaemon = false }: Options = {}
 ): Layer.Layer<Daemon, never, Needs> =>
   Layer.scoped(
     Daemon,
@@ -52,6 +56,8 @@ export const layer = (
       const context = yield* Effect.context<Needs>()
       const events = yield* PubSub.sliding<JobEvent>(Limits.eventsWaitingMax)
       const started = new Map<string, Started>()
+      /** Why the last start of a job was refused. */
+      const refusals = new Map<string, NonNullable<JobStatus["reason"]>>()
       yield* Effect.addFinalizer(() =>
         Effect.forEach(started.values(), close, { concurrency: "unbounded", discard: true })
       )
@@ -79,21 +85,23 @@ export const layer = (
             Effect.onError(() => Scope.close(scope, Exit.void))
           )
           started.set(name, { running, scope, configured, options })
+          refusals.delete(name)
           return yield* running.status
         })
       const running = (name: string): Effect.Effect<Started, Failure> =>
         Effect.flatMap(find(jobs, name), () => {
           const found = started.get(name)
-          return found === undefined
-            ? refuse(name, "does not run", `Start it: \`weir start ${name}\`.`)
-            : Effect.succeed(found)
+          return found === undefined ? refuse(name, "does not run", wayToStart(name)) : Effect.succeed(found)
         })
-      const status = (name: string): Effect.Effect<JobStatus, Failure> => {
-        const found = started.get(name)
-        return found === undefined
-          ? Effect.map(store.lookUp(name), (record) => idleStatus(name, record))
-          : found.running.status
-      }
+      const wayToStart = (name: string): string => `Start it: \`weir ${isDaemon ? "restart" : "start"} ${name}\`.`
+      const status = (name: string): Effect.Effect<JobStatus, Failure> =>
+        Effect.gen(function* () {
+          const now = yield* started.get(name)?.running.status ?? Effect.succeed(null)
+          const reason = refusals.get(name) ?? null
+          if (now !== null && (reason === null || isLive(now))) return now
+          const idle = idleStatus(name, yield* store.lookUp(name))
+          return reason === null || idle.state === "paused" ? idle : { ...idle, state: "failed", reason }
+        })
       const control = JobControl.make({
         store,
         tables,
@@ -108,9 +116,16 @@ export const layer = (
         },
         lastOptions: (name) => started.get(name)?.options ?? {},
         begin,
+        refused: (name, { _tag: tag, hint, message }) =>
+          Effect.gen(function* () {
+            refusals.set(name, { tag, message, hint })
+            yield* tell({ _tag: "State", status: yield* status(name) })
+          }).pipe(Effect.ignore),
+        wayToStart,
         end: (name) => {
           const found = started.get(name)
           started.delete(name)
+          refusals.delete(name)
           return found === undefined ? Effect.void : close(found)
         },
         tell: (now) => tell({ _tag: "State", status: now })
@@ -191,7 +206,9 @@ export const layer = (
           Effect.gen(function* () {
             const job = yield* find(jobs, name)
             if (isLive(yield* status(name))) return yield* refuse(name, "runs", `Stop it first: \`weir stop ${name}\`.`)
-            return yield* reset(job, store, tables, options).pipe(Effect.provide(context))
+            const remains = yield* reset(job, store, tables, options).pipe(Effect.provide(context))
+            refusals.delete(name)
+            return remains
           }),
         ended: (name) => Effect.flatMap(running(name), (job) => job.running.ended),
         events: Stream.fromPubSub(events)

@@ -40,6 +40,10 @@ export interface Host {
   readonly lastOptions: (job: string) => RunOptions
   /** Starts a job that does not run, whether it is paused or not. */
   readonly begin: (job: string, options: RunOptions) => Effect.Effect<JobStatus, Failure>
+  /** Keeps why a start was refused, and tells it: the job stands as failed until it starts. */
+  readonly refused: (job: string, why: Failure) => Effect.Effect<void>
+  /** How to start a job in this process, for a person. */
+  readonly wayToStart: (job: string) => string
   /** Drains a job that runs, and forgets it. */
   readonly end: (job: string) => Effect.Effect<void, Failure>
   /** Tells whoever listens how a job stands now. */
@@ -105,13 +109,13 @@ const start = (host: Host, job: string, options: RunOptions) =>
     return yield* judged(host, job, options)
   })
 
-/** Begins a job that this code can take up; else nothing is touched. */
+/** Begins a job that this code can take up; else nothing is touched, and the job stands as failed. */
 const judged = (host: Host, job: string, options: RunOptions) =>
   Effect.gen(function* () {
     const { refusal } = yield* verdictOf(host, job, { ...options, savepoint: null })
     if (refusal !== null) return yield* refusal
     return yield* host.begin(job, options)
-  })
+  }).pipe(Effect.tapError((error) => host.refused(job, error)))
 
 const stop = (host: Host, job: string) =>
   Effect.gen(function* () {
@@ -120,8 +124,7 @@ const stop = (host: Host, job: string) =>
       yield* live.running.stop
       return yield* host.status(job)
     }
-    if ((yield* pauseOf(host, job)) === null)
-      return yield* refuse(job, "does not run", `Start it: \`weir start ${job}\`.`)
+    if ((yield* pauseOf(host, job)) === null) return yield* refuse(job, "does not run", host.wayToStart(job))
     yield* host.store.setPause(job, null)
     const status = yield* host.status(job)
     yield* host.tell(status)
@@ -133,7 +136,7 @@ const pause = (host: Host, job: string) =>
     const live = yield* host.live(job)
     if (live === null)
       return yield* (yield* pauseOf(host, job)) === null
-        ? refuse(job, "does not run", `Start it: \`weir start ${job}\`.`)
+        ? refuse(job, "does not run", host.wayToStart(job))
         : refuse(job, "is paused already", `Let it go on: \`weir resume ${job}\`.`)
     yield* live.running.stop
     const { reason, state } = yield* live.running.status
@@ -195,7 +198,7 @@ const save = (host: Host, job: string, wanted: string | null) =>
         `Remove one: \`weir savepoints ${job} --remove ${known[0]!.name}\`.`
       )
     const taken = yield* host.store.savepoint(job, name, yield* Clock.currentTimeMillis)
-    return taken ?? (yield* refuse(job, "has no checkpoint yet", `Start it first: \`weir start ${job}\`.`))
+    return taken ?? (yield* refuse(job, "has no checkpoint yet", host.wayToStart(job)))
   })
 
 const savepointOf = ({ store }: Host, job: string, name: string): Effect.Effect<Savepoint, Failure> =>

@@ -4,7 +4,7 @@
 import { Cause, Clock, Deferred, Duration, Effect, Either, Exit, Fiber, Random, type Scope } from "effect"
 import * as Supervisor from "../actor/Supervisor.ts"
 import type { ReplayCounts } from "../checkpoint/Checkpoint.ts"
-import type { CheckpointStore, Claim } from "../checkpoint/CheckpointStore.ts"
+import { CheckpointStore, type Claim, type JobRecord } from "../checkpoint/CheckpointStore.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import type { Job } from "../flow/Job.ts"
 import { type Explained, InvalidJob } from "../model/Errors.ts"
@@ -72,6 +72,7 @@ interface Board {
   state: JobState
   reason: JobStatus["reason"]
   restarts: number
+  jobId: string | null
   claim: Claim | null
   epoch: number
   checkpointAt: Millis | null
@@ -101,7 +102,9 @@ export const start = <E, R>(
       onRight: Effect.succeed
     })
     const runId = yield* randomId
-    const board = emptyBoard(yield* Clock.currentTimeMillis)
+    // Until it has claimed its checkpoint, it stands where that stands. A store that fails now fails its first life.
+    const record = yield* Effect.orElseSucceed((yield* CheckpointStore).lookUp(job.name), () => null)
+    const board = firstBoard(yield* Clock.currentTimeMillis, record)
     const attention = yield* Effect.makeLatch(false)
     const control = { stopping: false }
     const desk = yield* ReplayDesk.make(options.replayOnly === true)
@@ -179,21 +182,26 @@ const endedBefore = (job: string, ended: Deferred.Deferred<void, Explained & Err
     })
   )
 
-const emptyBoard = (startedAt: Millis): Board => ({
-  state: "starting",
-  reason: null,
-  restarts: 0,
-  claim: null,
-  epoch: 0,
-  checkpointAt: null,
-  totals: { recordsIn: 0, rowsOut: 0, late: 0, deadLetters: 0, replayed: 0 },
-  parts: null,
-  triggeredBefore: startedAt,
-  startedAt,
-  reports: [],
-  durable: new Map(),
-  written: new Map()
-})
+const firstBoard = (startedAt: Millis, record: JobRecord | null): Board => {
+  const board: Board = {
+    state: "starting",
+    reason: null,
+    restarts: 0,
+    jobId: record?.jobId ?? null,
+    claim: null,
+    epoch: 0,
+    checkpointAt: null,
+    totals: { recordsIn: 0, rowsOut: 0, late: 0, deadLetters: 0, replayed: 0 },
+    parts: null,
+    triggeredBefore: startedAt,
+    startedAt,
+    reports: [],
+    durable: new Map(),
+    written: new Map()
+  }
+  if (record !== null && record.manifest !== null) see(board, record.manifest)
+  return board
+}
 
 /** The desk sees every manifest before anyone hears of it. */
 const tellingDesk = (desk: ReplayDesk.ReplayDesk, told: JobLife.LifeListener): JobLife.LifeListener => ({
@@ -220,6 +228,7 @@ const listenerOf = (
   return {
     onClaimed: (claim, parts) => {
       board.claim = claim
+      board.jobId = claim.jobId
       board.parts = parts
       if (claim.manifest !== null) see(board, claim.manifest)
       return claim.intents.length > 0 ? turn("recovering") : Effect.void
@@ -265,7 +274,7 @@ const statusOf = (job: string, runId: string, board: Board): JobStatus => ({
   state: board.state,
   reason: board.reason,
   runId,
-  jobId: board.claim?.jobId ?? null,
+  jobId: board.jobId,
   epoch: board.epoch,
   checkpointAt: board.checkpointAt,
   rowsIn: board.totals.recordsIn,

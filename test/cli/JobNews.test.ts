@@ -85,6 +85,18 @@ describe("The news of jobs", () => {
       `job plant cannot start: Job plant has no sink. Give it one.\n${one}All jobs have failed. The page stays.\n`
     )
   })
+
+  it("are that one cannot start, told once though its status says it too", async () => {
+    const refused = {
+      tag: "InvalidJob",
+      message: "Job plant has no sink",
+      hint: "Give it one"
+    }
+    const cannot = status({ job: "plant", state: "failed", runId: null, reason: refused })
+    const said = "job plant cannot start: Job plant has no sink. Give it one.\n"
+    expect(await told(["orders", "plant"], [cannot])).toBe(said)
+    expect(await told(["orders", "plant"], [cannot], ["plant"])).toBe(said)
+  })
 })
 
 describe("The summary of a run", () => {

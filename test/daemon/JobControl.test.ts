@@ -15,6 +15,7 @@ import * as Job from "../../src/flow/Job.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import * as Trigger from "../../src/flow/Trigger.ts"
+import type { JobEvent } from "../../src/observe/Progress.ts"
 import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
 
 const Sale = Schema.Struct({ shop: Schema.String, price: Schema.Int })
@@ -71,9 +72,13 @@ const makeWorld = Effect.gen(function* () {
     ).pipe(Effect.provide(topics))
   yield* Effect.flatMap(Topics, (all) => all.create("sales", { partitions: 1 })).pipe(Effect.provide(topics))
   /** A daemon of this code; it ends with what is done. */
-  const hosted = <A, E>(job: Job.Job, use: (daemon: DaemonService) => Effect.Effect<A, E>) =>
+  const hosted = <A, E>(
+    job: Job.Job,
+    use: (daemon: DaemonService) => Effect.Effect<A, E>,
+    options: DaemonLive.Options = {}
+  ) =>
     Effect.flatMap(Daemon, use).pipe(
-      Effect.provide(DaemonLive.layer([job])),
+      Effect.provide(DaemonLive.layer([job], options)),
       Effect.provide(Layer.mergeAll(Layer.succeed(CheckpointStore, store), topics, NodeContext.layer)),
       Logger.withMinimumLogLevel(LogLevel.None)
     )
@@ -181,6 +186,81 @@ describe("State that may be dropped", () => {
             expect((yield* Effect.flip(daemon.start("sales", { dropState: ["totals"] })))._tag).toBe("WrongUsage")
           })
         )
+      })
+    ))
+})
+
+describe("A job", () => {
+  it("stands where its checkpoint stands from its start on", () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        yield* world.produce(["a", "b"])
+        yield* world.hosted(sales(), once)
+        const { manifest } = (yield* world.store.lookUp("sales"))!
+        expect(manifest!.epoch).toBe(2)
+        const statuses = yield* world.hosted(sales(), (daemon) =>
+          Effect.gen(function* () {
+            const started = yield* daemon.start("sales", {})
+            const restarted = yield* daemon.restart("sales")
+            yield* daemon.pause("sales")
+            return [started, restarted, yield* daemon.resume("sales")]
+          })
+        )
+        for (const { epoch, jobId, rowsIn, state } of statuses)
+          expect([state, epoch, rowsIn, jobId]).toEqual(["starting", 2, 2, manifest!.jobId])
+      })
+    ))
+
+  it("whose start is refused stands as failed with the reason, until it starts", () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        yield* world.produce(["a"])
+        yield* world.hosted(sales(), once)
+        const told: Array<JobEvent> = []
+        yield* world.hosted(
+          sales({ step: "counts" }),
+          (daemon) =>
+            Effect.gen(function* () {
+              const refused = yield* Effect.flip(daemon.start("sales", {}))
+              const { hint, message } = refused
+              const [status] = yield* daemon.statuses
+              expect(status).toMatchObject({ state: "failed", runId: null, epoch: 2, rowsIn: 1 })
+              expect(status?.reason).toEqual({ tag: "StateMismatch", message, hint })
+              expect(told.at(-1)).toEqual({ _tag: "State", status })
+              yield* daemon.start("sales", { availableNow: true, dropState: ["totals"] })
+              yield* daemon.ended("sales")
+              expect(yield* statusOf(daemon)).toMatchObject({ state: "finished", reason: null })
+            }),
+          { hear: (event) => told.push(event) }
+        )
+        yield* world.produce(["a"])
+        yield* world.hosted(sales({ step: "counts" }), (daemon) =>
+          Effect.gen(function* () {
+            yield* Effect.flip(daemon.start("sales", {}))
+            yield* daemon.reset("sales", { tables: false })
+            expect(yield* statusOf(daemon)).toMatchObject({ state: "stopped", reason: null })
+          })
+        )
+      })
+    ))
+
+  it("that does not run is started by the command that works where it was asked", () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        const hints = (options: DaemonLive.Options) =>
+          world.hosted(
+            sales(),
+            (daemon) =>
+              Effect.forEach([daemon.stop("sales"), daemon.pause("sales"), daemon.savepoint("sales", null)], (asked) =>
+                Effect.map(Effect.flip(asked as Effect.Effect<unknown, Error & { hint: string }>), ({ hint }) => hint)
+              ),
+            options
+          )
+        expect(new Set(yield* hints({}))).toEqual(new Set(["Start it: `weir start sales`."]))
+        expect(new Set(yield* hints({ isDaemon: true }))).toEqual(new Set(["Start it: `weir restart sales`."]))
       })
     ))
 })

@@ -22,8 +22,7 @@ const turning = (
       const process = yield* Process
       const job = yield* Project.job(wanted)
       const status = yield* Session.use({ data }, (weir) => turn(weir, job.name))
-      // Where a job that starts goes on is not known before its checkpoint is read.
-      const where = status.state === "starting" ? "" : ` after epoch ${status.epoch}`
+      const where = status.epoch === 0 ? "" : ` after epoch ${status.epoch}`
       yield* process.print(`job ${job.name} is ${status.state}${where}\n`)
       return 0
     })
