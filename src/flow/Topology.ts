@@ -254,7 +254,7 @@ const labelOf = (spec: NodeSpec): string => {
     case "source":
       return spec.source.label
     case "decode":
-      return identifierOf(spec.schema)
+      return [identifierOf(spec.schema), ...(spec.invalid === null ? [withoutInvalid] : [])].join("; ")
     case "eventTime":
       return `maxOutOfOrderness ${Duration.format(spec.maxOutOfOrdernessMillis)}, idleAfter ${Duration.format(spec.idleAfterMillis)}, maxFutureSkew ${Duration.format(spec.maxFutureSkewMillis)}`
     case "keyBy":
@@ -293,6 +293,8 @@ const labelOf = (spec: NodeSpec): string => {
       return ""
   }
 }
+
+const withoutInvalid = "no invalid: the first record that cannot be used fails the job"
 
 const living = (timeToLiveMillis: number | null): ReadonlyArray<string> =>
   timeToLiveMillis === null ? [] : [`timeToLive ${Duration.format(timeToLiveMillis)}`]

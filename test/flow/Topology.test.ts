@@ -77,13 +77,15 @@ describe("nodes", () => {
     const labels = Object.fromEntries(made(out).nodes.map(({ id, label }) => [id, label]))
     expect(labels).toEqual({
       orders: "topic orders",
-      decode: "Order",
+      decode: "Order; no invalid: the first record that cannot be used fails the job",
       eventTime: "maxOutOfOrderness 5s, idleAfter 30s, maxFutureSkew 1h",
       keyBy: "region",
       window: "tumbling 1m, allowedLateness 30s",
       income: "orders",
       income_table: "upsert into income_table by region, windowStart"
     })
+    const aside = orders.pipe(Flow.decode(Order, { invalid: deadLetter("bad") }), Flow.to(append("t")))
+    expect(made(aside).nodes[1]).toMatchObject({ id: "decode", label: "Order" })
     const all = decoded.pipe(Flow.keyBy(), Flow.filter(Boolean), Flow.to(append("t")))
     expect(made(all).nodes[2]).toMatchObject({ id: "keyBy", label: "all under one key" })
   })

@@ -15,7 +15,8 @@ export const from = <A, E, R>(source: Source<A, E, R>): Flow<A, E, R> => step({ 
 
 /**
  * Reads a record's value by a Schema. Records that it cannot read, and later those from the far future and rows that
- * a sink refuses, go to `invalid` with their raw bytes; without it the job fails at the first of them.
+ * a sink refuses, go to `invalid` with their raw bytes, and the job goes on. Without it the first of them fails the job:
+ * nothing of its epoch is written, and every start fails there until the job has an `invalid`, or can use the record.
  */
 export const decode =
   <A, I, E2 = RecordUnusable, R2 = never>(
