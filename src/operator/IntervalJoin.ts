@@ -22,7 +22,7 @@
  */
 import type { KeyColumn, SpecOf } from "../flow/Topology.ts"
 import * as Limits from "../model/Limits.ts"
-import { indexAtTime, type JoinEntry, left, right, type Side } from "./JoinEntry.ts"
+import { indexAtTime, type JoinEvent, left, right, type Side } from "./JoinEvent.ts"
 import * as JoinOperator from "./JoinOperator.ts"
 import { JoinRows } from "./JoinRows.ts"
 import { JoinState } from "./JoinState.ts"
@@ -64,54 +64,69 @@ export const make = (options: Options): Operator => {
   const later = [afterMillis, beforeMillis] as const
   // By side: does an event without a partner make a row?
   const leaves = [type !== "inner", type === "outer"] as const
-  const queues = [new TimeQueue<JoinEntry>(), new TimeQueue<JoinEntry>()] as const
+  // By side: what is kept.
+  const queues = [new TimeQueue<JoinEvent>(), new TimeQueue<JoinEvent>()] as const
 
-  const add = (entry: JoinEntry, partner: JoinEntry | null): void =>
-    entry.side === left ? rows.add(entry.keyGroup, entry, partner) : rows.add(entry.keyGroup, partner, entry)
+  const add = (event: JoinEvent, partner: JoinEvent | null): void =>
+    event.side === left ? rows.add(event.of.keyGroup, event, partner) : rows.add(event.of.keyGroup, partner, event)
 
-  const match = (entry: JoinEntry): void => {
-    if (!leaves[entry.side] || entry.matched) return
-    entry.matched = true
-    state.change(entry)
+  const match = (event: JoinEvent): void => {
+    if (!leaves[event.side] || event.matched) return
+    event.matched = true
+    state.change(event)
   }
 
-  const came = (entry: JoinEntry): void => {
-    const { eventTime, of, side } = entry
-    const others = of.sides[side === left ? right : left]
+  const came = (event: JoinEvent): void => {
+    const { eventTime, of, side } = event
+    const others = of.eventsOf(side === left ? right : left)
     const latest = eventTime + later[side]
     for (let i = indexAtTime(others, eventTime - earlier[side]); i < others.length; i++) {
       const other = others[i]!
       if (other.eventTime > latest) break
       if (appends && other.emitted) continue
-      add(entry, other)
-      match(entry)
+      add(event, other)
+      match(event)
       match(other)
     }
-    queues[side].put(eventTime, entry)
+    of.insert(event)
   }
 
-  const isAlone = (entry: JoinEntry): boolean => leaves[entry.side] && !entry.matched && !entry.emitted
+  const isAlone = (event: JoinEvent): boolean => leaves[event.side] && !event.matched && !event.emitted
+
+  /** No partner of an event of the side can come any more if its time is before this. */
+  const untilOf = (side: Side): number => state.forgottenUntil - later[side]
+
+  const keep = (event: JoinEvent): void => queues[event.side].put(event)
+
+  const leave = (event: JoinEvent): void => {
+    const { of, side } = event
+    // All of its key that are before the time go in this epoch.
+    of.dropFirst(side, indexAtTime(of.eventsOf(side), untilOf(side)))
+    if (isAlone(event)) add(event, null)
+  }
 
   /** Lets go of the events for which no partner can come any more. */
-  const expire = (side: Side): void => {
-    const queue = queues[side]
-    const until = state.forgottenUntil - later[side]
-    while (queue.earliest < until) {
-      const first = queue.take()
-      // It went with an earlier one of its key.
-      if (first.slot < 0) continue
-      const taken = state.takeBefore(first.of, side, indexAtTime(first.of.sides[side], until))
-      for (const entry of taken) if (isAlone(entry)) add(entry, null)
-    }
+  const expire = (): void => {
+    for (const side of [left, right])
+      queues[side].takeBefore(untilOf(side), (event) => {
+        state.remove(event)
+        leave(event)
+      })
+    state.settle((event) => {
+      const isOver = event.eventTime < untilOf(event.side)
+      if (isOver) leave(event)
+      else keep(event)
+      return isOver
+    })
   }
 
   const emitAlone = (): void => {
     for (let keyGroup = 0; keyGroup < Limits.keyGroups; keyGroup++) {
-      for (const entry of state.store.entriesOf(keyGroup)) {
-        if (!isAlone(entry)) continue
-        add(entry, null)
-        entry.emitted = true
-        state.change(entry)
+      for (const { event } of state.store.entriesOf(keyGroup)) {
+        if (!isAlone(event)) continue
+        add(event, null)
+        event.emitted = true
+        state.change(event)
       }
     }
   }
@@ -119,7 +134,7 @@ export const make = (options: Options): Operator => {
   /** The event of these sides that is let go first. */
   const firstOf = (...sides: ReadonlyArray<Side>): WaitingEvent | null =>
     sides.reduce<WaitingEvent | null>((first, side) => {
-      const eventTime = queues[side].earliest
+      const eventTime = Math.min(queues[side].earliest, state.freshEarliest[side])
       const until = eventTime + later[side] + allowedLatenessMillis + 1
       return until < (first?.until ?? Number.POSITIVE_INFINITY) ? { eventTime, until } : first
     }, null)
@@ -128,15 +143,17 @@ export const make = (options: Options): Operator => {
     id,
     state,
     rows,
-    fingerprint: `join 2; ${type}; ${beforeMillis} before, ${afterMillis} after; by ${options.keys[left].map(({ name }) => name).join(", ")}`,
+    fingerprint: `join 3; ${type}; ${beforeMillis} before, ${afterMillis} after; by ${options.keys[left].map(({ name }) => name).join(", ")}`,
     lowersMillis: Math.max(leaves[left] ? later[left] : 0, leaves[right] ? later[right] : 0),
     came,
-    restored: (entry) => queues[entry.side].put(entry.eventTime, entry),
+    restored: (event) => {
+      event.of.insert(event)
+      keep(event)
+    },
     passed: (final) => {
-      expire(left)
-      expire(right)
+      expire()
       if (final) emitAlone()
     },
-    waits: () => ({ waiting: state.store.size, first: firstOf(left, right) })
+    waits: () => ({ waiting: state.size, first: firstOf(left, right) })
   })
 }

@@ -1,7 +1,7 @@
 /** What both joins do alike: take events in or set them aside, keep them, and say at which event or epoch they failed. */
 import { lateRight } from "../flow/Topology.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
-import { type JoinEntry, left, right } from "./JoinEntry.ts"
+import { type JoinEvent, left, right } from "./JoinEvent.ts"
 import type { JoinRows } from "./JoinRows.ts"
 import type { JoinState } from "./JoinState.ts"
 import type { Operator } from "./Operator.ts"
@@ -16,13 +16,13 @@ export interface Options {
   readonly fingerprint: string
   /** How much earlier than an event that is not late a row may be: the watermark that is passed on is so much lower. */
   readonly lowersMillis: number
-  /** An event is kept, and not late. */
-  readonly came: (entry: JoinEntry) => void
+  /** An event has come that is not late. */
+  readonly came: (event: JoinEvent) => void
   /** An event was kept before a restart. */
-  readonly restored: (entry: JoinEntry) => void
-  /** Time has come to `state.watermark`: makes the rows that are due. */
+  readonly restored: (event: JoinEvent) => void
+  /** Time has come to `state.watermark`: makes the rows that are due, and settles what is kept. */
   readonly passed: (final: boolean) => void
-  /** The events that wait for the watermark: all that are kept, or those of one side. */
+  /** The events that wait for the watermark: all that are held, or those of one side. */
   readonly waits: () => Pick<EventsWaiting, "waiting" | "first">
 }
 
@@ -73,6 +73,6 @@ export const make = (options: Options): Operator => {
       restore: (parts) => state.restore(parts, options.restored)
     },
     waiting: () => ({ kind: "events", watermark: known(state.watermark), ...options.waits() }),
-    counts: () => ({ late, lateOther, lateByOthers: state.lateByOthers, keys: state.keys, events: state.store.size })
+    counts: () => ({ late, lateOther, lateByOthers: state.lateByOthers, keys: state.keys, events: state.size })
   }
 }

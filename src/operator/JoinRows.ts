@@ -2,13 +2,13 @@
 import { StateLimitExceeded } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
-import { compare, type JoinEntry } from "./JoinEntry.ts"
+import { compare, type JoinEvent } from "./JoinEvent.ts"
 import type { Collector } from "./Operator.ts"
 
 /** Row `i` is made of `lefts[i]` and `rights[i]`, one of which may be missing. */
 interface Group {
-  readonly lefts: Array<JoinEntry | null>
-  readonly rights: Array<JoinEntry | null>
+  readonly lefts: Array<JoinEvent | null>
+  readonly rights: Array<JoinEvent | null>
 }
 
 export class JoinRows {
@@ -22,7 +22,7 @@ export class JoinRows {
     this.#rowsMax = rowsMax
   }
 
-  add(keyGroup: number, left: JoinEntry | null, right: JoinEntry | null): void {
+  add(keyGroup: number, left: JoinEvent | null, right: JoinEvent | null): void {
     if (++this.#size > this.#rowsMax) throw tooMany(this.#step, this.#rowsMax)
     let group = this.#groups.get(keyGroup)
     if (group === undefined) {
@@ -82,13 +82,13 @@ const inOrder = ({ lefts, rights }: Group): ReadonlyArray<number> =>
     )
 
 /** A row is as late as the later of its events. */
-const timeOf = (left: JoinEntry | null, right: JoinEntry | null): number => {
+const timeOf = (left: JoinEvent | null, right: JoinEvent | null): number => {
   if (left === null) return right!.eventTime
   return right === null || right.eventTime < left.eventTime ? left.eventTime : right.eventTime
 }
 
 /** None comes before any. */
-const compareSides = (one: JoinEntry | null, other: JoinEntry | null): number =>
+const compareSides = (one: JoinEvent | null, other: JoinEvent | null): number =>
   one === null || other === null ? Number(one !== null) - Number(other !== null) : compare(one, other)
 
 const tooMany = (step: string, keysMax: number): StateLimitExceeded =>

@@ -1,17 +1,19 @@
 /**
- * The events that a join keeps, of both sides by key: each is an entry of its own, so an epoch writes what came, what
- * changed and what went. Says too which events are late.
+ * The events that a join holds, of both sides by key. Those that are still there at the barrier of the epoch in which
+ * they came become entries of the state, each its own: an epoch writes what is kept anew, what changed and what went.
+ * Says too which events are late.
  */
 import type { KeyColumn } from "../flow/Topology.ts"
 import { StateLimitExceeded, StepFailed } from "../model/Errors.ts"
 import type { Key } from "../model/Key.ts"
 import type { Batch } from "../model/Message.ts"
+import type { Millis } from "../model/Time.ts"
 import { Classes } from "../state/Classes.ts"
-import { type Reader, Writer } from "../state/Encoding.ts"
+import type { Reader, Writer } from "../state/Encoding.ts"
 import type { StatePart } from "../state/StatePart.ts"
 import { type EntryCodec, StateStore } from "../state/StateStore.ts"
-import { compare, type EventPlace, indexOf, JoinEntry, JoinKey, type Side } from "./JoinEntry.ts"
-import { hashOfKey, KeyReader, KeyTable } from "./KeyTable.ts"
+import { type EventPlace, JoinEntry, JoinEvent, JoinKey, left, right, type Side } from "./JoinEvent.ts"
+import { KeyReader, KeyTable } from "./KeyTable.ts"
 
 export interface JoinStateOptions {
   readonly step: string
@@ -35,15 +37,21 @@ export class JoinState {
     origin: "",
     partition: 0,
     offset: 0,
-    row: 0,
-    copy: 0
+    row: 0
   }
   /** Events that are late by the watermark of the job alone: another partition was ahead of theirs. */
   lateByOthers = 0
+  /** By side: the earliest event since the last barrier; infinity if there is none. */
+  readonly freshEarliest: [Millis, Millis] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  /** The events since the last barrier. */
+  #fresh: Array<JoinEvent> = []
   readonly #keys = new KeyTable<JoinKey>()
   readonly #readers: readonly [KeyReader, KeyReader]
   readonly #options: JoinStateOptions
   readonly #classes: Classes
+  #serial = 0
+  /** While restoring: entries by their serial. */
+  #restored = new Map<number, JoinEntry>()
   // One text for all events of an origin, after a restart too.
   readonly #origins = new Map<string, string>()
 
@@ -54,13 +62,18 @@ export class JoinState {
     this.store = new StateStore(this.#codec())
   }
 
-  /** Keys of which events are kept. */
+  /** Events that are held. */
+  get size(): number {
+    return this.store.size + this.#fresh.length
+  }
+
+  /** Keys of which events are held. */
   get keys(): number {
     return this.#keys.size
   }
 
-  /** Keeps the events of a batch that are not late, `came` hears of each; returns the indexes of the others. */
-  take(batch: Batch, side: Side, came: (entry: JoinEntry) => void): ReadonlyArray<number> {
+  /** Holds the events of a batch that are not late, `came` hears of each; returns the indexes of the others. */
+  take(batch: Batch, side: Side, came: (event: JoinEvent) => void): ReadonlyArray<number> {
     const { eventTimes, offsets, ownWatermarks, rows, values } = batch
     const { allowedLatenessMillis, step } = this.#options
     if (eventTimes === null || ownWatermarks === null) throw untimed(step)
@@ -94,64 +107,72 @@ export class JoinState {
     this.store.changeHeader()
   }
 
-  /** Says that an event is other than it was. */
-  change(entry: JoinEntry): void {
-    if (!entry.changed) this.store.change(entry)
+  /** To be called once at each barrier: of the events since the last one, those go that `leaves` says it of. */
+  settle(leaves: (event: JoinEvent) => boolean): void {
+    const fresh = this.#fresh
+    this.#fresh = []
+    this.freshEarliest[left] = Number.POSITIVE_INFINITY
+    this.freshEarliest[right] = Number.POSITIVE_INFINITY
+    for (const event of fresh) {
+      if (leaves(event)) this.#leave(event.of)
+      else this.#keep(event)
+    }
   }
 
-  /** Takes out the events of a side before an index; with the last of both sides the key goes too. */
-  takeBefore(of: JoinKey, side: Side, index: number): ReadonlyArray<JoinEntry> {
-    const taken = of.sides[side].splice(0, index)
-    for (const entry of taken) this.store.remove(entry)
-    this.#forgetKey(of)
-    return taken
+  /** Says that an event is other than it was. */
+  change({ entry }: JoinEvent): void {
+    if (entry !== null) this.store.change(entry)
+  }
+
+  /** Lets an event go that is kept; with the last of both sides the key goes too. */
+  remove(event: JoinEvent): void {
+    this.store.remove(event.entry!)
+    event.entry = null
+    this.#leave(event.of)
   }
 
   /** Takes up what was kept; `found` hears of each event. */
-  restore(parts: ReadonlyArray<StatePart>, found: (entry: JoinEntry) => void): void {
+  restore(parts: ReadonlyArray<StatePart>, found: (event: JoinEvent) => void): void {
     this.store.restore(parts)
-    for (const { sides } of this.#keys.all()) for (const entries of sides) for (const entry of entries) found(entry)
+    for (const { event } of this.#restored.values()) {
+      event.of = this.#keyOf(event.of.hash, event.of.key, event.of)
+      event.of.size++
+      found(event)
+    }
+    this.#restored = new Map()
   }
 
-  #add(side: Side, value: unknown): JoinEntry {
+  #add(side: Side, value: unknown): JoinEvent {
+    const { place } = this
     const { entriesMax, step } = this.#options
     this.#check(value)
-    if (this.store.size >= entriesMax) throw full(step, entriesMax)
+    if (this.size >= entriesMax) throw full(step, entriesMax)
     const reader = this.#readers[side]
-    const hash = reader.read(value as never)
-    let of = this.#keys.find(hash, reader.columns)
-    if (of === undefined) {
-      of = new JoinKey(reader.columns.slice(), hash)
-      this.#keys.add(of)
-    }
-    const entries = of.sides[side]
-    const { place } = this
-    place.copy = 0
-    let index = indexOf(entries, place)
-    for (; index < entries.length && compare(entries[index]!, place) === 0; index++) place.copy++
-    const entry = new JoinEntry(of, side, place, value)
-    if (index === entries.length) entries.push(entry)
-    else entries.splice(index, 0, entry)
-    this.store.add(entry)
-    if (place.copy > 0) this.#tellApart(entries, index)
-    return entry
+    const of = this.#keyOf(reader.read(value as never), reader.columns)
+    of.size++
+    const event = new JoinEvent(of, side, place, value)
+    this.#fresh.push(event)
+    if (place.eventTime < this.freshEarliest[side]) this.freshEarliest[side] = place.eventTime
+    return event
   }
 
-  /** Events of one place come in one epoch: their order is by what they are, not by which came first. */
-  #tellApart(entries: ReadonlyArray<JoinEntry>, last: number): void {
-    for (let i = last; entries[i]!.copy > 0; i--) {
-      const [before, after] = [entries[i - 1]!, entries[i]!]
-      if (compareBytes(this.#bytesOf(before.value), this.#bytesOf(after.value)) <= 0) return
-      const { value } = before
-      before.value = after.value
-      after.value = value
-    }
+  #keep(event: JoinEvent): void {
+    event.entry = new JoinEntry(event.of.keyGroup, this.#serial++, event)
+    this.store.add(event.entry)
+    this.store.changeHeader()
   }
 
-  #bytesOf(value: unknown): Uint8Array {
-    const writer = new Writer(1024, this.#classes)
-    writer.value(value)
-    return writer.copy()
+  #leave(of: JoinKey): void {
+    if (--of.size === 0) this.#keys.remove(of.hash, of.key)
+  }
+
+  /** What is held under a key; else `made`, or a new one. */
+  #keyOf(hash: number, columns: Key, made?: JoinKey): JoinKey {
+    const known = this.#keys.find(hash, columns)
+    if (known !== undefined) return known
+    const of = made ?? new JoinKey(columns.slice(), hash)
+    this.#keys.add(of)
+    return of
   }
 
   /** Refuses at once what could not be kept: whether a job runs must not depend on where its epochs are cut. */
@@ -162,101 +183,84 @@ export class JoinState {
     throw unkept(this.#options.step, this.place, new TypeError(`it is a ${value.constructor?.name ?? "class"}`))
   }
 
-  #forgetKey(of: JoinKey): void {
-    if (of.isEmpty) this.#keys.remove(of.hash, of.key)
-  }
-
   #codec(): EntryCodec<JoinEntry> {
-    const { keys, step } = this.#options
-    const columns = keys[0].length
     return {
       classes: this.#classes,
-      writeKey,
-      writeValue: (entry, writer) => writeValue(step, entry, writer),
-      readKey: (reader) => {
-        const key = Array.from({ length: columns }, () => reader.value()) as Key
-        return this.#find(key, reader.byte() === 0 ? 0 : 1, readPlace(reader))
+      writeKey: ({ serial }, writer) => writer.varint(serial),
+      writeValue: ({ event }, writer) => this.#write(event, writer),
+      readKey: (reader, keyGroup) => {
+        const serial = reader.varint()
+        return this.#restored.get(serial) ?? new JoinEntry(keyGroup, serial, none)
       },
-      readValue,
-      forget: (entry) => {
-        const entries = entry.of.sides[entry.side]
-        const index = indexOf(entries, entry)
-        if (entries[index] === entry) entries.splice(index, 1)
-        this.#forgetKey(entry.of)
+      readValue: (entry, reader) => {
+        entry.event = this.#read(reader)
+        entry.event.entry = entry
+        this.#restored.set(entry.serial, entry)
+      },
+      forget: ({ serial }) => {
+        this.#restored.delete(serial)
       },
       writeHeader: (writer) => {
         writer.double(this.watermark)
         writer.double(this.forgottenUntil)
+        writer.varint(this.#serial)
       },
       readHeader: (reader) => {
         this.watermark = reader.double()
         this.forgottenUntil = reader.double()
+        this.#serial = reader.varint()
       }
     }
   }
 
-  /** The event at a place, made if it is not there. */
-  #find(key: Key, side: Side, place: EventPlace): JoinEntry {
-    const hash = hashOfKey(key)
-    let of = this.#keys.find(hash, key)
-    if (of === undefined) {
-      of = new JoinKey(key, hash)
-      this.#keys.add(of)
+  #write(event: JoinEvent, writer: Writer): void {
+    const { key } = event.of
+    for (let i = 0; i < key.length; i++) writer.value(key[i])
+    writer.byte(
+      (event.side === right ? flags.right : 0) |
+        (event.matched ? flags.matched : 0) |
+        (event.emitted ? flags.emitted : 0)
+    )
+    writer.double(event.eventTime)
+    writer.value(event.origin)
+    writer.varint(event.partition)
+    writer.varint(event.offset)
+    writer.varint(event.row)
+    try {
+      writer.value(event.value)
+    } catch (error) {
+      throw unkept(this.#options.step, event, error)
     }
-    const origin = this.#origins.get(place.origin) ?? place.origin
+  }
+
+  #read(reader: Reader): JoinEvent {
+    const key = Array.from(this.#options.keys[left], () => reader.value()) as Key
+    const flag = reader.byte()
+    const place: EventPlace = {
+      eventTime: reader.double(),
+      origin: this.#originOf(reader.value() as string),
+      partition: reader.varint(),
+      offset: reader.varint(),
+      row: reader.varint()
+    }
+    const side = (flag & flags.right) === 0 ? left : right
+    const event = new JoinEvent(new JoinKey(key), side, place, reader.value())
+    event.matched = (flag & flags.matched) !== 0
+    event.emitted = (flag & flags.emitted) !== 0
+    return event
+  }
+
+  #originOf(text: string): string {
+    const origin = this.#origins.get(text) ?? text
     this.#origins.set(origin, origin)
-    const entries = of.sides[side]
-    const index = indexOf(entries, place)
-    const found = entries[index]
-    if (found !== undefined && compare(found, place) === 0) return found
-    const entry = new JoinEntry(of, side, { ...place, origin }, undefined)
-    entries.splice(index, 0, entry)
-    return entry
+    return origin
   }
 }
 
-const writeKey = ({ copy, eventTime, of, offset, origin, partition, row, side }: JoinEntry, writer: Writer): void => {
-  for (let i = 0; i < of.key.length; i++) writer.value(of.key[i])
-  writer.byte(side)
-  writer.value(eventTime)
-  writer.value(origin)
-  writer.varint(partition)
-  writer.varint(offset)
-  writer.varint(row)
-  writer.varint(copy)
-}
+const flags = { matched: 1, emitted: 2, right: 4 } as const
 
-const readPlace = (reader: Reader): EventPlace => ({
-  eventTime: reader.value() as number,
-  origin: reader.value() as string,
-  partition: reader.varint(),
-  offset: reader.varint(),
-  row: reader.varint(),
-  copy: reader.varint()
-})
-
-const flags = { matched: 1, emitted: 2 } as const
-
-const writeValue = (step: string, entry: JoinEntry, writer: Writer): void => {
-  writer.byte((entry.matched ? flags.matched : 0) | (entry.emitted ? flags.emitted : 0))
-  try {
-    writer.value(entry.value)
-  } catch (error) {
-    throw unkept(step, entry, error)
-  }
-}
-
-const readValue = (entry: JoinEntry, reader: Reader): void => {
-  const flag = reader.byte()
-  entry.matched = (flag & flags.matched) !== 0
-  entry.emitted = (flag & flags.emitted) !== 0
-  entry.value = reader.value()
-}
-
-const compareBytes = (one: Uint8Array, other: Uint8Array): number => {
-  for (let i = 0; i < one.length && i < other.length; i++) if (one[i] !== other[i]) return one[i]! - other[i]!
-  return one.length - other.length
-}
+const nowhere: EventPlace = { eventTime: 0, origin: "", partition: 0, offset: 0, row: 0 }
+const none = new JoinEvent(new JoinKey([]), left, nowhere, null)
 
 const full = (step: string, keysMax: number): StateLimitExceeded =>
   new StateLimitExceeded({
@@ -273,9 +277,9 @@ const untimed = (step: string): StepFailed =>
     hint: "Put Flow.eventTime before the join, in both flows."
   })
 
-const unkept = (step: string, entry: EventPlace, error: unknown): StepFailed =>
+const unkept = (step: string, at: EventPlace, error: unknown): StepFailed =>
   new StepFailed({
     step,
-    message: `Step '${step}' cannot keep the event at ${entry.origin}, partition ${entry.partition}, offset ${entry.offset}: ${error instanceof Error ? error.message : String(error)}`,
+    message: `Step '${step}' cannot keep the event at ${at.origin}, partition ${at.partition}, offset ${at.offset}: ${error instanceof Error ? error.message : String(error)}`,
     hint: "A join keeps events until their partners come: make them plain rows by a Flow.map before it. Instances of a Schema.Class that Flow.decode reads can be kept, if its constructor takes its fields as they are."
   })

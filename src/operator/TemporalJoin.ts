@@ -22,7 +22,7 @@
  */
 import type { KeyColumn, SpecOf } from "../flow/Topology.ts"
 import * as Limits from "../model/Limits.ts"
-import { indexAfterTime, indexAtTime, type JoinEntry, left, right } from "./JoinEntry.ts"
+import { indexAfterTime, type JoinEvent, left, right } from "./JoinEvent.ts"
 import * as JoinOperator from "./JoinOperator.ts"
 import { JoinRows } from "./JoinRows.ts"
 import { JoinState } from "./JoinState.ts"
@@ -52,59 +52,67 @@ export const make = (options: Options): Operator => {
     entriesMax: options.entriesMax ?? Limits.stateKeysMax
   })
   const rows = new JoinRows(id, options.rowsMax ?? Limits.joinRowsMax)
-  const waiting = new TimeQueue<JoinEntry>()
-  const versions = new TimeQueue<JoinEntry>()
+  // Left events that are kept, and versions that one that is kept or comes may replace.
+  const waiting = new TimeQueue<JoinEvent>()
+  const versions = new TimeQueue<JoinEvent>()
   /** Left events that wait. */
   let held = 0
 
-  const put = (entry: JoinEntry): void => {
-    if (entry.side === left) held++
-    if (entry.side === left) waiting.put(entry.eventTime, entry)
-    else versions.put(entry.eventTime, entry)
+  const came = (event: JoinEvent): void => {
+    if (event.side === right) event.of.insert(event)
+    else held++
   }
 
-  const leave = (entry: JoinEntry): void => {
+  const keep = (event: JoinEvent): void => (event.side === left ? waiting : versions).put(event)
+
+  const leave = (event: JoinEvent): void => {
     held--
-    const known = entry.of.sides[right]
-    const version = known[indexAfterTime(known, entry.eventTime) - 1] ?? null
-    if (version !== null || join.type === "left") rows.add(entry.keyGroup, entry, version)
+    const known = event.of.eventsOf(right)
+    const version = known[indexAfterTime(known, event.eventTime) - 1] ?? null
+    if (version !== null || join.type === "left") rows.add(event.of.keyGroup, event, version)
   }
 
   /** Lets the left events before a time go. */
   const leaveBefore = (until: number): void => {
-    while (waiting.size > 0 && waiting.earliest < until) {
-      const first = waiting.take()
-      // It left with an earlier one of its key.
-      if (first.slot < 0) continue
-      for (const entry of state.takeBefore(first.of, left, indexAtTime(first.of.sides[left], until))) leave(entry)
-    }
+    waiting.takeBefore(until, (event) => {
+      leave(event)
+      state.remove(event)
+    })
+    state.settle((event) => {
+      const leaves = event.side === left && event.eventTime < until
+      if (leaves) leave(event)
+      else keep(event)
+      return leaves
+    })
   }
 
-  /** Forgets the versions that a newer one replaces for all that can still come. */
-  const forgetVersions = (until: number): void => {
-    while (versions.size > 0 && versions.earliest <= until) {
-      const first = versions.take()
-      if (first.slot < 0) continue
-      const newest = indexAfterTime(first.of.sides[right], until) - 1
-      if (newest > 0) state.takeBefore(first.of, right, newest)
-    }
-  }
+  /** Forgets the versions that one of a time up to this one replaces for all that can still come. */
+  const forgetVersions = (until: number): void =>
+    versions.takeBefore(until + 1, ({ of }) => {
+      const known = of.eventsOf(right)
+      const older = Math.max(0, indexAfterTime(known, until) - 1)
+      for (let i = 0; i < older; i++) state.remove(known[i]!)
+      of.dropFirst(right, older)
+    })
 
   return JoinOperator.make({
     id,
     state,
     rows,
-    fingerprint: `temporal join 2; by ${options.keys[left].map(({ name }) => name).join(", ")}`,
+    fingerprint: `temporal join 3; by ${options.keys[left].map(({ name }) => name).join(", ")}`,
     lowersMillis: 0,
-    came: put,
-    restored: put,
+    came,
+    restored: (event) => {
+      came(event)
+      keep(event)
+    },
     passed: (final) => {
       const until = state.forgottenUntil
       leaveBefore(final ? Number.POSITIVE_INFINITY : until)
       forgetVersions(until)
     },
     waits: () => {
-      const eventTime = waiting.earliest
+      const eventTime = Math.min(waiting.earliest, state.freshEarliest[left])
       const first = held === 0 ? null : { eventTime, until: eventTime + join.allowedLatenessMillis + 1 }
       return { waiting: held, first }
     }
