@@ -80,7 +80,11 @@ const table: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 
 /** The one file of a connector that may import the driver of its system. */
-const drivers: Readonly<Record<string, string>> = { "src/connectors/sql/SqlSession.ts": "@electric-sql/pglite" }
+const drivers: Readonly<Record<string, string>> = {
+  "src/connectors/sql/SqlSession.ts": "@electric-sql/pglite",
+  "src/connectors/sql/PostgresServer.ts": "postgres",
+  "src/connectors/sql/MysqlServer.ts": "mysql2"
+}
 
 const allowed = ({ file, from }: Import, rules: ReadonlyArray<string>): boolean => {
   const driver = drivers[file]

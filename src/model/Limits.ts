@@ -100,9 +100,22 @@ export const statementBytesMax = 16_777_216
 /** Bytes of one text column of a table's key: what an index row of Postgres (2,704 bytes) and of MySQL (3,072) holds. */
 export const keyTextBytesMax = 2_400
 
+/** Connections to one database server: its jobs, their lookups and the questions of people share them. */
+export const tablesConnectionsMax = 8
+/** Milliseconds that connecting to a database server may take. */
+export const connectMillisMax = 5_000
+/** Milliseconds over which a database server that does not answer is tried again when it is opened. */
+export const tablesOpenMillisMax = 10_000
+/** Milliseconds of one statement of a job in a database server. */
+export const statementMillisMax = 120_000
+/** Milliseconds that a statement waits for a lock in a database server before it is tried again. */
+export const lockMillisMax = 30_000
+/** Milliseconds that a database server waits for the next statement of a transaction before it takes it back. */
+export const idleTransactionMillisMax = 10_000
+
 /** Bytes of one segment file of the embedded log. Retention removes whole segments. */
 export const segmentBytesMax = 67_108_864
-/** Partitions of one topic of the embedded log. */
+/** Partitions of one topic that Weir creates. */
 export const partitionsMax = 256
 /** Characters of a topic's name, as Kafka's. */
 export const topicNameMax = 249
@@ -118,6 +131,17 @@ export const appendBytesMax = 16_777_216
 export const appendsWaitingMax = 1_024
 /** Files that a log holds open, over all its topics. A process may commonly open 1 024. */
 export const logFilesMax = 128
+
+/** Milliseconds in which a broker of Kafka must answer a process that starts: who waits for it wants to know why. */
+export const brokerConnectMillisMax = 4_000
+/** Milliseconds that a broker may take to answer one request. */
+export const brokerRequestMillisMax = 30_000
+/** Milliseconds for which requests to Kafka are tried again, as while a broker is started anew, before they fail. */
+export const brokerAwayMillisMax = 60_000
+/** Milliseconds for which a broker may hold a request for records until some come. */
+export const brokerWaitMillis = 500
+/** Milliseconds after which Kafka aborts the transaction of a process that has gone silent. */
+export const transactionMillisMax = 60_000
 
 /** Rows that a query over HTTP answers with. */
 export const queryRowsMax = 10_000
@@ -183,4 +207,8 @@ holds("an epoch may wait for the watermark as a whole", epochRecordsMax < waitin
 holds("a segment holds the largest record", recordBytesMax < segmentBytesMax)
 holds("several frames fit into a read", frameBytesMax * 8 <= batchBytesMax)
 holds("a part of a lookup fits into a statement", lookupPartBytes <= statementBytesMax)
+holds(
+  "an owner that stopped in a transaction holds its locks for less than another waits",
+  idleTransactionMillisMax < lockMillisMax
+)
 holds("backoff grows", restartBackoffMillis < restartBackoffMillisMax)

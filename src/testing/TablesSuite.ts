@@ -209,6 +209,10 @@ const questions: ReadonlyArray<Case> = [
       Effect.gen(function* () {
         yield* upsertPairs(tables, "suite_safe", [1n], ["a"])
         for (const sql of attacks) yield* expectFailure(sql, "StatementRefused", tables.ask(sql, bounds))
+        // Some servers let a large object be made where nothing may be written: it is taken back.
+        yield* Effect.either(tables.ask("select lo_create(4242)", bounds))
+        const objects = { sql: "select 1 from pg_largeobject_metadata where oid = 4242", parameters: [] }
+        if (tables.dialect.name === "postgres") yield* expectEqual("large objects", yield* tables.query(objects), [])
         yield* expectEqual("rows", yield* readAll(tables, "suite_safe", "id"), [{ id: "1", name: "a" }])
         yield* upsertPairs(tables, "suite_safe", [2n], ["b"])
       })
@@ -236,7 +240,6 @@ const attacks = [
   "explain analyze delete from suite_safe",
   "insert into suite_safe values (3, 'c') returning id",
   "select 1 into suite_safe_copy",
-  "select lo_create(4242)",
   "set session characteristics as transaction read write",
   "no sql at all"
 ]

@@ -2,9 +2,9 @@ import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
 import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
-import * as SqlClient from "../../src/connectors/sql/SqlClient.ts"
-import { Tables, type TablesService } from "../../src/flow/Tables.ts"
+import { type SqlValue, Tables, type TablesService } from "../../src/flow/Tables.ts"
 import * as StoreSuite from "../../src/testing/StoreSuite.ts"
+import { databases } from "../services/databases.ts"
 
 // A busy machine is slow; none of these waits for a time.
 vi.setConfig({ testTimeout: 60_000 })
@@ -12,8 +12,9 @@ vi.setConfig({ testTimeout: 60_000 })
 /** One database for all cases: opening one takes longer than any of them. */
 const cleared = Effect.gen(function* () {
   const tables = yield* Tables
+  const schema = tables.dialect.name === "postgres" ? "current_schema()" : "database()"
   const found = yield* tables.query({
-    sql: "select tablename as name from pg_tables where schemaname = 'public'",
+    sql: `select table_name as name from information_schema.tables where table_schema = ${schema}`,
     parameters: []
   })
   yield* tables.transaction(found.map(({ name }) => ({ sql: `drop table ${name}`, parameters: [] })))
@@ -23,34 +24,40 @@ const cleared = Effect.gen(function* () {
 const opened = (tables: TablesService) => Effect.provideService(SqlCheckpointStore.make, Tables, tables)
 
 const placeIn = (tables: TablesService): StoreSuite.Place => {
-  const damage = (sql: string) => (job: string, epoch: number) =>
-    Effect.asVoid(tables.transaction([{ sql, parameters: [job, epoch], rowsExpected: 1 }]))
-  const inBody = (table: string) =>
-    damage(`update ${table} set body = replace(body, '0', '1') where job = $1 and epoch = $2`)
+  const { parameter } = tables.dialect
+  const run = (sql: string, parameters: ReadonlyArray<SqlValue>) =>
+    Effect.asVoid(tables.transaction([{ sql, parameters, rowsExpected: 1 }]))
+  const inBody = (table: string) => (job: string, epoch: number) =>
+    run(`update ${table} set body = replace(body, '0', '1') where job = ${parameter(1)} and epoch = ${parameter(2)}`, [
+      job,
+      epoch
+    ])
+  /** Turns one bit of the bytes of the one row. */
+  const inBytes = (table: string, second: string) => (job: string, of: SqlValue) =>
+    Effect.gen(function* () {
+      const where = (first: number) => `job = ${parameter(first)} and ${second} = ${parameter(first + 1)}`
+      const sql = `select bytes from ${table} where ${where(1)}`
+      const [row] = yield* tables.query({ sql, parameters: [job, of] })
+      const bytes = Uint8Array.from(row!.bytes as Uint8Array)
+      bytes[3]! ^= 1
+      yield* run(`update ${table} set bytes = ${parameter(1)} where ${where(2)}`, [bytes, job, of])
+    })
   return {
     open: opened(tables),
     damage: {
       manifest: inBody("weir_manifest"),
       intent: inBody("weir_intent"),
-      state: damage(
-        "update weir_state set bytes = set_byte(bytes, 3, get_byte(bytes, 3) # 1) where job = $1 and epoch = $2 and key_group = 8"
-      ),
-      lookup: (job, version) =>
-        Effect.asVoid(
-          tables.transaction([
-            {
-              sql: "update weir_lookup set bytes = set_byte(bytes, 3, get_byte(bytes, 3) # 1) where job = $1 and version = $2",
-              parameters: [job, version],
-              rowsExpected: 1
-            }
-          ])
-        )
+      state: inBytes("weir_state", "key_group = 8 and epoch"),
+      lookup: inBytes("weir_lookup", "version")
     }
   }
 }
 
-describe("the checkpoint store in a database", () => {
-  it.layer(SqlClient.layerMemory, { timeout: "60 seconds" })((it) => {
+const found = await databases()
+
+describe.each(found)("the checkpoint store in $name", ({ isThere, layer }) => {
+  if (!isThere) return it.skip("has no server", () => {})
+  it.layer(layer, { timeout: "60 seconds" })((it) => {
     for (const { name, run } of StoreSuite.cases({ tables: true, damage: true })) {
       it.scoped(name, () => Effect.flatMap(cleared, (tables) => run(placeIn(tables))))
     }

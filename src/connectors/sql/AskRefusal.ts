@@ -23,13 +23,23 @@ const hints: Readonly<Record<string, string>> = {
   "0A000": tablesAreWrittenByJobs
 }
 
+/** A statement that the server ended because its time was up. */
+const timeIsUp = "57014"
+
 /** What the server refused, with how to mend a question instead of what a job writes. */
-export const explained = (error: TablesError): TablesError =>
-  error._tag !== "StatementRefused"
-    ? error
-    : new StatementRefused({
-        code: error.code,
-        statement: error.statement,
-        message: error.message,
-        hint: hints[error.code] ?? "Mend the statement; it is Postgres' SQL, one statement at a time."
-      })
+export const explained = (error: TablesError): TablesError => {
+  if (error._tag === "TablesUnavailable" && error.code === timeIsUp)
+    return new StatementRefused({
+      code: timeIsUp,
+      statement: "",
+      message: "The answer took longer than a question may take",
+      hint: "Ask for less: a narrower where, a limit, or a column that has an index."
+    })
+  if (error._tag !== "StatementRefused") return error
+  return new StatementRefused({
+    code: error.code,
+    statement: error.statement,
+    message: error.message,
+    hint: hints[error.code] ?? "Mend the statement; it is the database's own SQL, one statement at a time."
+  })
+}

@@ -1,7 +1,7 @@
 /** What a failed statement means, as errors of ours. */
 import type { TablesError } from "../../flow/Tables.ts"
-import { RowsUnexpected, StatementRefused, StorageFailed, TablesUnavailable } from "../../model/Errors.ts"
-import type { Failure, StatementFailure } from "./SqlSession.ts"
+import { StatementRefused, StorageFailed, TablesUnavailable } from "../../model/Errors.ts"
+import type { StatementFailure } from "./SqlSession.ts"
 
 /** The beginning of a text, for a message. */
 export const shorten = (text: string, lengthMax: number): string =>
@@ -9,9 +9,6 @@ export const shorten = (text: string, lengthMax: number): string =>
 
 /** Classes of SQLSTATE that speak of the server, not of the statement: connection, resources, operator, system. */
 const unavailable = /^(08|53|57|58|40001|40P01|55P03)/
-
-export const errorOf = (failure: Failure): TablesError | RowsUnexpected =>
-  failure.kind === "rows" ? rowsUnexpected(failure.statement, failure.expected, failure.found) : ofStatement(failure)
 
 /** The parameters are never shown; what the server says of a row is, shortened. */
 export const ofStatement = ({ code, reason, sql }: StatementFailure): TablesError => {
@@ -43,12 +40,3 @@ const mend = "Mend the table or its constraint, or the row that breaks it."
 /** The key of a table that is appended to is the place of the record. */
 const appendedBefore =
   "The table has the rows of these records already, from before the job went back: `--tables` of `weir reset`, or of `weir run --from-savepoint`, removes them."
-
-const rowsUnexpected = (statement: number, expected: number, found: number): RowsUnexpected =>
-  new RowsUnexpected({
-    statement,
-    expected,
-    found,
-    message: `Statement ${statement} of a transaction was to change ${expected} rows and changed ${found}: nothing was kept`,
-    hint: "Another owner may have written in between; the row that it expected is read before anything is tried again."
-  })

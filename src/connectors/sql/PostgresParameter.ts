@@ -7,7 +7,7 @@
 import type { SqlValue } from "../../flow/Tables.ts"
 
 /** Object ids of element types, by object id of their array types. They are fixed for ever. */
-const elementOf: Readonly<Record<number, number>> = {
+export const elementOf: Readonly<Record<number, number>> = {
   1000: 16, // boolean
   1001: 17, // bytea
   1005: 21, // smallint
@@ -20,6 +20,22 @@ const elementOf: Readonly<Record<number, number>> = {
   1231: 1700, // numeric
   3807: 3802 // jsonb
 }
+
+/** All types that are known here: arrays, their elements, and what has no array here. */
+export const types: ReadonlyArray<number> = [
+  ...Object.keys(elementOf).map(Number),
+  ...Object.values(elementOf),
+  114, // json
+  700, // real
+  1082, // date
+  1083, // time
+  1114, // timestamp
+  1266 // timetz
+]
+
+/** One parameter as text, which every type understands. */
+export const text = (type: number, value: Exclude<SqlValue, null>): string =>
+  isArray(value) ? literal(elementOf[type] ?? 0, value) : textOf(type, value)
 
 /** One parameter: text, or bytes in the binary form of its type. */
 export const encode = (type: number, value: Exclude<SqlValue, null>): string | Uint8Array => {
@@ -58,6 +74,7 @@ const literal = (element: number, values: ReadonlyArray<SqlValue>): string =>
   `{${values
     .map((value) => {
       if (value === null) return "NULL"
+      if (typeof value === "number" || typeof value === "bigint") return textOf(element, value)
       return `"${textOf(element, value).replace(/["\\]/g, "\\$&")}"`
     })
     .join(",")}}`

@@ -9,13 +9,12 @@
 
 import { FileSystem } from "@effect/platform"
 import { Clock, Duration, Effect, Layer, type Scope } from "effect"
-import { type FoundTable, Tables, type TablesError, type TablesService } from "../../flow/Tables.ts"
+import { Tables, type TablesError, type TablesService } from "../../flow/Tables.ts"
 import { StorageFailed, type TablesUnavailable } from "../../model/Errors.ts"
-import * as Ask from "./Ask.ts"
-import * as AskRefusal from "./AskRefusal.ts"
 import * as Postgres from "./Postgres.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
-import type { Failure, Outcome, SqlSession } from "./SqlSession.ts"
+import * as PostgresTables from "./PostgresTables.ts"
+import type { SqlSession } from "./SqlSession.ts"
 import * as SqlThread from "./SqlThread.ts"
 
 /**
@@ -61,7 +60,11 @@ const open = (
       // A session that was broken before cannot be closed any better.
       (session) => Effect.ignore(Effect.tryPromise(() => session.close()))
     ),
-    (session) => make(session, folder === null ? `pglite:memory:${nextMemory()}` : `pglite:${folder}`)
+    (session) =>
+      PostgresTables.make(session, {
+        identity: folder === null ? `pglite:memory:${nextMemory()}` : `pglite:${folder}`,
+        maintain
+      })
   )
 
 /** In this thread: where another has the database, it is never loaded here. */
@@ -115,72 +118,6 @@ const unopened = (folder: string, cause: unknown): StorageFailed =>
 const reasonOf = (cause: unknown): string =>
   cause instanceof Error && cause.message !== "" ? cause.message : "the server did not start"
 
-// The service
-
-const make = (session: SqlSession, identity: string): TablesService => {
-  const query: Query = (statement) => settle(() => session.query(statement), PostgresFailure.ofStatement)
-  return {
-    identity,
-    dialect: Postgres.dialect,
-    transaction: (statements) => settle(() => session.transaction(statements), PostgresFailure.errorOf),
-    query,
-    ask: (sql, bounds) => {
-      if (!Ask.isQuestion(sql)) return Effect.fail(AskRefusal.noQuestion(sql))
-      const asked = settle(() => session.ask(sql, bounds), PostgresFailure.ofStatement)
-      return Effect.mapError(asked, AskRefusal.explained)
-    },
-    describe: (table) => describe(query, table),
-    list: Effect.map(query({ sql: listed, parameters: [] }), (rows) => rows.map((row) => String(row.name))),
-    maintain: maintain(query)
-  }
-}
-
-type Query = TablesService["query"]
-
-/** Runs to its end even if the fiber is interrupted: what the database does cannot be called back. */
-const settle = <A, F extends Failure, E>(
-  body: () => Promise<Outcome<A, F>>,
-  errorOf: (failure: F) => E
-): Effect.Effect<A, E> =>
-  Effect.uninterruptible(
-    Effect.flatMap(Effect.promise(body), (outcome) =>
-      "failure" in outcome ? Effect.fail(errorOf(outcome.failure)) : Effect.succeed(outcome.value)
-    )
-  )
-
-// What is there
-
-const described = `
-  select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, not a.attnotnull as nullable,
-    array_position(i.indkey::smallint[], a.attnum) as place
-  from pg_class c
-  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-  left join pg_index i on i.indrelid = c.oid and i.indisprimary
-  where c.relname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and pg_table_is_visible(c.oid)
-  order by a.attnum`
-
-const describe = (query: Query, table: string): Effect.Effect<FoundTable | null, TablesError> =>
-  Effect.map(query({ sql: described, parameters: [table] }), (rows) => {
-    if (rows.length === 0) return null
-    const keyed = rows.filter((row) => row.place !== null)
-    keyed.sort((left, right) => Number(left.place) - Number(right.place))
-    return {
-      columns: rows.map((row) => ({
-        name: String(row.name),
-        type: String(row.type),
-        nullable: row.nullable === true
-      })),
-      primaryKey: keyed.map((row) => String(row.name))
-    }
-  })
-
-const listed = `
-  select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relpersistence <> 't'
-    and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
-    and c.relname not like 'weir\\_%' and pg_table_is_visible(c.oid)
-  order by 1`
-
 // What nothing else does: PGlite has no autovacuum
 
 const churned = `
@@ -188,7 +125,7 @@ const churned = `
   where greatest(n_dead_tup, n_mod_since_analyze) >= $1 + n_live_tup / 5 and pg_table_is_visible(relid)
   order by greatest(n_dead_tup, n_mod_since_analyze) desc`
 
-const maintain = (query: Query): Effect.Effect<void, TablesError> =>
+const maintain = (query: TablesService["query"]): Effect.Effect<void, TablesError> =>
   Effect.gen(function* () {
     // Counts reach the statistics late by themselves.
     yield* query({ sql: "select pg_stat_force_next_flush()", parameters: [] })

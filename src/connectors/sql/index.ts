@@ -1,8 +1,9 @@
 /**
  * Tables of a database: the sinks that a job writes to (`Sql.upsert`, `Sql.append`), tables that it looks rows up in
- * (`Sql.lookup`), and the embedded database.
+ * (`Sql.lookup`), the embedded database and database servers.
  */
 
+export { layerPostgres, type PostgresOptions } from "./PostgresClient.ts"
 export * as Sql from "./Sql.ts"
 export { layerMemory, layerPGlite } from "./SqlClient.ts"
 export type { StartSqlThread } from "./SqlThread.ts"

@@ -1,0 +1,36 @@
+/** Tables in a PostgreSQL server. */
+import { Effect, Layer } from "effect"
+import { Tables } from "../../flow/Tables.ts"
+import type { InvalidConfiguration, TablesUnavailable } from "../../model/Errors.ts"
+import * as PostgresFailure from "./PostgresFailure.ts"
+import * as PostgresTables from "./PostgresTables.ts"
+import * as ServerAddress from "./ServerAddress.ts"
+import * as ServerOpening from "./ServerOpening.ts"
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`, with options of the driver behind `?`, such as `ssl=require`. */
+  readonly url: string
+}
+
+/**
+ * Tables in the database that the address names, over at most `Limits.tablesConnectionsMax` connections. A server that
+ * does not answer is tried again for `Limits.tablesOpenMillisMax`; one that refuses the user fails at once with
+ * `InvalidConfiguration`, which never shows the password.
+ */
+export const layerPostgres = (
+  options: PostgresOptions
+): Layer.Layer<Tables, InvalidConfiguration | TablesUnavailable> =>
+  Layer.scoped(
+    Tables,
+    Effect.gen(function* () {
+      const address = yield* ServerAddress.parse(options.url, ["postgres", "postgresql"], 5432)
+      const server = yield* Effect.promise(() => import("./PostgresServer.ts"))
+      const clock = yield* Effect.clock
+      const session = yield* ServerOpening.open(
+        address,
+        () => server.open({ url: options.url, now: () => clock.unsafeCurrentTimeMillis() }),
+        PostgresFailure.ofStatement
+      )
+      return PostgresTables.make(session, { identity: address.identity, maintain: () => Effect.void })
+    })
+  )

@@ -1,0 +1,46 @@
+/** Opening sessions of a database server: it is asked for a sign of life before anything is built on it. */
+import { Duration, Effect, Schedule, type Scope } from "effect"
+import type { TablesError } from "../../flow/Tables.ts"
+import { InvalidConfiguration, StatementRefused, TablesUnavailable } from "../../model/Errors.ts"
+import * as Limits from "../../model/Limits.ts"
+import type { ServerAddress } from "./ServerAddress.ts"
+import type { SqlSession, StatementFailure } from "./SqlSession.ts"
+
+/** Sessions that end with the scope. */
+export const open = (
+  address: ServerAddress,
+  make: () => SqlSession,
+  ofStatement: (failure: StatementFailure) => TablesError
+): Effect.Effect<SqlSession, InvalidConfiguration | TablesUnavailable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const session = yield* Effect.acquireRelease(Effect.sync(make), (session) =>
+      Effect.ignore(Effect.tryPromise(() => session.close()))
+    )
+    const answered = Effect.flatMap(
+      Effect.promise(() => session.query({ sql: "select 1", parameters: [] })),
+      (outcome) => ("failure" in outcome ? Effect.fail(ofStatement(outcome.failure)) : Effect.void)
+    )
+    yield* answered.pipe(
+      Effect.retry({
+        while: (error) => error.retry,
+        schedule: Schedule.spaced(Duration.millis(Limits.restartBackoffMillis)).pipe(
+          Schedule.upTo(Duration.millis(Limits.tablesOpenMillisMax))
+        )
+      }),
+      Effect.mapError((error) => unopened(address, error))
+    )
+    return session
+  })
+
+const unopened = ({ identity }: ServerAddress, error: TablesError): InvalidConfiguration | TablesUnavailable =>
+  error instanceof StatementRefused
+    ? new InvalidConfiguration({
+        name: "DATABASE_URL",
+        message: `The database ${identity} lets nobody in with this address: ${error.message}`,
+        hint: "Check user, password and database in the address, and that the user may connect from here."
+      })
+    : new TablesUnavailable({
+        code: error._tag === "TablesUnavailable" ? error.code : "unknown",
+        message: `The database ${identity} does not answer: ${error.message}`,
+        hint: "Check that the server runs and can be reached from here, and the host and port of the address."
+      })

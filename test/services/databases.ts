@@ -1,0 +1,26 @@
+/** The databases that suites of tables run on: the embedded one, and those of servers that are there. */
+import { Layer } from "effect"
+import { afterAll } from "vitest"
+import { layerMemory, layerPostgres } from "../../src/connectors/sql/index.ts"
+import type { Tables } from "../../src/flow/Tables.ts"
+import { database } from "./asked.ts"
+
+export interface Tested {
+  readonly name: string
+  /** Is its server there? */
+  readonly isThere: boolean
+  readonly layer: Layer.Layer<Tables, unknown>
+}
+
+/** Asked for at the head of a file of tests; each server's database is of that file alone, and dropped after it. */
+export const databases = async (): Promise<ReadonlyArray<Tested>> => {
+  const servers = [{ name: "Postgres", service: "postgres", layer: layerPostgres }] as const
+  const found = await Promise.all(
+    servers.map(async ({ layer, name, service }): Promise<Tested> => {
+      const own = await database(service)
+      afterAll(() => own?.drop())
+      return { name, isThere: own !== null, layer: own === null ? Layer.die(`no ${name}`) : layer({ url: own.url }) }
+    })
+  )
+  return [{ name: "the embedded database", isThere: true, layer: layerMemory }, ...found]
+}
