@@ -1,4 +1,5 @@
 /** Whether code can take up a checkpoint, in lines for a person. */
+import type { JobStatus } from "../observe/Progress.ts"
 import type { Verdict } from "../runtime/Restorability.ts"
 
 /** One line where all goes on as it was; else one for each part, and the way out of a refusal. */
@@ -18,7 +19,14 @@ export const lines = (verdict: Verdict, intents: ReadonlyArray<number>): Readonl
   ]
 }
 
-/** Of epochs that were begun after the checkpoint; empty: there are none. */
+/** Does somebody run the job? Then it is always in the middle of an epoch, and ends that when it is stopped. */
+export const isRunning = (statuses: ReadonlyArray<JobStatus>, job: string): boolean =>
+  statuses.some((status) => status.job === job && !["stopped", "finished", "failed", "paused"].includes(status.state))
+
+export const runningSays = (job: string): string =>
+  `It runs, with the code that it was started with: \`weir stop ${job}\` ends the epoch that is under way before this code takes it up.`
+
+/** Of epochs that were begun after the checkpoint of a job that does not run; empty: there are none. */
 export const openSays = (job: string, intents: ReadonlyArray<number>): string =>
   intents.length === 0
     ? ""

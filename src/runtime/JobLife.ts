@@ -336,6 +336,7 @@ const restore = (
       dropState
     )
     if (verdict.refusal !== null) return yield* verdict.refusal
+    yield* Effect.forEach(verdict.warnings, (warning) => Effect.logWarning(warning), { discard: true })
     const manifest = Restorability.pruned(claim.manifest, verdict)
     const state = yield* (yield* CheckpointStore).readState(manifest)
     for (const chain of chains) yield* restored(job.name, manifest, () => chain.restore(state, verdict.migrating))

@@ -8,11 +8,13 @@
  */
 import type { LookupMark, Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
 import type { Configured, Job } from "../flow/Job.ts"
+import type { TopologyNode } from "../flow/Topology.ts"
 import { StateMismatch, WrongUsage } from "../model/Errors.ts"
 import type { LookupVersions } from "../model/Message.ts"
 import * as Suggestion from "../model/Suggestion.ts"
 import type { Migrating } from "../operator/Operator.ts"
 import * as Chain from "./Chain.ts"
+import * as Graph from "./Graph.ts"
 import * as Plan from "./Plan.ts"
 import * as RestorableLookups from "./RestorableLookups.ts"
 
@@ -31,6 +33,8 @@ export interface Part {
   readonly says: string
   /** Would something be lost that nobody has allowed to be lost, or something come out wrong? */
   readonly refuses: boolean
+  /** Does it go on without what a person may expect of it? */
+  readonly warns?: boolean
   /** The steps that would have to begin empty too; absent: it can be lost alone. */
   readonly with?: ReadonlyArray<string>
 }
@@ -42,6 +46,8 @@ export interface Verdict {
   readonly parts: ReadonlyArray<Part>
   /** Why a start is refused; `null`: it is not. */
   readonly refusal: StateMismatch | null
+  /** What a start tells that is not refused: a sentence each. */
+  readonly warnings: ReadonlyArray<string>
   /** How the steps that are migrated take up their state, by id. */
   readonly migrating: ReadonlyMap<string, Migrating>
 }
@@ -69,6 +75,8 @@ export interface Code {
   readonly migrate: (was: StepMark) => Migrating | null
   /** The steps whose rows a step takes back, by its id. */
   readonly over?: ReadonlyMap<string, ReadonlyArray<string>>
+  /** By sink, the steps without windows that give it a row for each of their keys, and again only when that changes. */
+  readonly standing?: ReadonlyMap<string, ReadonlyArray<string>>
 }
 
 /** What a job would run; throws `InvalidJob` for one that cannot. */
@@ -90,6 +98,7 @@ export const codeFrom = (
   lookups: RestorableLookups.usedBy(job, configured),
   startAt: configured.startAt,
   over: new Map(plan.chains.flatMap(({ operators }) => operators.map(({ id, over = [] }) => [id, over] as const))),
+  standing: standingOf(Graph.make(configured.topology, job.name)),
   migrate: (was) => {
     const migrations = Object.hasOwn(job.migrations, was.step) ? job.migrations[was.step]! : []
     for (const chain of chains) {
@@ -109,8 +118,11 @@ export const judge = (kept: Kept | null, code: Code, dropState: ReadonlyArray<st
     ...sourceParts(kept, code),
     ...sinkParts(kept, code)
   ]
-  const parts = withoutUnseenRows(
-    all.map((part) => (dropState.includes(part.id) ? lost(part) : part)),
+  const parts = withUnfilledSinks(
+    withoutUnseenRows(
+      all.map((part) => (dropState.includes(part.id) ? lost(part) : part)),
+      code
+    ),
     code
   )
   const refusing = parts.filter((part) => part.refuses)
@@ -119,6 +131,9 @@ export const judge = (kept: Kept | null, code: Code, dropState: ReadonlyArray<st
     epoch: kept?.epoch ?? null,
     parts,
     refusal: refusing.length === 0 || kept === null ? null : refusalOf(kept, code, refusing),
+    warnings: parts.flatMap(({ id, part, says, warns }) =>
+      warns === true ? [`Job ${code.job}: ${part} '${id}' is new and ${says}.`] : []
+    ),
     migrating
   }
 }
@@ -140,7 +155,7 @@ export const misnamed = (known: ReadonlyArray<string>, dropState: ReadonlyArray<
 
 /** What a manifest says, without the state and the versions of lookups that this code does not take up. */
 export const pruned = (manifest: Manifest, { parts }: Verdict): Manifest => {
-  const lives = new Set(parts.flatMap(({ fate, id, part }) => (part === "step" && isLive(fate) ? [id] : [])))
+  const lives = livesOf(parts)
   const lookups = RestorableLookups.versionsOf(manifest, parts)
   const state = manifest.state.filter(({ step }) => lives.has(step))
   return { ...manifest, state, ...(lookups === undefined ? {} : { lookups }) }
@@ -160,7 +175,7 @@ const lost = (part: Part): Part => {
  * it never saw, or keep rows that nobody takes back.
  */
 const withoutUnseenRows = (parts: ReadonlyArray<Part>, { over, steps }: Code): ReadonlyArray<Part> => {
-  const lives = new Set(parts.flatMap(({ fate, id, part }) => (part === "step" && isLive(fate) ? [id] : [])))
+  const lives = livesOf(parts)
   return parts.map((part): Part => {
     const above = steps.some(({ step }) => step === part.id) ? (over?.get(part.id) ?? []) : []
     const going = above.filter((id) => lives.has(id) !== lives.has(part.id))
@@ -175,6 +190,29 @@ const withoutUnseenRows = (parts: ReadonlyArray<Part>, { over, steps }: Code): R
         }
   })
 }
+
+/** What a step already keeps comes to a sink only as it changes: one that is new lacks the rest for ever. */
+const withUnfilledSinks = (parts: ReadonlyArray<Part>, { job, standing }: Code): ReadonlyArray<Part> => {
+  const lives = livesOf(parts)
+  return parts.map((part): Part => {
+    const going = (standing?.get(part.id) ?? []).filter((id) => lives.has(id))
+    if (part.part !== "sink" || part.fate !== "new" || going.length === 0) return part
+    const says = `${part.says}: of ${quoted(going)} it lacks every key that does not change from then on. Only a run from the beginning fills it: \`weir reset ${job} --tables\``
+    return { ...part, says, warns: true }
+  })
+}
+
+const standingOf = (graph: Graph.Graph): ReadonlyMap<string, ReadonlyArray<string>> => {
+  const above = (node: TopologyNode): ReadonlyArray<string> =>
+    graph.producers(node).flatMap(({ node: from, port }) => {
+      if (from.spec.kind === "aggregate") return port === "out" && graph.grouping(from).window === null ? [from.id] : []
+      return Graph.keepsRows(from.spec.kind) ? [] : above(from)
+    })
+  return new Map(graph.ofKind("sink").map((sink) => [sink.id, [...new Set(above(sink))]]))
+}
+
+const livesOf = (parts: ReadonlyArray<Part>): ReadonlySet<string> =>
+  new Set(parts.flatMap(({ fate, id, part }) => (part === "step" && isLive(fate) ? [id] : [])))
 
 const isLive = (fate: Fate): boolean => fate === "kept" || fate === "migrated"
 

@@ -12,7 +12,7 @@ afterAll(() => rmSync(home, { recursive: true, force: true }))
 /** Rows of JSON that a command printed. */
 const json = (out: string): ReadonlyArray<Record<string, unknown>> => JSON.parse(out)
 
-describe("Without a daemon", { timeout: 60_000 }, () => {
+describe("Without a daemon", { timeout: 120_000 }, () => {
   const environment = { WEIR_DATA: join(home, "alone") }
   const say = (...words: ReadonlyArray<string>) => inProcess(words, { environment })
 
@@ -32,7 +32,6 @@ describe("Without a daemon", { timeout: 60_000 }, () => {
     expect([dropped.code, dropped.out]).toEqual([0, expect.stringContaining("allowed to be lost")])
     for (const command of [
       ["check", "orders"],
-      ["run", "orders", "--available-now"],
       ["start", "orders", "--port", "0"]
     ]) {
       const mistyped = await say(...command, "--drop-state", "incme")
@@ -74,6 +73,13 @@ describe("Beside a daemon", { timeout: 120_000 }, () => {
     const daemon = start(["start", "orders", "--port", "0"], { environment })
     await says(daemon, /job orders runs/)
     expect(await say("restart", "orders")).toMatchObject({ code: 0, out: expect.stringContaining("job orders is ") })
+    const beside = await say("check", "orders")
+    expect([beside.code, beside.err]).toEqual([
+      0,
+      expect.stringMatching(
+        /^Job orders goes on from epoch \d+ with this code\.\nIt runs, .*`weir stop orders` ends the epoch/
+      )
+    ])
     const pausing = await say("pause", "orders")
     expect([pausing.code, pausing.out]).toEqual([0, expect.stringMatching(/^job orders is paused after epoch \d+\n$/)])
     const paused = await state()

@@ -351,6 +351,7 @@ export const makeDaemon = Effect.gen(function* () {
           { part: "step" as const, id: "income", fate: "kept" as const, says: "goes on with its state", refuses: false }
         ],
         refusal: null,
+        warnings: [],
         migrating: new Map()
       })),
     checkpoint: (name) =>

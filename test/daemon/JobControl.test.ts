@@ -15,29 +15,57 @@ import * as Job from "../../src/flow/Job.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import * as Trigger from "../../src/flow/Trigger.ts"
+import * as Window from "../../src/flow/Window.ts"
+import { InstantFromMillis } from "../../src/model/Columns.ts"
 import type { JobEvent } from "../../src/observe/Progress.ts"
 import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
 
 const Sale = Schema.Struct({ shop: Schema.String, price: Schema.Int })
+const Minute = Schema.Struct({ shop: Schema.String, windowStart: InstantFromMillis, sales: Schema.BigIntFromSelf })
 const Total = Schema.Struct({ shop: Schema.String, sales: Schema.BigIntFromSelf })
 
 interface Parts {
   readonly step?: string
   readonly appends?: boolean
+  readonly second?: "of the totals" | "of windows" | "of a step of its own"
 }
 
-const sales = ({ appends = false, step = "totals" }: Parts = {}): Job.Job =>
+const sales = ({ appends = false, second, step = "totals" }: Parts = {}): Job.Job =>
   Job.make("sales", {
     parameters: {},
     trigger: Trigger.every("10 millis"),
     outputs: () => {
       const read = Flow.from(Topic.source("sales")).pipe(Flow.decode(Sale))
-      const totals = read.pipe(
+      const totals = read.pipe(Flow.keyBy("shop"), Flow.aggregate(step, { sales: Aggregate.count }))
+      const windows = read.pipe(
+        Flow.eventTime(() => 0, { maxOutOfOrderness: "0 seconds" }),
         Flow.keyBy("shop"),
-        Flow.aggregate(step, { sales: Aggregate.count }),
-        Flow.to(Sql.upsert("shop_totals", Total, { key: ["shop"] }))
+        Flow.window(Window.tumbling("1 minute")),
+        Flow.aggregate("by minute", { sales: Aggregate.count })
       )
-      return appends ? [totals, read.pipe(Flow.to(Sql.append("all_sales", Sale)))] : [totals]
+      const seconds = {
+        "of the totals": () =>
+          totals.pipe(
+            Flow.filter((row) => row.shop !== ""),
+            Flow.to(Sql.upsert("second_totals", Total, { key: ["shop"] }))
+          ),
+        "of windows": () =>
+          windows.pipe(Flow.to(Sql.upsert("second_windows", Minute, { key: ["shop", "windowStart"] }))),
+        "of a step of its own": () =>
+          read.pipe(
+            Flow.keyBy("shop"),
+            Flow.aggregate("own", { sales: Aggregate.count }),
+            Flow.to(Sql.upsert("second_own", Total, { key: ["shop"] }))
+          )
+      }
+      return [
+        totals.pipe(Flow.to(Sql.upsert("shop_totals", Total, { key: ["shop"] }))),
+        ...(appends ? [read.pipe(Flow.to(Sql.append("all_sales", Sale)))] : []),
+        ...(second === "of windows"
+          ? []
+          : [windows.pipe(Flow.to(Sql.upsert("minutes", Minute, { key: ["shop", "windowStart"] })))]),
+        ...(second === undefined ? [] : [seconds[second]()])
+      ]
     }
   }) as never
 
@@ -80,10 +108,20 @@ const makeWorld = Effect.gen(function* () {
     Effect.flatMap(Daemon, use).pipe(
       Effect.provide(DaemonLive.layer([job], options)),
       Effect.provide(Layer.mergeAll(Layer.succeed(CheckpointStore, store), topics, NodeContext.layer)),
-      Logger.withMinimumLogLevel(LogLevel.None)
+      Logger.withMinimumLogLevel(LogLevel.Warning)
     )
+  /** The warnings of all that is done. */
+  const warningsOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.gen(function* () {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel._tag === "Warning") logged.push(String(message))
+      })
+      yield* Effect.provide(effect, Logger.replace(Logger.defaultLogger, logger))
+      return logged
+    })
   const rows = (sql: string) => tables.query({ sql, parameters: [] })
-  return { store, produce, hosted, rows }
+  return { store, produce, hosted, warningsOf, rows }
 })
 
 const run = <A, E>(effect: Effect.Effect<A, E, Tables>): Promise<A> =>
@@ -263,4 +301,41 @@ describe("A job", () => {
         expect(new Set(yield* hints({ isDaemon: true }))).toEqual(new Set(["Start it: `weir restart sales`."]))
       })
     ))
+})
+
+describe("A sink that is new", () => {
+  it.each([
+    { second: "of the totals", warned: true },
+    { second: "of windows", warned: false },
+    { second: "of a step of its own", warned: false }
+  ] as const)("$second: the check and the start warn of keys that it will lack: $warned", ({ second, warned }) =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        yield* world.produce(["a", "b"])
+        yield* world.hosted(sales(), once)
+        const { refusal, warnings } = yield* world.hosted(sales({ second }), (daemon) => daemon.check("sales", null))
+        expect(refusal).toBeNull()
+        yield* world.produce(["a"])
+        const logged = yield* world.warningsOf(world.hosted(sales({ second }), once))
+        expect(logged).toEqual(warnings)
+        if (!warned) return expect(warnings).toEqual([])
+        expect(warnings).toEqual([
+          expect.stringContaining("sink 'second_totals' is new and gets the rows after epoch 2")
+        ])
+        for (const words of ["'totals'", "`weir reset sales --tables`"]) expect(warnings[0]).toContain(words)
+        // That is so: the shop that did not change is not there.
+        expect(yield* world.rows("select shop, sales from second_totals")).toEqual([{ shop: "a", sales: "2" }])
+        expect(yield* world.warningsOf(world.hosted(sales({ second }), once))).toEqual([])
+        // The way out that was named fills it.
+        yield* world.hosted(sales({ second }), (daemon) =>
+          Effect.zipRight(daemon.reset("sales", { tables: true }), once(daemon))
+        )
+        expect(yield* world.rows("select shop, sales from second_totals order by 1")).toEqual([
+          { shop: "a", sales: "2" },
+          { shop: "b", sales: "1" }
+        ])
+      })
+    )
+  )
 })

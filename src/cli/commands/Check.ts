@@ -28,12 +28,17 @@ export const check = Usage.command(
       const job = yield* Project.job(name)
       const configured = yield* job.configure(yield* settingsOf(set))
       const code = yield* codeOf(job, configured)
-      const kept = yield* Session.use({ data }, (weir) => weir.checkpoint(job.name, savepoint ?? null))
+      const { kept, statuses } = yield* Session.use({ data }, (weir) =>
+        Effect.all({ kept: weir.checkpoint(job.name, savepoint ?? null), statuses: weir.statuses })
+      )
       const verdict = Restorability.judge(kept, code, dropState)
       const wrong = Restorability.misnamed(Restorability.droppable(verdict), dropState)
       if (wrong !== null) return yield* wrong
       yield* Output.print(format, listing(verdict))
-      yield* process.report(sentenceOf(verdict, kept?.intents ?? []))
+      const also = RestorabilityText.isRunning(statuses, job.name)
+        ? RestorabilityText.runningSays(job.name)
+        : RestorabilityText.openSays(job.name, kept?.intents ?? [])
+      yield* process.report(sentenceOf(verdict, also))
       return verdict.refusal === null ? 0 : 1
     })
 )
@@ -51,9 +56,9 @@ const listing = ({ parts }: Restorability.Verdict): Output.Listing => ({
   values: parts
 })
 
-const sentenceOf = ({ epoch, job, refusal }: Restorability.Verdict, intents: ReadonlyArray<number>): string => {
+const sentenceOf = ({ epoch, job, refusal, warnings }: Restorability.Verdict, also: string): string => {
   if (epoch === null) return `Job ${job} has no checkpoint: its next start begins anew.\n`
   if (refusal !== null) return `${refusal.message}.\n${refusal.hint}\n`
-  const open = RestorabilityText.openSays(job, intents)
-  return `Job ${job} goes on from epoch ${epoch} with this code.\n${open === "" ? "" : `${open}\n`}`
+  const sentences = [`Job ${job} goes on from epoch ${epoch} with this code.`, ...warnings, also]
+  return sentences.flatMap((sentence) => (sentence === "" ? [] : [`${sentence}\n`])).join("")
 }

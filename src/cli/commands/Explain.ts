@@ -5,7 +5,6 @@ import type { CheckpointDescription } from "../../daemon/Daemon.ts"
 import type { Configured, Job } from "../../flow/Job.ts"
 import type { TopologyNode } from "../../flow/Topology.ts"
 import * as Trigger from "../../flow/Trigger.ts"
-import type { JobState } from "../../observe/Progress.ts"
 import type { StepWaiting } from "../../runtime/Chain.ts"
 import * as Restorability from "../../runtime/Restorability.ts"
 import * as RowShape from "../../runtime/RowShape.ts"
@@ -73,14 +72,10 @@ const standOf = (job: string, data: string | undefined) =>
     const { kept, statuses, waiting } = yield* Session.use({ data }, (weir) =>
       Effect.all({ kept: weir.checkpoint(job, null), statuses: weir.statuses, waiting: weir.waiting(job) })
     )
-    const ended = statuses.some((status) => status.job === job && isEnded(status.state))
-    // A job that runs is always in the middle of an epoch.
-    const stand: Stand = { kept: kept === null || ended ? kept : { ...kept, intents: [] }, waiting }
+    const isRunning = RestorabilityText.isRunning(statuses, job)
+    const stand: Stand = { kept: kept === null || !isRunning ? kept : { ...kept, intents: [] }, waiting }
     return stand
   })
-
-const isEnded = (state: JobState): boolean =>
-  state === "stopped" || state === "finished" || state === "failed" || state === "paused"
 
 const checkpointText = (verdict: Restorability.Verdict, intents: ReadonlyArray<number>): string =>
   ["", "The last checkpoint", "", ...RestorabilityText.lines(verdict, intents), ""].join("\n")
