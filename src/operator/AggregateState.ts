@@ -62,8 +62,9 @@ export abstract class AggregateState<E extends AggregateEntry> {
 
   /** Puts an entry in the store that the index does not hold; throws `StateLimitExceeded` if that is full. */
   keep(entry: E): void {
-    const wasPacked = this.store.admit(entry)
-    if (!wasPacked && this.store.size > this.#options.keysMax) throw this.#full()
+    if (this.store.recall(entry)) return
+    this.store.add(entry)
+    if (this.store.size > this.#options.keysMax) throw this.#full()
   }
 
   /** Restores what an older code kept; `null`: the migrations do not lead from there to here. */

@@ -56,7 +56,7 @@ export const make = (
       for (const entries of windows.takeUntil(watermark - closesAfterStart)) {
         for (const entry of entries.all()) closing.push(entry)
       }
-      for (const entry of state.unpackUntil(watermark - closesAfterStart)) closing.push(entry)
+      for (const entry of state.recallUntil(watermark - allowedLatenessMillis)) closing.push(entry)
       lastStart = Number.NaN
       return closing
     },

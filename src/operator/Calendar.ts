@@ -1,8 +1,8 @@
 /** Things that fall due: one for each time, taken out in the order of time. Finding what is due costs only what is due. */
 export class Calendar<A> {
   readonly #byTime = new Map<number, A>()
-  /** A binary heap of the times, the earliest first. */
-  readonly #times: Array<number> = []
+  /** A binary heap of the times, the earliest first. Those whose thing was removed stay until they are half of all. */
+  #times: Array<number> = []
 
   get size(): number {
     return this.#byTime.size
@@ -10,12 +10,13 @@ export class Calendar<A> {
 
   /** The earliest time that has a thing; infinity if none has. */
   get earliest(): number {
+    while (this.#times.length > 0 && !this.#byTime.has(this.#times[0]!)) this.#pop()
     return this.#times[0] ?? Number.POSITIVE_INFINITY
   }
 
   /** The first times that have a thing, in order. */
   first(count: number): ReadonlyArray<number> {
-    return [...this.#times].sort((a, b) => a - b).slice(0, count)
+    return [...this.#byTime.keys()].sort((a, b) => a - b).slice(0, count)
   }
 
   get(time: number): A | undefined {
@@ -36,10 +37,18 @@ export class Calendar<A> {
     times[at] = time
   }
 
+  /** Takes the thing of a time out. */
+  remove(time: number): void {
+    this.#byTime.delete(time)
+    if (this.#times.length < 2 * this.#byTime.size + 16) return
+    // In order they are a heap.
+    this.#times = [...this.#byTime.keys()].sort((a, b) => a - b)
+  }
+
   /** Takes out all things up to and with `limit`, the earliest first. */
   takeUntil(limit: number): ReadonlyArray<A> {
     const due: Array<A> = []
-    while (this.#times.length > 0 && this.#times[0]! <= limit) {
+    while (this.#byTime.size > 0 && this.earliest <= limit) {
       const time = this.#pop()
       due.push(this.#byTime.get(time)!)
       this.#byTime.delete(time)

@@ -19,21 +19,20 @@ import * as Keys from "../model/Key.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
 import { Entry, type EntryCodec, StateStore } from "../state/StateStore.ts"
-import { Calendar } from "./Calendar.ts"
+import { type Due, DueEntries } from "./DueEntries.ts"
 import { hashOfKey, KeyReader, KeyTable } from "./KeyTable.ts"
 import type { Collector, Operator } from "./Operator.ts"
 import * as Selection from "./Selection.ts"
 import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
-import { ValueBytes } from "./ValueBytes.ts"
 
 export interface Options {
   readonly id: string
   readonly keyBy: SpecOf<"keyBy">
   readonly timeToLiveMillis: number | null
-  /** Of the classes that events may be instances of. */
-  readonly prototypes?: ReadonlyArray<object>
   /** Default `Limits.stateKeysMax`. */
   readonly stateKeysMax?: number
+  /** Default `Limits.stateEntriesMax`. */
+  readonly stateEntriesMax?: number
 }
 
 export const make = (options: Options): Operator => {
@@ -41,9 +40,15 @@ export const make = (options: Options): Operator => {
   const keysMax = options.stateKeysMax ?? Limits.stateKeysMax
   const keys = new KeyReader(options.keyBy.columns)
   const table = new KeyTable<Seen>()
-  const expiring = new Calendar<Array<Seen>>()
-  const store = new StateStore<Seen>(codecOf(table, options.keyBy.columns.length))
-  const bytes = new ValueBytes(options.prototypes ?? [])
+  const due = new DueEntries<Seen>()
+  const dueAt = ({ seenAt }: Seen): number =>
+    timeToLiveMillis === null ? Number.POSITIVE_INFINITY : seenAt + timeToLiveMillis
+  /** To be called with every entry that the table takes, once it is known when it came. */
+  const putDue = (entry: Seen): void => {
+    if (timeToLiveMillis !== null) due.put(entry, dueAt(entry))
+  }
+  const codec = codecOf({ table, columns: options.keyBy.columns.length, due, putDue, dueAt })
+  const store = new StateStore(codec, { entriesMax: options.stateEntriesMax ?? Limits.stateEntriesMax })
   let fresh: Array<Seen> = []
   let repeats = 0
   let offset = 0
@@ -52,8 +57,8 @@ export const make = (options: Options): Operator => {
     for (let i = 0; i < batch.values.length; i++) {
       offset = batch.offsets[i]!
       const hash = keys.read(batch.values[i] as never)
-      const seen = table.find(hash, keys.columns)
-      if (seen === undefined) {
+      const seen = table.find(hash, keys.columns) ?? recalled(hash)
+      if (seen === null) {
         if (store.size >= keysMax) throw full(id, keysMax)
         const entry = new Seen(keys.columns.slice(), hash)
         entry.batch = batch
@@ -64,35 +69,36 @@ export const make = (options: Options): Operator => {
         continue
       }
       repeats++
-      if (seen.batch === null || compare(bytes, batch, i, seen.batch, seen.index) >= 0) continue
+      if (seen.batch === null || compare(batch, i, seen.batch, seen.index) >= 0) continue
       seen.batch = batch
       seen.index = i
     }
   }
 
-  const expiresAt = (entry: Seen): void => {
-    if (timeToLiveMillis === null) return
-    const at = entry.seenAt + timeToLiveMillis
-    const others = expiring.get(at)
-    if (others === undefined) expiring.put(at, [entry])
-    else others.push(entry)
+  /** The entry of the key that was read last, if it is packed. */
+  const recalled = (hash: number): Seen | null => {
+    if (store.packed === 0) return null
+    const entry = new Seen(keys.columns.slice(), hash)
+    if (!store.recall(entry)) return null
+    table.add(entry)
+    putDue(entry)
+    return entry
   }
 
   const onBarrier = (barrier: Barrier, out: Collector): void => {
     const first = fresh
     fresh = []
-    for (const [batch, indexes] of byBatch(first, bytes)) out.emit("out", Selection.select(batch, indexes))
+    for (const [batch, indexes] of byBatch(first)) out.emit("out", Selection.select(batch, indexes))
     for (const entry of first) {
       entry.batch = null
       entry.seenAt = barrier.closedAt
-      expiresAt(entry)
+      putDue(entry)
     }
-    for (const entries of expiring.takeUntil(barrier.closedAt)) {
-      for (const entry of entries) {
-        table.remove(entry.hash, entry.key)
-        store.remove(entry)
-      }
+    for (const entry of due.takeUntil(barrier.closedAt)) {
+      table.remove(entry.hash, entry.key)
+      store.remove(entry)
     }
+    for (const entry of store.recallDue(0, barrier.closedAt)) store.remove(entry)
   }
 
   return {
@@ -119,17 +125,14 @@ export const make = (options: Options): Operator => {
           throw stepFailedAtBarrier(id, epoch, error)
         }
       },
-      restore: (parts) => {
-        store.restore(parts)
-        for (const entry of table.all()) expiresAt(entry)
-      }
+      restore: (parts) => store.restore(parts)
     },
     counts: () => ({ keys: store.size, repeats })
   }
 }
 
 /** A key that has come. */
-class Seen extends Entry {
+class Seen extends Entry implements Due {
   readonly key: Key
   readonly hash: number
   /** When the epoch in which it first came was closed. */
@@ -137,6 +140,8 @@ class Seen extends Entry {
   /** Where its first event lies, until the barrier of that epoch. */
   batch: Batch | null = null
   index = 0
+  dueAt = 0
+  dueIndex = -1
 
   constructor(key: Key, hash: number) {
     super(Keys.keyGroupOf(key))
@@ -145,20 +150,19 @@ class Seen extends Entry {
   }
 }
 
-/** By place; events of one place, which a merge can make, by what they are. */
-const compare = (bytes: ValueBytes, left: Batch, leftIndex: number, right: Batch, rightIndex: number): number => {
+/** By place: no two events have one. */
+const compare = (left: Batch, leftIndex: number, right: Batch, rightIndex: number): number => {
   if (left.origin !== right.origin) return left.origin < right.origin ? -1 : 1
   return (
     left.partition - right.partition ||
     left.offsets[leftIndex]! - right.offsets[rightIndex]! ||
-    (left.rows?.[leftIndex] ?? 0) - (right.rows?.[rightIndex] ?? 0) ||
-    bytes.compare(left.values[leftIndex], right.values[rightIndex])
+    (left.rows?.[leftIndex] ?? 0) - (right.rows?.[rightIndex] ?? 0)
   )
 }
 
 /** The events of the entries by the batches they lie in, in the order of places, whatever came first. */
-const byBatch = (entries: ReadonlyArray<Seen>, bytes: ValueBytes): Map<Batch, Array<number>> => {
-  const sorted = [...entries].sort((left, right) => compare(bytes, left.batch!, left.index, right.batch!, right.index))
+const byBatch = (entries: ReadonlyArray<Seen>): Map<Batch, Array<number>> => {
+  const sorted = [...entries].sort((left, right) => compare(left.batch!, left.index, right.batch!, right.index))
   const batches = new Map<Batch, Array<number>>()
   for (const { batch, index } of sorted) {
     const indexes = batches.get(batch!)
@@ -168,21 +172,35 @@ const byBatch = (entries: ReadonlyArray<Seen>, bytes: ValueBytes): Map<Batch, Ar
   return batches
 }
 
-const codecOf = (table: KeyTable<Seen>, columns: number): EntryCodec<Seen> => ({
+const codecOf = (options: {
+  readonly table: KeyTable<Seen>
+  readonly columns: number
+  readonly due: DueEntries<Seen>
+  readonly putDue: (entry: Seen) => void
+  readonly dueAt: (entry: Seen) => number
+}): EntryCodec<Seen> => ({
   writeKey: (entry, writer) => {
     for (let i = 0; i < entry.key.length; i++) writer.value(entry.key[i])
   },
   writeValue: (entry, writer) => writer.double(entry.seenAt),
   readKey: (reader) => {
-    const key = Array.from({ length: columns }, () => reader.value()) as Key
+    const key = Array.from({ length: options.columns }, () => reader.value()) as Key
     const hash = hashOfKey(key)
-    return table.find(hash, key) ?? new Seen(key, hash)
+    return options.table.find(hash, key) ?? new Seen(key, hash)
   },
   readValue: (entry, reader) => {
     entry.seenAt = reader.double()
-    if (table.find(entry.hash, entry.key) === undefined) table.add(entry)
   },
-  forget: (entry) => table.remove(entry.hash, entry.key),
+  place: (entry) => {
+    if (options.table.find(entry.hash, entry.key) !== undefined) return
+    options.table.add(entry)
+    options.putDue(entry)
+  },
+  forget: (entry) => {
+    options.table.remove(entry.hash, entry.key)
+    options.due.remove(entry)
+  },
+  dueAt: [options.dueAt],
   writeHeader: () => {},
   readHeader: () => {}
 })

@@ -21,8 +21,7 @@ import { eventTimeMax } from "../model/Time.ts"
 import { Classes } from "../state/Classes.ts"
 import type { Reader, Writer } from "../state/Encoding.ts"
 import { Entry, type EntryCodec, StateStore } from "../state/StateStore.ts"
-import { Calendar } from "./Calendar.ts"
-import { ValueBytes } from "./ValueBytes.ts"
+import { type Due, DueEntries } from "./DueEntries.ts"
 import { type EventsWaiting, known } from "./Waiting.ts"
 
 /** An event and where it stands. `eventTime` is 0 where events are untimed. */
@@ -38,10 +37,12 @@ export interface Waiting {
 }
 
 /** An event that waits beyond a barrier. */
-export class WaitingEntry extends Entry {
+export class WaitingEntry extends Entry implements Due {
   /** Unlike that of any other entry that waits. */
   readonly serial: number
   event: Waiting
+  dueAt = 0
+  dueIndex = -1
 
   constructor(keyGroup: number, serial: number, event: Waiting) {
     super(keyGroup)
@@ -62,6 +63,8 @@ export interface Options<Own extends Entry> {
   readonly own: EntryCodec<Own>
   /** Default `Limits.waitingEventsMax`. */
   readonly eventsMax?: number
+  /** Entries that are kept as objects, events too; others are packed. Default: all. */
+  readonly entriesMax?: number
 }
 
 export class InOrder<Own extends Entry> {
@@ -77,21 +80,21 @@ export class InOrder<Own extends Entry> {
   readonly #options: Options<Own>
   readonly #eventsMax: number
   readonly #classes: Classes
-  readonly #kept = new Calendar<Array<WaitingEntry>>()
+  readonly #kept = new DueEntries<WaitingEntry>(slotMillis)
   #keptSize = 0
   #fresh: Array<Waiting> = []
   #freshEarliest = Number.POSITIVE_INFINITY
   #serial = 0
   /** While restoring: entries by their serial. */
   #restored = new Map<number, WaitingEntry>()
-  readonly #inOrder: (left: Waiting, right: Waiting) => number
 
   constructor(options: Options<Own>) {
     this.#options = options
     this.#eventsMax = options.eventsMax ?? Limits.waitingEventsMax
     this.#classes = new Classes(options.prototypes)
-    this.#inOrder = orderOf(new ValueBytes(options.prototypes))
-    this.store = new StateStore<Own | WaitingEntry>(this.#codec(options.own))
+    this.store = new StateStore<Own | WaitingEntry>(this.#codec(options.own), {
+      entriesMax: options.entriesMax ?? Number.POSITIVE_INFINITY
+    })
   }
 
   /** Events that wait now. */
@@ -99,7 +102,7 @@ export class InOrder<Own extends Entry> {
     return this.#keptSize + this.#fresh.length
   }
 
-  /** Of those, the ones that are entries of the state. */
+  /** Of those, the ones that are entries of the state, packed ones too. */
   get kept(): number {
     return this.#keptSize
   }
@@ -143,7 +146,7 @@ export class InOrder<Own extends Entry> {
     const fresh = this.#fresh
     this.#fresh = []
     this.#freshEarliest = Number.POSITIVE_INFINITY
-    if (!this.#options.timed) return fresh.sort(this.#inOrder)
+    if (!this.#options.timed) return fresh.sort(inOrder)
     if (barrier.watermark > this.watermark) {
       this.watermark = barrier.watermark
       this.store.changeHeader()
@@ -154,16 +157,27 @@ export class InOrder<Own extends Entry> {
       if (event.eventTime < limit) due.push(event)
       else this.#keep(event)
     }
-    due.sort(this.#inOrder)
+    due.sort(inOrder)
     this.#pass(barrier.final && due.length > 0 ? due[due.length - 1]!.eventTime + 1 : this.watermark)
     return due
+  }
+
+  /** The step's own entries that are packed and fall due on this clock of theirs at `limit` or before, as `StateStore`. */
+  recallOwn(clock: number, limit: number): ReadonlyArray<Own> {
+    return this.store.recallDue(firstOwnClock + clock, limit) as ReadonlyArray<Own>
+  }
+
+  /** No packed entry of the step's own falls due on this clock of theirs before. */
+  packedOwnDueAt(clock: number): number {
+    return this.store.packedDueAt(firstOwnClock + clock)
   }
 
   /** Takes up what snapshots handed over. Called once, before the first batch. */
   restore(...of: Parameters<StateStore<Own | WaitingEntry>["restore"]>): void {
     this.store.restore(...of)
-    for (const entry of this.#restored.values()) this.#put(entry)
+    for (const entry of this.#restored.values()) this.#kept.put(entry, entry.event.eventTime)
     this.#restored = new Map()
+    this.#keptSize = this.#kept.size + this.store.packedDueCount(waitingClock)
   }
 
   #isLate(eventTime: number, own: number): boolean {
@@ -192,37 +206,26 @@ export class InOrder<Own extends Entry> {
     const entry = new WaitingEntry(this.#options.keyGroupOf(event), this.#serial++, event)
     this.store.add(entry)
     this.store.changeHeader()
-    this.#put(entry)
-  }
-
-  #put(entry: WaitingEntry): void {
-    const time = bucketOf(entry.event.eventTime)
-    const bucket = this.#kept.get(time)
-    if (bucket === undefined) this.#kept.put(time, [entry])
-    else bucket.push(entry)
+    this.#kept.put(entry, event.eventTime)
     this.#keptSize++
   }
 
-  /** Costs a look at the events of one place of the calendar. */
+  /** Costs a look at the events of one slot. */
   #keptEarliest(): number {
-    const bucket = this.#kept.get(this.#kept.earliest) ?? []
-    return bucket.reduce((earliest, { event }) => Math.min(earliest, event.eventTime), Number.POSITIVE_INFINITY)
+    const packed = this.store.packedDueAt(waitingClock)
+    return this.#kept.first.reduce((earliest, { event }) => Math.min(earliest, event.eventTime), packed)
   }
 
   /** The kept events below the limit, dropped from the state; in no order. */
   #takeKept(limit: number): Array<Waiting> {
-    const due: Array<Waiting> = []
-    const before = this.#kept.takeUntil(limit - 1)
-    for (const bucket of before) {
-      this.#keptSize -= bucket.length
-      for (const entry of bucket) {
-        if (entry.event.eventTime < limit) {
-          due.push(entry.event)
-          this.store.remove(entry)
-        } else this.#put(entry)
-      }
+    const due = this.store.recallDue(waitingClock, limit - 1) as Array<WaitingEntry>
+    for (const entry of this.#kept.takeUntil(limit - 1)) {
+      if (entry.event.eventTime < limit) due.push(entry)
+      else this.#kept.put(entry, entry.event.eventTime)
     }
-    return due
+    for (const entry of due) this.store.remove(entry)
+    this.#keptSize -= due.length
+    return due.map(({ event }) => event)
   }
 
   #full(): StateLimitExceeded {
@@ -255,15 +258,26 @@ export class InOrder<Own extends Entry> {
           : (this.#restored.get(serial) ?? new WaitingEntry(keyGroup, serial, none))
       },
       readValue: (entry, reader) => {
-        if (entry instanceof WaitingEntry) {
-          entry.event = this.#read(reader)
-          this.#restored.set(entry.serial, entry)
-        } else own.readValue(entry, reader)
+        if (entry instanceof WaitingEntry) entry.event = this.#read(reader)
+        else own.readValue(entry, reader)
+      },
+      place: (entry) => {
+        if (entry instanceof WaitingEntry) this.#restored.set(entry.serial, entry)
+        else own.place?.(entry)
       },
       forget: (entry) => {
-        if (entry instanceof WaitingEntry) this.#restored.delete(entry.serial)
-        else own.forget(entry)
+        if (entry instanceof WaitingEntry) {
+          this.#restored.delete(entry.serial)
+          this.#kept.remove(entry)
+        } else own.forget(entry)
       },
+      dueAt: [
+        (entry) => (entry instanceof WaitingEntry ? entry.event.eventTime : Number.POSITIVE_INFINITY),
+        ...(own.dueAt ?? []).map(
+          (dueAt) => (entry: Own | WaitingEntry) =>
+            entry instanceof WaitingEntry ? Number.POSITIVE_INFINITY : dueAt(entry)
+        )
+      ],
       writeHeader: (writer) => {
         writer.double(this.watermark)
         writer.double(this.passed)
@@ -304,18 +318,18 @@ export class InOrder<Own extends Entry> {
 
 const none: Waiting = { value: null, eventTime: 0, origin: "", partition: 0, offset: 0, row: 0, input: 0 }
 
-/** Milliseconds whose events lie in one place of the calendar: a heap of single milliseconds would be deep. */
-const bucketMillis = 1024
-const bucketOf = (eventTime: number): number => Math.floor(eventTime / bucketMillis) * bucketMillis
+/** Milliseconds whose events stand together while they wait. */
+const slotMillis = 1024
 
-/** The order in which events are handed out. Those of one place, which a merge can make, are told apart by what they are. */
-const orderOf =
-  (bytes: ValueBytes) =>
-  (left: Waiting, right: Waiting): number =>
-    left.eventTime - right.eventTime ||
-    (left.origin === right.origin ? 0 : left.origin < right.origin ? -1 : 1) ||
-    left.partition - right.partition ||
-    left.offset - right.offset ||
-    left.row - right.row ||
-    left.input - right.input ||
-    bytes.compare(left.value, right.value)
+/** The clock of the store on which events that wait fall due; those of the step's own entries come after it. */
+const waitingClock = 0
+const firstOwnClock = 1
+
+/** The order in which events are handed out. No two have one place. */
+const inOrder = (left: Waiting, right: Waiting): number =>
+  left.eventTime - right.eventTime ||
+  (left.origin === right.origin ? 0 : left.origin < right.origin ? -1 : 1) ||
+  left.partition - right.partition ||
+  left.offset - right.offset ||
+  left.row - right.row ||
+  left.input - right.input

@@ -1,21 +1,22 @@
 /**
  * The entries of a step without windows, by key, and when each is due to be forgotten.
  *
- * An entry stands once in the calendar, at the time of an event of its key; when that falls due and a later event has
- * come, it is put at the time of the last. So an event costs the calendar nothing, and memory is one place a key.
+ * An entry is due so long after an event of its key; when that time has come and a later event has come before, it is
+ * put at the time of the last. So an event costs nothing beside its entry, and memory is one place a key. Packed entries
+ * are found by when they are due.
  */
 import type { EntryCodec } from "../state/StateStore.ts"
 import { StateStore } from "../state/StateStore.ts"
 import { readKey, readStates, writeKey, writeStates } from "./AggregateEntry.ts"
 import { AggregateState, type AggregateStateOptions } from "./AggregateState.ts"
-import { Calendar } from "./Calendar.ts"
+import { DueEntries } from "./DueEntries.ts"
 import { KeyedEntry } from "./KeyedEntry.ts"
 import { hashOfKey, KeyTable } from "./KeyTable.ts"
 
 export class KeyedState extends AggregateState<KeyedEntry> {
   readonly store: StateStore<KeyedEntry>
   readonly #index = new KeyTable<KeyedEntry>()
-  readonly #calendar = new Calendar<Array<KeyedEntry>>()
+  readonly #due = new DueEntries<KeyedEntry>()
   readonly #keyColumns: number
   /** `null`: entries are kept for good. */
   readonly #timeToLiveMillis: number | null
@@ -34,9 +35,7 @@ export class KeyedState extends AggregateState<KeyedEntry> {
     })
     this.#keyColumns = options.columns.length
     this.#timeToLiveMillis = options.timeToLiveMillis
-    // The calendar holds entries: with it, none could be packed.
-    const entriesMax = options.timeToLiveMillis === null ? options.entriesMax : Number.POSITIVE_INFINITY
-    this.store = new StateStore(this.#codec(), { entriesMax })
+    this.store = new StateStore(this.#codec(), options)
   }
 
   /** The entry of the event's key, made if there is none. */
@@ -52,44 +51,46 @@ export class KeyedState extends AggregateState<KeyedEntry> {
 
   /** Says of an entry that its last event came in an epoch that was closed then. */
   cameAt(entry: KeyedEntry, closedAt: number): void {
-    const isNew = entry.lastAt === Number.NEGATIVE_INFINITY
     entry.lastAt = closedAt
-    if (isNew) this.#enlist(entry)
+    if (entry.dueIndex < 0) this.#putDue(entry)
   }
 
   /** Drops the entries whose last event came `timeToLive` or longer before this time; each with the row that it had. */
   forget(closedAt: number): ReadonlyArray<KeyedEntry> {
     if (this.#timeToLiveMillis === null) return []
-    const limit = closedAt - this.#timeToLiveMillis
-    const forgotten: Array<KeyedEntry> = []
-    for (const entry of this.#calendar.takeUntil(limit).flat()) {
-      if (entry.slot < 0) continue
-      if (entry.lastAt > limit) {
-        this.#enlist(entry)
-        continue
-      }
+    const forgotten: Array<KeyedEntry> = [...this.store.recallDue(0, closedAt)]
+    for (const entry of this.#due.takeUntil(closedAt)) {
+      if (this.#isDueAt(entry) > closedAt) this.#putDue(entry)
+      else forgotten.push(entry)
+    }
+    for (const entry of forgotten) {
       this.touch(entry)
       this.drop(entry)
-      forgotten.push(entry)
     }
     return forgotten
   }
 
   /** When the next entry may be due to be forgotten; infinity: none ever is. */
   dueAt(): number {
-    return this.#timeToLiveMillis === null ? Number.POSITIVE_INFINITY : this.#calendar.earliest + this.#timeToLiveMillis
+    return Math.min(this.#due.earliest, this.store.packedDueAt(0))
   }
 
   drop(entry: KeyedEntry): void {
-    this.#index.remove(entry.hash, entry.key)
+    this.#forget(entry)
     this.store.remove(entry)
   }
 
-  #enlist(entry: KeyedEntry): void {
-    if (this.#timeToLiveMillis === null) return
-    const entries = this.#calendar.get(entry.lastAt)
-    if (entries === undefined) this.#calendar.put(entry.lastAt, [entry])
-    else entries.push(entry)
+  #forget(entry: KeyedEntry): void {
+    this.#index.remove(entry.hash, entry.key)
+    this.#due.remove(entry)
+  }
+
+  #putDue(entry: KeyedEntry): void {
+    if (this.#timeToLiveMillis !== null) this.#due.put(entry, this.#isDueAt(entry))
+  }
+
+  #isDueAt(entry: KeyedEntry): number {
+    return this.#timeToLiveMillis === null ? Number.POSITIVE_INFINITY : entry.lastAt + this.#timeToLiveMillis
   }
 
   #codec(): EntryCodec<KeyedEntry> {
@@ -116,9 +117,10 @@ export class KeyedState extends AggregateState<KeyedEntry> {
       place: (entry) => {
         if (this.#index.find(entry.hash, entry.key) !== undefined) return
         this.#index.add(entry)
-        this.#enlist(entry)
+        this.#putDue(entry)
       },
-      forget: (entry) => this.#index.remove(entry.hash, entry.key),
+      forget: (entry) => this.#forget(entry),
+      dueAt: [(entry) => this.#isDueAt(entry)],
       writeHeader: () => {},
       readHeader: () => {}
     }

@@ -30,10 +30,9 @@ import { eventTimeMax, eventTimeMin, isEventTime } from "../model/Time.ts"
 import { EmittedRows } from "./EmittedRows.ts"
 import { InOrder, type Waiting } from "./InOrder.ts"
 import type { Collector, Operator } from "./Operator.ts"
-import { type KeptEntry, ProcessState } from "./ProcessState.ts"
+import { type KeptEntry, ProcessState, timerClocks } from "./ProcessState.ts"
 import * as Selection from "./Selection.ts"
 import { stepFailed, stepFailedAtBarrier } from "./StepFailure.ts"
-import { Timers } from "./Timers.ts"
 import * as ValueMigration from "./ValueMigration.ts"
 
 export interface Options {
@@ -48,6 +47,8 @@ export interface Options {
   readonly stateKeysMax?: number
   /** Default `Limits.waitingEventsMax`. */
   readonly waitingEventsMax?: number
+  /** Default `Limits.stateEntriesMax`. */
+  readonly stateEntriesMax?: number
 }
 
 type AnyHandler = (given: unknown, context: unknown) => Iterable<unknown> | undefined
@@ -62,10 +63,11 @@ export const make = (options: Options): Operator => {
     prototypes: options.prototypes ?? [],
     keyGroupOf: (event: Waiting) => kept.keyGroupOf(event.value),
     own: kept.codec,
+    entriesMax: options.stateEntriesMax ?? Limits.stateEntriesMax,
     ...(options.waitingEventsMax === undefined ? {} : { eventsMax: options.waitingEventsMax })
   })
-  const timers = new Timers<KeptEntry>()
-  const processingTimers = new Timers<KeptEntry>()
+  const { processingTimers, timers } = kept
+  const recall = (of: KeptEntry): boolean => inOrder.store.recall(of)
   const rows = new EmittedRows()
   const ports = new Set(process.outputs)
   // Set while a function of the job runs.
@@ -166,8 +168,8 @@ export const make = (options: Options): Operator => {
       if (of.slot >= 0) store.remove(of)
     } else if (of.slot >= 0) store.change(of)
     else {
-      if (kept.size > keysMax) throw tooManyKeys(id, keysMax)
       store.add(of)
+      if (store.size - inOrder.kept > keysMax) throw tooManyKeys(id, keysMax)
     }
   }
 
@@ -175,12 +177,16 @@ export const make = (options: Options): Operator => {
     now = event.eventTime
     isTimer = false
     try {
-      const of = kept.entryOf(event.value)
+      const of = kept.entryOf(event.value, recall)
       call(of, process.onEvent, event.value)
       if (of.isEmpty) kept.forget(of)
     } catch (error) {
       throw stepFailed(id, event, event.offset, error)
     }
+  }
+  /** Sets the packed timers that are due until then. */
+  const recallDue = (clock: number, limit: number): void => {
+    for (const of of inOrder.recallOwn(clock, limit)) kept.put(of)
   }
   const fireUntil = (limit: number): void => {
     isTimer = true
@@ -205,24 +211,19 @@ export const make = (options: Options): Operator => {
     const before = inOrder.watermark
     const due = inOrder.take(barrier)
     const { limit } = inOrder
+    const firedUntil = Math.min(limit, eventTimeMax + 1) - 1
+    recallDue(timerClocks.timers, firedUntil)
+    recallDue(timerClocks.processingTimers, closedAt)
     postponed = limit === Number.POSITIVE_INFINITY ? [] : null
     for (const event of due) {
       if (timed) fireUntil(event.eventTime - 1)
       onEvent(event)
     }
-    if (timed) fireUntil(Math.min(limit, eventTimeMax + 1) - 1)
+    if (timed) fireUntil(firedUntil)
     fireProcessing()
     for (const [of, at] of postponed ?? []) if (of.timers.includes(at)) timers.set(of, at)
     postponed = null
     rows.emit(out, id, barrier, timed ? before : null)
-  }
-
-  /** Sets the timers of what was restored. */
-  const setAll = (): void => {
-    for (const of of kept.all()) {
-      for (const at of of.timers) timers.set(of, at)
-      for (const at of of.processingTimers) processingTimers.set(of, at)
-    }
   }
 
   return {
@@ -254,10 +255,7 @@ export const make = (options: Options): Operator => {
           throw stepFailedAtBarrier(id, epoch, error)
         }
       },
-      restore: (parts) => {
-        inOrder.restore(parts)
-        setAll()
-      },
+      restore: (parts) => inOrder.restore(parts),
       migrate: (was, migrations) => {
         const head = headOf(options)
         const migrate = was.startsWith(head) ? ValueMigration.from(id, was.slice(head.length), migrations) : null
@@ -268,17 +266,16 @@ export const make = (options: Options): Operator => {
             kept.migrate = migrate
             inOrder.restore(parts, () => {})
             kept.migrate = null
-            setAll()
           }
         }
       }
     },
-    dueAt: () => processingTimers.earliest,
+    dueAt: () => Math.min(processingTimers.earliest, inOrder.packedOwnDueAt(timerClocks.processingTimers)),
     counts: () => ({
       late: inOrder.late,
       lateByOthers: inOrder.lateByOthers,
       waiting: inOrder.size,
-      keys: kept.size
+      keys: inOrder.store.size - inOrder.kept
     }),
     ...(timed ? { waiting: () => inOrder.waiting() } : {})
   }

@@ -6,6 +6,7 @@ import * as Keys from "../model/Key.ts"
 import { type Reader, unreadable } from "../state/Encoding.ts"
 import { Entry, type EntryCodec } from "../state/StateStore.ts"
 import { hashOfKey, KeyReader, KeyTable } from "./KeyTable.ts"
+import { Timers } from "./Timers.ts"
 
 export class KeptEntry extends Entry {
   readonly key: Key
@@ -28,8 +29,13 @@ export class KeptEntry extends Entry {
   }
 }
 
+/** The clocks of `ProcessState.codec`. */
+export const timerClocks = { timers: 0, processingTimers: 1 } as const
+
 export class ProcessState {
   readonly codec: EntryCodec<KeptEntry>
+  readonly timers = new Timers<KeptEntry>()
+  readonly processingTimers = new Timers<KeptEntry>()
   readonly #columns: ReadonlyArray<KeyColumn>
   readonly #reader: KeyReader
   readonly #table = new KeyTable<KeptEntry>()
@@ -42,32 +48,34 @@ export class ProcessState {
     this.codec = this.#codecOf(state)
   }
 
-  /** Keys with a state or a timer. */
-  get size(): number {
-    return this.#table.size
-  }
-
-  all(): ReadonlyArray<KeptEntry> {
-    return this.#table.all()
-  }
-
   keyGroupOf(event: unknown): number {
     this.#reader.read(event as never)
     return Keys.keyGroupOf(this.#reader.columns)
   }
 
-  /** The entry of the event's key, found from now on. */
-  entryOf(event: unknown): KeptEntry {
+  /** The entry of the event's key, found from now on. `recall` fills one that is packed. */
+  entryOf(event: unknown, recall: (entry: KeptEntry) => boolean): KeptEntry {
     const hash = this.#reader.read(event as never)
     const known = this.#table.find(hash, this.#reader.columns)
     if (known !== undefined) return known
     const entry = new KeptEntry(this.#reader.columns.slice(), hash)
-    this.#table.add(entry)
+    if (recall(entry)) this.put(entry)
+    else this.#table.add(entry)
     return entry
   }
 
+  /** Takes an entry that is not found, and sets its timers. */
+  put(entry: KeptEntry): void {
+    this.#table.add(entry)
+    for (const at of entry.timers) this.timers.set(entry, at)
+    for (const at of entry.processingTimers) this.processingTimers.set(entry, at)
+  }
+
+  /** Drops an entry, and its timers. */
   forget(entry: KeptEntry): void {
     this.#table.remove(entry.hash, entry.key)
+    for (const at of entry.timers) this.timers.cancel(entry, at)
+    for (const at of entry.processingTimers) this.processingTimers.cancel(entry, at)
   }
 
   /** The key's columns by name. */
@@ -96,15 +104,18 @@ export class ProcessState {
         return this.#table.find(hash, key) ?? new KeptEntry(key, hash)
       },
       readValue: (entry, reader) => {
+        // It may be found already, with other timers.
+        this.forget(entry)
         if (reader.byte() === 0) entry.state = undefined
         else entry.state = this.migrate === null ? decoded(state, reader) : this.migrate(reader.value())
         for (const times of [entry.timers, entry.processingTimers]) {
           times.length = 0
           for (let count = reader.varint(); count > 0; count--) times.push(reader.double())
         }
-        if (this.#table.find(entry.hash, entry.key) === undefined) this.#table.add(entry)
       },
-      forget: (entry) => this.#table.remove(entry.hash, entry.key),
+      place: (entry) => this.put(entry),
+      forget: (entry) => this.forget(entry),
+      dueAt: [({ timers }) => Math.min(...timers), ({ processingTimers }) => Math.min(...processingTimers)],
       writeHeader: () => {},
       readHeader: () => {}
     }

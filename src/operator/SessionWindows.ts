@@ -5,9 +5,8 @@
  * sessions that ended up to `gap` before the limit, so a session closes at `windowEnd + gap + allowedLateness`. An event
  * that could join a session that has been forgotten is late.
  */
-
 import type { Key } from "../model/Key.ts"
-import * as Calendars from "./Calendar.ts"
+import { DueEntries } from "./DueEntries.ts"
 import { hashOfKey, type Keyed, KeyTable } from "./KeyTable.ts"
 import type { WindowEntry } from "./WindowEntry.ts"
 import type { WindowIndex, WindowState } from "./WindowState.ts"
@@ -24,17 +23,11 @@ export const make = (
   const { gapMillis, allowedLatenessMillis } = options
   const closesAfterMillis = gapMillis + allowedLatenessMillis
   const byKey = new KeyTable<Sessions>()
-  // Sessions are looked at when they would end if they had not grown; a slot of time for many keeps the calendar small.
-  const slotMillis = Math.max(1, Math.floor(gapMillis / 64))
-  const calendar = new Calendars.Calendar<Array<WindowEntry>>()
+  // Sessions are looked at when they would end if they had not grown.
+  const due = new DueEntries<WindowEntry>(Math.max(1, Math.floor(gapMillis / 64)))
 
-  const enlist = (entry: WindowEntry): void => {
-    const slot = Math.floor(entry.end / slotMillis) * slotMillis
-    const entries = calendar.get(slot)
-    if (entries === undefined) calendar.put(slot, [entry])
-    else entries.push(entry)
-  }
   const drop = (entry: WindowEntry): void => {
+    due.remove(entry)
     const sessions = byKey.find(entry.hash, entry.key)?.inOrder
     const at = sessions?.indexOf(entry) ?? -1
     if (at < 0) return
@@ -51,7 +44,7 @@ export const make = (
   }
   const begin = (hash: number, start: number, end: number): WindowEntry => {
     const entry = state.make(hash, start, end)
-    enlist(entry)
+    due.put(entry, end)
     return entry
   }
   /** The session that begins first stays if it begins before the event; else a new one takes all over. */
@@ -60,7 +53,10 @@ export const make = (
     const stays = first.start <= eventTime
     const target = stays ? first : begin(first.hash, eventTime, eventTime + gapMillis)
     if (stays) state.touch(target)
-    for (let i = stays ? from + 1 : from; i < to; i++) state.absorb(target, sessions[i]!)
+    for (let i = stays ? from + 1 : from; i < to; i++) {
+      due.remove(sessions[i]!)
+      state.absorb(target, sessions[i]!)
+    }
     if (target.end < eventTime + gapMillis) target.end = eventTime + gapMillis
     if (!stays || to - from > 1) sessions.splice(from, to - from, target)
     state.add(target, event)
@@ -88,10 +84,9 @@ export const make = (
     close: (watermark) => {
       const closing: Array<WindowEntry> = []
       const limit = watermark - closesAfterMillis
-      for (const entry of calendar.takeUntil(limit).flat()) {
-        if (entry.slot < 0) continue
+      for (const entry of due.takeUntil(limit)) {
         if (entry.end > limit) {
-          enlist(entry)
+          due.put(entry, entry.end)
           continue
         }
         drop(entry)
@@ -106,17 +101,12 @@ export const make = (
       // While deltas are read, ends are not yet in order: only starts tell the place.
       const at = sessions.findIndex((session) => session.start > entry.start)
       sessions.splice(at < 0 ? sessions.length : at, 0, entry)
-      enlist(entry)
+      due.put(entry, entry.end)
     },
     forget: drop,
     open: () => state.store.size,
     first: (count) =>
-      calendar
-        .first(count)
-        .flatMap((slot) => calendar.get(slot)!)
-        .filter((entry) => entry.slot >= 0)
-        .slice(0, count)
-        .map(({ end, start }) => ({ start, end, closesAt: end + closesAfterMillis, rows: 1 }))
+      due.firstOf(count).map(({ end, start }) => ({ start, end, closesAt: end + closesAfterMillis, rows: 1 }))
   }
 }
 

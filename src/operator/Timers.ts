@@ -11,7 +11,7 @@ export interface Timed {
 export class Timers<A extends Timed> {
   readonly #calendar = new Calendar<Set<A>>()
 
-  /** The earliest time of a timer, perhaps of one that was cancelled; infinity if there is none. */
+  /** The earliest time of a timer; infinity if there is none. */
   get earliest(): number {
     return this.#calendar.earliest
   }
@@ -23,7 +23,10 @@ export class Timers<A extends Timed> {
   }
 
   cancel(thing: A, at: number): void {
-    this.#calendar.get(at)?.delete(thing)
+    const things = this.#calendar.get(at)
+    if (things === undefined) return
+    things.delete(thing)
+    if (things.size === 0) this.#calendar.remove(at)
   }
 
   /** Takes out the timers up to and with `limit`, by time, those of one time by key. */

@@ -122,7 +122,7 @@ export const make = (options: Options): Operator => {
 
   const closeOpen = (): ReadonlyArray<WindowEntry> => {
     const open: Array<WindowEntry> = []
-    for (const entry of state.unpackUntil(Number.POSITIVE_INFINITY)) index.insert(entry)
+    for (const entry of state.recallUntil(Number.POSITIVE_INFINITY)) index.insert(entry)
     for (let keyGroup = 0; keyGroup < Limits.keyGroups; keyGroup++) {
       for (const entry of state.store.entriesOf(keyGroup)) if (!entry.emitted) open.push(entry)
     }

@@ -2,13 +2,16 @@
 import type { Key } from "../model/Key.ts"
 import * as Keys from "../model/Key.ts"
 import { AggregateEntry } from "./AggregateEntry.ts"
+import type { Due } from "./DueEntries.ts"
 
-export class WindowEntry extends AggregateEntry {
+export class WindowEntry extends AggregateEntry implements Due {
   readonly start: number
   /** Grows with a session. */
   end: number
   /** The row went where it cannot be replaced: later events are late. Its states are gone. */
   closed = false
+  dueAt = 0
+  dueIndex = -1
 
   constructor(key: Key, hash: number, start: number, end: number, states: Array<unknown>) {
     super(key, hash, states)

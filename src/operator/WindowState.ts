@@ -36,8 +36,6 @@ export class WindowState extends AggregateState<WindowEntry> {
   /** Entries that went into others since the last barrier, and whose rows were emitted. */
   absorbed: Array<WindowEntry> = []
   readonly #keyColumns: number
-  /** No packed entry is of a window that began before. */
-  #packedFrom = Number.POSITIVE_INFINITY
 
   constructor(
     options: Omit<AggregateStateOptions, "bound"> & {
@@ -65,15 +63,9 @@ export class WindowState extends AggregateState<WindowEntry> {
     return entry
   }
 
-  /** Entries again of those that are packed, in windows that began at this time or before. The index has none of them. */
-  unpackUntil(start: number): ReadonlyArray<WindowEntry> {
-    if (start < this.#packedFrom) return []
-    this.#packedFrom = Number.POSITIVE_INFINITY
-    return this.store.unpack((key) => {
-      const began = key.value() as number
-      if (began > start && began < this.#packedFrom) this.#packedFrom = began
-      return began <= start
-    })
+  /** Entries again of those that are packed, of windows that end then or before. The index has none of them. */
+  recallUntil(end: number): ReadonlyArray<WindowEntry> {
+    return this.store.recallDue(0, end)
   }
 
   /** Takes the watermark of a barrier, at which windows close so long after their end. */
@@ -116,10 +108,8 @@ export class WindowState extends AggregateState<WindowEntry> {
       },
       readValue,
       place: (entry) => index().insert(entry),
-      forget: (entry) => {
-        index().forget(entry)
-        if (entry.start < this.#packedFrom) this.#packedFrom = entry.start
-      },
+      forget: (entry) => index().forget(entry),
+      dueAt: [(entry) => entry.end],
       writeHeader: (writer) => {
         writer.double(this.watermark)
         writer.double(this.forgottenUntil)

@@ -48,8 +48,7 @@ export const operatorOf = (graph: Graph, node: TopologyNode, options: Options): 
       return Distinct.make({
         id,
         keyBy: keyOf(graph, node),
-        timeToLiveMillis: spec.timeToLiveMillis,
-        prototypes: graph.prototypes(node)
+        timeToLiveMillis: spec.timeToLiveMillis
       })
     case "frames":
       return Frames.make({

@@ -1,11 +1,13 @@
 /**
  * Entries of one key group as bytes: some 60 bytes each where an entry as objects takes 400.
  *
- * A record is found by the bytes of its key. It is put in when its entry has not been used for a while, and taken out
- * when the next event of its key comes. Records lie one behind the other in chunks; places of those taken out are given
- * back when they are half of all.
+ * A record is found by the bytes of its key, or by when it falls due. It is put in when its entry has not been used for
+ * a while, and taken out when the next event of its key comes. Records lie one behind the other in chunks, each of which
+ * knows the earliest time of its records, so that what is due is found without a look at most others; places of those
+ * taken out are given back when they are half of all.
  *
- *     record: byte 1 = there, 0 = taken out; hash (4 bytes); varint length of the key; varint length of the value; both
+ *     record: a byte, whose lowest bit says that it is there, the others on which clocks it falls due; hash (4 bytes);
+ *             when, for each such clock (8 bytes); varint length of the key; varint length of the value; both
  */
 import { murmur3 } from "../model/Key.ts"
 
@@ -30,11 +32,14 @@ export class PackedEntries {
     return this.#chunks.length
   }
 
-  /** Puts a record in whose key is not there: the first `keyLength` bytes of it are the key's, the others the value's. */
-  put(record: Uint8Array, keyLength: number): void {
+  /**
+   * Puts a record in whose key is not there: the first `keyLength` bytes of it are the key's, the others the value's.
+   * `dues`: when it falls due on each clock, of at most seven; infinity: never.
+   */
+  put(record: Uint8Array, keyLength: number, dues: ReadonlyArray<number> = []): void {
     const hash = murmur3(record.subarray(0, keyLength))
     if ((this.#used + 1) * 4 > this.#slots.length * 3) this.#rehash()
-    this.#index(hash, this.#append(record, keyLength, hash))
+    this.#index(hash, this.#append(record, keyLength, hash, dues))
     this.size++
   }
 
@@ -58,14 +63,37 @@ export class PackedEntries {
     }
   }
 
-  /** Takes out all records whose key passes, and hands them on. Looks at every record. */
-  takeWhere(passes: (key: Uint8Array) => boolean, use: (key: Uint8Array, value: Uint8Array) => void): void {
+  /** Takes out all records that fall due on this clock at `limit` or before, and hands them on. */
+  takeDue(clock: number, limit: number, use: (key: Uint8Array, value: Uint8Array) => void): void {
     const taken: Array<Uint8Array> = []
-    for (let chunk = 0; chunk < this.#chunks.length; chunk++)
-      this.#each(chunk, ({ bytes, keyStart, valueStart }) => {
-        if (passes(bytes.subarray(keyStart, valueStart))) taken.push(bytes.slice(keyStart, valueStart))
+    this.#chunks.forEach((chunk, index) => {
+      if (earliestOf(chunk, clock) > limit) return
+      let earliest = Number.POSITIVE_INFINITY
+      this.#each(index, (record) => {
+        const due = record.dues[clock] ?? Number.POSITIVE_INFINITY
+        if (due > limit) earliest = Math.min(earliest, due)
+        else if (due < Number.POSITIVE_INFINITY) taken.push(record.bytes.slice(record.keyStart, record.valueStart))
       })
+      chunk.earliest[clock] = earliest
+    })
     for (const key of taken) use(key, this.take(key)!)
+  }
+
+  /** No record falls due on this clock before; infinity: none ever does. */
+  earliest(clock: number): number {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const chunk of this.#chunks) earliest = Math.min(earliest, earliestOf(chunk, clock))
+    return earliest
+  }
+
+  /** How many records fall due on this clock. Looks at every record. */
+  dueCount(clock: number): number {
+    let count = 0
+    for (let chunk = 0; chunk < this.#chunks.length; chunk++)
+      this.#each(chunk, ({ dues }) => {
+        if ((dues[clock] ?? Number.POSITIVE_INFINITY) < Number.POSITIVE_INFINITY) count++
+      })
+    return count
   }
 
   /** Key and value of every record of a chunk, in order: views, not copies. */
@@ -82,8 +110,8 @@ export class PackedEntries {
     this.#bytes = 0
     this.#takenOutBytes = 0
     for (let chunk = 0; chunk < before.#chunks.length; chunk++)
-      before.#each(chunk, ({ bytes, end, hash, keyStart, valueStart }) => {
-        this.#append(bytes.subarray(keyStart, end), valueStart - keyStart, hash)
+      before.#each(chunk, ({ bytes, dues, end, hash, keyStart, valueStart }) => {
+        this.#append(bytes.subarray(keyStart, end), valueStart - keyStart, hash, dues)
       })
     this.#rehash()
   }
@@ -97,20 +125,27 @@ export class PackedEntries {
     }
   }
 
-  #append(record: Uint8Array, keyLength: number, hash: number): number {
-    const wanted = headBytesMax + record.length
+  #append(record: Uint8Array, keyLength: number, hash: number, dues: ReadonlyArray<number>): number {
+    const wanted = headBytesMax + dues.length * 8 + record.length
     let chunk = this.#chunks[this.#chunks.length - 1]
     if (chunk === undefined || chunk.length + wanted > chunk.bytes.length) {
-      chunk = { bytes: new Uint8Array(Math.max(chunkBytes, wanted)), length: 0 }
+      chunk = chunkOf(new Uint8Array(Math.max(chunkBytes, wanted)))
       this.#chunks.push(chunk)
     }
-    const { bytes, length } = chunk
-    bytes[length] = 1
-    bytes[length + 1] = hash
-    bytes[length + 2] = hash >>> 8
-    bytes[length + 3] = hash >>> 16
-    bytes[length + 4] = hash >>> 24
-    const at = writeLength(bytes, writeLength(bytes, length + 5, keyLength), record.length - keyLength)
+    const { bytes, length, view } = chunk
+    view.setUint32(length + 1, hash, true)
+    let at = length + 5
+    let clocks = 0
+    for (let clock = 0; clock < dues.length; clock++) {
+      const due = dues[clock]!
+      if (due === Number.POSITIVE_INFINITY) continue
+      clocks |= 1 << clock
+      view.setFloat64(at, due, true)
+      at += 8
+      if (due < earliestOf(chunk, clock)) chunk.earliest[clock] = due
+    }
+    bytes[length] = 1 | (clocks << 1)
+    at = writeLength(bytes, writeLength(bytes, at, keyLength), record.length - keyLength)
     bytes.set(record, at)
     chunk.length = at + record.length
     this.#bytes += chunk.length - length
@@ -118,7 +153,7 @@ export class PackedEntries {
   }
 
   #remove(record: RecordCursor): void {
-    record.bytes[record.start] = 0
+    record.bytes[record.start]! &= ~1
     this.#takenOutBytes += record.end - record.start
     this.size--
     if (this.size > 0) return
@@ -150,8 +185,15 @@ export class PackedEntries {
 
 interface Chunk {
   readonly bytes: Uint8Array
+  readonly view: DataView
   length: number
+  /** By clock: no record of it falls due before. */
+  readonly earliest: Array<number>
 }
+
+const chunkOf = (bytes: Uint8Array): Chunk => ({ bytes, view: new DataView(bytes.buffer), length: 0, earliest: [] })
+
+const earliestOf = ({ earliest }: Chunk, clock: number): number => earliest[clock] ?? Number.POSITIVE_INFINITY
 
 /** A place is chunk × this + where in the chunk it begins: a longer record has a chunk of its own. */
 const chunkBytes = 65_536
@@ -163,24 +205,38 @@ class RecordCursor {
   bytes = new Uint8Array()
   isThere = false
   hash = 0
+  /** By clock. */
+  readonly dues: Array<number> = []
   start = 0
   keyStart = 0
   valueStart = 0
   end = 0
 
   read(chunk: Chunk, start: number): void {
-    const { bytes } = chunk
+    const { bytes, view } = chunk
     this.bytes = bytes as Uint8Array<ArrayBuffer>
     this.start = start
-    this.isThere = bytes[start] === 1
-    this.hash =
-      (bytes[start + 1]! | (bytes[start + 2]! << 8) | (bytes[start + 3]! << 16) | (bytes[start + 4]! << 24)) >>> 0
+    this.isThere = (bytes[start]! & 1) === 1
+    this.hash = view.getUint32(start + 1, true)
     this.end = start + 5
+    this.#readDues(bytes[start]! >> 1, view)
     const keyLength = this.#length()
     const valueLength = this.#length()
     this.keyStart = this.end
     this.valueStart = this.keyStart + keyLength
     this.end = this.valueStart + valueLength
+  }
+
+  #readDues(clocks: number, view: DataView): void {
+    const { dues } = this
+    dues.length = 0
+    for (let rest = clocks; rest > 0; rest >>= 1) {
+      if ((rest & 1) === 0) dues.push(Number.POSITIVE_INFINITY)
+      else {
+        dues.push(view.getFloat64(this.end, true))
+        this.end += 8
+      }
+    }
   }
 
   hasKey(key: Uint8Array): boolean {

@@ -43,6 +43,8 @@ export interface EntryCodec<E extends Entry> {
   readonly place?: (entry: E) => void
   /** The entry is gone, or packed: drop it from the index. */
   readonly forget: (entry: E) => void
+  /** When an entry falls due on each clock of the step; infinity: never. Absent: it has none. Read when it is packed. */
+  readonly dueAt?: ReadonlyArray<(entry: E) => number>
   /** Values of the step itself, such as its watermark; they are kept with key group 0. */
   readonly writeHeader: (writer: Writer) => void
   readonly readHeader: (reader: Reader) => void
@@ -88,33 +90,47 @@ export class StateStore<E extends Entry> {
   }
 
   /**
-   * Takes an entry that the index does not hold, as changed. If one with its key was packed, the answer is `true`, and
-   * its value is read into this one, as if it had never been gone.
+   * Fills an entry that the index does not hold with what is packed under its key, as if it had never been gone; it is
+   * in the store then, as changed. `false`: nothing is packed under its key.
    */
-  admit(entry: E): boolean {
+  recall(entry: E): boolean {
     const group = this.#groups[entry.keyGroup]!
-    const wasPacked = group.packed.size > 0 && this.#unpack(group, entry)
-    if (wasPacked) this.change(entry)
-    else this.add(entry)
-    return wasPacked
+    if (group.packed.size === 0) return false
+    const value = this.#takePacked(group, entry)
+    if (value === null) return false
+    this.#codec.readValue(entry, new Reader(value, this.#codec.classes))
+    this.change(entry)
+    return true
   }
 
-  /** Entries again of those packed ones whose key passes; the index does not hold them. Looks at every packed key. */
-  unpack(passes: (key: Reader) => boolean): ReadonlyArray<E> {
+  /** Entries again of those packed ones that fall due on this clock at `limit` or before; the index does not hold them. */
+  recallDue(clock: number, limit: number): ReadonlyArray<E> {
     const entries: Array<E> = []
     if (this.packed === 0) return entries
     for (const group of this.#groups) {
-      group.packed.takeWhere(
-        (key) => passes(new Reader(key, this.#codec.classes)),
-        (key, value) => {
-          const entry = this.#codec.readKey(new Reader(key, this.#codec.classes), group.keyGroup)
-          this.#fill(group, entry, key, value)
-          this.change(entry)
-          entries.push(entry)
-        }
-      )
+      group.packed.takeDue(clock, limit, (key, value) => {
+        const entry = this.#codec.readKey(new Reader(key, this.#codec.classes), group.keyGroup)
+        this.#unpacked(group, entry, key.length + value.length)
+        this.#codec.readValue(entry, new Reader(value, this.#codec.classes))
+        this.change(entry)
+        entries.push(entry)
+      })
     }
     return entries
+  }
+
+  /** No packed entry falls due on this clock before; infinity: none ever does. */
+  packedDueAt(clock: number): number {
+    if (this.packed === 0) return Number.POSITIVE_INFINITY
+    return this.#groups.reduce(
+      (earliest, { packed }) => Math.min(earliest, packed.earliest(clock)),
+      Number.POSITIVE_INFINITY
+    )
+  }
+
+  /** How many packed entries fall due on this clock. Looks at all of them. */
+  packedDueCount(clock: number): number {
+    return this.#groups.reduce((count, { packed }) => count + packed.dueCount(clock), 0)
   }
 
   /** Says that the entry is other than at the last snapshot. */
@@ -238,27 +254,28 @@ export class StateStore<E extends Entry> {
     this.#codec.writeKey(entry, writer)
     const keyLength = writer.length
     this.#codec.writeValue(entry, writer)
-    group.packed.put(writer.view(), keyLength)
+    group.packed.put(
+      writer.view(),
+      keyLength,
+      this.#codec.dueAt?.map((dueAt) => dueAt(entry))
+    )
     group.takeOut(entry)
     this.#codec.forget(entry)
     this.packed++
   }
 
-  /** Fills the entry with what is packed under its key; `false`: nothing is. */
-  #unpack(group: Group<E>, entry: E): boolean {
+  /** Puts the entry in the place of what is packed under its key, and answers the bytes of its value; `null`: nothing is. */
+  #takePacked(group: Group<E>, entry: E): Uint8Array | null {
     const writer = this.#writer
     writer.clear()
     this.#codec.writeKey(entry, writer)
-    const key = writer.view()
-    const value = group.packed.take(key)
-    if (value === null) return false
-    this.#fill(group, entry, key, value)
-    return true
+    const value = group.packed.take(writer.view())
+    if (value !== null) this.#unpacked(group, entry, writer.length + value.length)
+    return value
   }
 
-  #fill(group: Group<E>, entry: E, key: Uint8Array, value: Uint8Array): void {
-    this.#codec.readValue(entry, new Reader(value, this.#codec.classes))
-    entry.bytes = 1 + key.length + value.length
+  #unpacked(group: Group<E>, entry: E, bytes: number): void {
+    entry.bytes = 1 + bytes
     entry.slot = group.entries.length
     group.entries.push(entry)
     this.packed--
@@ -327,7 +344,8 @@ export class StateStore<E extends Entry> {
       if (record !== records.entry && record !== records.removed)
         throw unreadable(`${record} is no kind of state record`, start)
       const entry = this.#codec.readKey(reader, group.keyGroup)
-      if (entry.slot < 0 && group.packed.size > 0) this.#unpack(group, entry)
+      // What was packed is read again, or removed: its value is of no use.
+      if (entry.slot < 0 && group.packed.size > 0) this.#takePacked(group, entry)
       if (record === records.removed) {
         if (entry.slot >= 0) this.#drop(group, entry)
         this.#codec.forget(entry)

@@ -61,6 +61,7 @@ const make = (
     readonly timeToLive?: number
     readonly keyBy?: SpecOf<"keyBy">
     readonly keysMax?: number
+    readonly entriesMax?: number
   } = {}
 ) => {
   const changes = options.changes ?? false
@@ -74,7 +75,8 @@ const make = (
       timeToLiveMillis: options.timeToLive ?? null
     },
     changes,
-    ...(options.keysMax === undefined ? {} : { stateKeysMax: options.keysMax })
+    ...(options.keysMax === undefined ? {} : { stateKeysMax: options.keysMax }),
+    ...(options.entriesMax === undefined ? {} : { stateEntriesMax: options.entriesMax })
   })
 }
 
@@ -160,13 +162,19 @@ describe("over events", () => {
     [...rows].sort((l, r) => l.at - r.at || l.partition - r.partition || l.offset - r.offset || l.row - r.row).at(-1)!
       .value.item
 
-  test.each([Number.POSITIVE_INFINITY, 25])(
-    "has the rows of all events after every epoch, however it is cut, interleaved and restarted (kept for %s ms)",
-    (timeToLive) => {
+  test.each([
+    [Number.POSITIVE_INFINITY, 1_000],
+    [Number.POSITIVE_INFINITY, 2],
+    [25, 1_000],
+    [25, 2],
+    [25, 0]
+  ])(
+    "has the rows of all events after every epoch, however it is cut, interleaved and restarted (kept for %s ms, %s entries not packed)",
+    (timeToLive, entriesMax) => {
       const seen = { rows: 0, forgotten: 0 }
       FastCheck.assert(
         FastCheck.property(storyOf(sales), (told) => {
-          const operator = () => make(Number.isFinite(timeToLive) ? { timeToLive } : {})
+          const operator = () => make({ entriesMax, ...(Number.isFinite(timeToLive) ? { timeToLive } : {}) })
           const run = tell(told, operator, true)
           const expected = oracle(told, timeToLive)
           expect(tablesOf(run.given, told.epochs.length)).toEqual(expected.tables)
@@ -239,23 +247,26 @@ describe("over changes", () => {
     return { told: { ...told, epochs }, tables }
   }
 
-  test("has the rows of what the table holds after every epoch, in whatever order rows are taken back and added", () => {
-    const seen = { changes: 0, removals: 0 }
-    FastCheck.assert(
-      FastCheck.property(storyOf(edits), (story) => {
-        const { tables, told } = changesOf(story)
-        const run = tell(told, () => make({ changes: true }), true)
-        expect(tablesOf(run.given, told.epochs.length)).toEqual(tables.map((rows) => rowsOf(groupsOf(rows))))
-        expect(byPlace(tell(told, () => make({ changes: true }), false).given)).toEqual(byPlace(run.given))
-        expect(run.operator.counts!().keys).toBe(groupsOf(tables.at(-1)!).size)
-        seen.changes += run.given.length
-        seen.removals += run.given.filter(({ value }) => (value as Change).after === undefined).length
-      }),
-      { numRuns: 150 }
-    )
-    expect(seen.changes).toBeGreaterThan(1_000)
-    expect(seen.removals).toBeGreaterThan(100)
-  })
+  test.each([1_000, 1])(
+    "has the rows of what the table holds after every epoch, in whatever order rows are taken back and added (%s entries not packed)",
+    (entriesMax) => {
+      const seen = { changes: 0, removals: 0 }
+      FastCheck.assert(
+        FastCheck.property(storyOf(edits), (story) => {
+          const { tables, told } = changesOf(story)
+          const run = tell(told, () => make({ changes: true, entriesMax }), true)
+          expect(tablesOf(run.given, told.epochs.length)).toEqual(tables.map((rows) => rowsOf(groupsOf(rows))))
+          expect(byPlace(tell(told, () => make({ changes: true }), false).given)).toEqual(byPlace(run.given))
+          expect(run.operator.counts!().keys).toBe(groupsOf(tables.at(-1)!).size)
+          seen.changes += run.given.length
+          seen.removals += run.given.filter(({ value }) => (value as Change).after === undefined).length
+        }),
+        { numRuns: 150 }
+      )
+      expect(seen.changes).toBeGreaterThan(1_000)
+      expect(seen.removals).toBeGreaterThan(100)
+    }
+  )
 
   const change = (value: Change<unknown, Sale>): Arrival => ({ ...sale("", 0), value })
   const bread: Sale = { region: "n", item: 1, price: 5 }
@@ -303,50 +314,56 @@ describe("time to live", () => {
       return [epoch, key[0], before?.count, after?.count]
     })
 
-  test("counts from the end of the epoch of a key's last event, and ends at the first barrier that is late enough", () => {
-    const run = new Run(() => make({ timeToLive: 100 }))
-    const epoch = (closedAt: number, ...regions: ReadonlyArray<string>) => {
-      run.give(regions.map((region) => sale(region, 1)))
-      run.barrier({ closedAt })
-      run.restart()
+  test.each([1_000, 0])(
+    "counts from the end of the epoch of a key's last event, and ends at the first barrier that is late enough (%s entries not packed)",
+    (entriesMax) => {
+      const run = new Run(() => make({ timeToLive: 100, entriesMax }))
+      const epoch = (closedAt: number, ...regions: ReadonlyArray<string>) => {
+        run.give(regions.map((region) => sale(region, 1)))
+        run.barrier({ closedAt })
+        run.restart()
+      }
+      epoch(1_000, "n", "s")
+      epoch(1_060, "n")
+      epoch(1_099)
+      epoch(1_100)
+      epoch(1_159, "s")
+      epoch(1_160)
+      epoch(1_161, "n")
+      expect(counts(run)).toEqual([
+        [1, "s", undefined, 1n],
+        [1, "n", undefined, 1n],
+        [2, "n", 1n, 2n],
+        [4, "s", 1n, undefined],
+        [5, "s", undefined, 1n],
+        [6, "n", 2n, undefined],
+        [7, "n", undefined, 1n]
+      ])
     }
-    epoch(1_000, "n", "s")
-    epoch(1_060, "n")
-    epoch(1_099)
-    epoch(1_100)
-    epoch(1_159, "s")
-    epoch(1_160)
-    epoch(1_161, "n")
-    expect(counts(run)).toEqual([
-      [1, "s", undefined, 1n],
-      [1, "n", undefined, 1n],
-      [2, "n", 1n, 2n],
-      [4, "s", 1n, undefined],
-      [5, "s", undefined, 1n],
-      [6, "n", 2n, undefined],
-      [7, "n", undefined, 1n]
-    ])
-  })
+  )
 
-  test("wants a barrier when a key is due, though no record comes; without it, never", () => {
-    const run = new Run(() => make({ timeToLive: 100 }))
-    expect(run.operator.dueAt!()).toBe(Number.POSITIVE_INFINITY)
-    run.give([sale("n", 1)])
-    run.barrier({ closedAt: 1_000 })
-    expect(run.operator.dueAt!()).toBe(1_100)
-    run.restart()
-    expect(run.operator.dueAt!()).toBe(1_100)
-    run.barrier({ closedAt: 1_100 })
-    expect(run.operator.dueAt!()).toBe(Number.POSITIVE_INFINITY)
-    const forGood = new Run(() => make({}))
-    forGood.give([sale("n", 1)])
-    forGood.barrier({ closedAt: 1_000 })
-    expect(forGood.operator.dueAt!()).toBe(Number.POSITIVE_INFINITY)
-  })
+  test.each([1_000, 0])(
+    "wants a barrier when a key is due, though no record comes; without it, never (%s entries not packed)",
+    (entriesMax) => {
+      const run = new Run(() => make({ timeToLive: 100, entriesMax }))
+      expect(run.operator.dueAt!()).toBe(Number.POSITIVE_INFINITY)
+      run.give([sale("n", 1)])
+      run.barrier({ closedAt: 1_000 })
+      expect(run.operator.dueAt!()).toBe(1_100)
+      run.restart()
+      expect(run.operator.dueAt!()).toBe(1_100)
+      run.barrier({ closedAt: 1_100 })
+      expect(run.operator.dueAt!()).toBe(Number.POSITIVE_INFINITY)
+      const forGood = new Run(() => make({}))
+      forGood.give([sale("n", 1)])
+      forGood.barrier({ closedAt: 1_000 })
+      expect(forGood.operator.dueAt!()).toBe(Number.POSITIVE_INFINITY)
+    }
+  )
 
-  test("may be given, changed and left out between restarts", () => {
+  test.each([1_000, 0])("may be given, changed and left out between restarts (%s entries not packed)", (entriesMax) => {
     let timeToLive: number | null = null
-    const run = new Run(() => make(timeToLive === null ? {} : { timeToLive }))
+    const run = new Run(() => make({ entriesMax, ...(timeToLive === null ? {} : { timeToLive }) }))
     const epochAfterRestart = (closedAt: number, millis: number | null) => {
       timeToLive = millis
       run.restart()

@@ -18,6 +18,8 @@ class Counter extends Entry {
   }
 }
 
+const dueAt = ({ count }: Counter): number => (count < 3 ? Number.POSITIVE_INFINITY : count)
+
 /** A step that counts ids, and how many bytes each snapshot encoded. */
 class Counters {
   readonly byId = new Map<number, Counter>()
@@ -45,6 +47,7 @@ class Counters {
       reader.value()
     },
     forget: (entry) => void this.byId.delete(entry.id),
+    dueAt: [dueAt],
     writeHeader: (writer) => writer.varint(this.total),
     readHeader: (reader) => {
       this.total = reader.varint()
@@ -56,7 +59,7 @@ class Counters {
     if (entry === undefined) {
       entry = new Counter(id)
       this.byId.set(id, entry)
-      this.store.admit(entry)
+      if (!this.store.recall(entry)) this.store.add(entry)
     }
     entry.count++
     this.total++
@@ -65,10 +68,20 @@ class Counters {
   }
 
   remove(id: number): void {
-    const [entry = this.byId.get(id)] = this.store.unpack((key) => key.varint() === id)
-    if (entry === undefined) return
-    this.byId.delete(id)
+    const entry = this.byId.get(id) ?? new Counter(id)
+    if (!this.byId.delete(id) && !this.store.recall(entry)) return
     this.store.remove(entry)
+  }
+
+  /** Removes what has counted as far; those below 3 never fall due. */
+  removeUntil(count: number): void {
+    const due = this.store.recallDue(0, count)
+    for (const entry of [...this.byId.values()])
+      if (!due.includes(entry) && dueAt(entry) <= count) this.remove(entry.id)
+    for (const entry of due) {
+      this.byId.delete(entry.id)
+      this.store.remove(entry)
+    }
   }
 
   contents(): ReadonlyArray<readonly [number, number]> {
@@ -259,11 +272,12 @@ test("damaged state is refused", () => {
 
 describe("a store that packs", () => {
   test("holds and hands over what one without a bound does, through restarts", () => {
-    const step = FastCheck.tuple(FastCheck.constantFrom("count", "count", "count", "remove"), FastCheck.nat(40))
-    const epoch = FastCheck.array(step, { maxLength: 30 })
+    const what = FastCheck.constantFrom("count", "count", "count", "count", "count", "remove", "removeUntil")
+    const epoch = FastCheck.array(FastCheck.tuple(what, FastCheck.nat(40)), { maxLength: 30 })
+    let due = 0
     FastCheck.assert(
       FastCheck.property(
-        FastCheck.array(epoch, { maxLength: 40 }),
+        FastCheck.array(epoch, { maxLength: 40, size: "max" }),
         FastCheck.nat(12),
         FastCheck.nat(40),
         (epochs, entriesMax, restart) => {
@@ -272,7 +286,13 @@ describe("a store that packs", () => {
           const kept = new Kept()
           epochs.forEach((steps, at) => {
             for (const [what, id] of steps) {
-              for (const counters of [packing, whole]) what === "count" ? counters.count(id) : counters.remove(id)
+              if (what === "removeUntil")
+                due += whole.contents().filter(([, count]) => count >= 3 && count <= id / 5).length
+              for (const counters of [packing, whole]) {
+                if (what === "count") counters.count(id)
+                else if (what === "remove") counters.remove(id)
+                else counters.removeUntil(id / 5)
+              }
             }
             const snapshot = packing.store.snapshot()
             kept.take(snapshot.parts)
@@ -288,6 +308,7 @@ describe("a store that packs", () => {
       ),
       { numRuns: 150 }
     )
+    expect(due).toBeGreaterThan(1_000)
   })
 
   test("folds what is packed, too, and gives its places back", () => {
