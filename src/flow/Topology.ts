@@ -159,20 +159,20 @@ export const make = (
   const ids = new Map<Node, string>()
   const sinks = new Map<AnySink, string>()
   const counts = new Map<string, number>()
-  const taken = new Map<string, string>()
+  const taken = new Map<string, { readonly what: string; readonly isSink: boolean }>()
   const nodes: Array<TopologyNode> = []
   const edges: Array<Edge> = []
 
-  const claim = (id: string, what: string): string => {
+  const claim = (id: string, what: string, isSink = false): string => {
     const other = taken.get(id)
     if (other !== undefined) {
       throw new InvalidJob({
         job,
-        message: `Job ${job}: two nodes are called '${id}' (${other}, ${what})`,
-        hint: "Give each stateful step an id of its own, use each sink once, and name a flow to use its source twice."
+        message: `Job ${job}: two nodes are called '${id}' (${other.what}, ${what})`,
+        hint: isSink && other.isSink ? oneSink(id) : oneName
       })
     }
-    taken.set(id, what)
+    taken.set(id, { what, isSink })
     return id
   }
   const numbered = (kind: string): string => {
@@ -194,7 +194,7 @@ export const make = (
       case "frames":
         return claim(spec.id, `${spec.kind} ${spec.id}`)
       case "sink":
-        return claim(`${spec.sink.name}`, `sink ${spec.sink.label}`)
+        return claim(spec.sink.name, `sink ${spec.sink.label}`, true)
       default:
         return numbered(spec.kind)
     }
@@ -205,7 +205,7 @@ export const make = (
       sinks.get(sink) ??
       nodes.find((node) => node.spec.kind === "sink" && node.id === sink.name && node.label === sink.label)?.id
     if (known !== undefined) return known
-    const id = claim(sink.name, `sink ${sink.label}`)
+    const id = claim(sink.name, `sink ${sink.label}`, true)
     sinks.set(sink, id)
     nodes.push({ id, spec: { kind: "sink", sink }, label: sink.label })
     return id
@@ -232,6 +232,11 @@ export const make = (
   lookupsOf(job, topology)
   return topology
 }
+
+const oneName = "Give each stateful step an id of its own, use each sink once, and name a flow to use its source twice."
+
+const oneSink = (name: string): string =>
+  `A sink is named by the table or topic that it writes, and each is written by one: bring the flows together with Flow.merge before one sink of '${name}', or give each a table or topic of its own.`
 
 const overridden = (spec: NodeSpec, overrides: Overrides): NodeSpec => {
   if (spec.kind === "eventTime" && overrides.maxOutOfOrdernessMillis !== undefined) {

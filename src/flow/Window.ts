@@ -32,7 +32,7 @@ export const sliding = (size: DurationInput, every: DurationInput): Window => {
   return window
 }
 
-/** Windows of one key that grow while events come within `gap` of each other. */
+/** Windows of one key that grow while events come less than `gap` after each other: one just `gap` later begins another. */
 export const session = (gap: DurationInput): Window => ({ kind: "session", gapMillis: millis("gap", gap) })
 
 /** As the drawing shows it: `tumbling 1m`. */

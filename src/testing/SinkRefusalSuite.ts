@@ -133,7 +133,7 @@ export const checks: ReadonlyArray<Case> = [
         { sql: "create table sink_mended (a text, b integer, d text not null)", parameters: [] }
       ])
       const error = yield* expectFailure("before", "TableMismatch", openTable(sink))
-      const statements = /Mend it with: (.*)\. Or let/.exec(error.hint)![1]!.split("; ")
+      const statements = /Mend it with: (.*)\. `weir query` only reads/.exec(error.hint)![1]!.split("; ")
       yield* tables.transaction(statements.map((sql) => ({ sql, parameters: [] })))
       yield* openTable(sink)
     })

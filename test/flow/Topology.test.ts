@@ -135,7 +135,9 @@ describe("a job is refused", () => {
     expect(job).toBe("job")
     expect(message).toContain(`Job job: two nodes are called ${told}`)
     expect(hint).toBe(
-      "Give each stateful step an id of its own, use each sink once, and name a flow to use its source twice."
+      told.startsWith("'a' (sink")
+        ? "A sink is named by the table or topic that it writes, and each is written by one: bring the flows together with Flow.merge before one sink of 'a', or give each a table or topic of its own."
+        : "Give each stateful step an id of its own, use each sink once, and name a flow to use its source twice."
     )
   })
 

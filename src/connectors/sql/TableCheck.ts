@@ -78,7 +78,7 @@ const compare = (dialect: Dialect, wanted: WantedTable, found: FoundTable): Tabl
     message: `Table ${wanted.table} cannot hold the rows of this job: ${differences
       .map((difference) => `wanted ${difference.wanted}, found ${difference.found}`)
       .join("; ")}`,
-    hint: `Mend it with: ${differences.map((difference) => difference.mend).join("; ")}. Or let the job make a table of another name.`
+    hint: `Mend it with: ${differences.map((difference) => difference.mend).join("; ")}. \`weir query\` only reads: a client of the database, such as psql, can. Where there is none, as for the built-in database, let the job make a table of another name; if it has written before, \`weir reset <job>\` lets it fill that from the beginning.`
   })
 }
 
