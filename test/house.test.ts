@@ -83,7 +83,8 @@ const table: Readonly<Record<string, ReadonlyArray<string>>> = {
 const drivers: Readonly<Record<string, string>> = {
   "src/connectors/sql/SqlSession.ts": "@electric-sql/pglite",
   "src/connectors/sql/PostgresServer.ts": "postgres",
-  "src/connectors/sql/MysqlServer.ts": "mysql2"
+  "src/connectors/sql/MysqlServer.ts": "mysql2",
+  "src/connectors/kafka/KafkaClient.ts": "kafkajs"
 }
 
 const allowed = ({ file, from }: Import, rules: ReadonlyArray<string>): boolean => {

@@ -1,0 +1,129 @@
+/** What a broker refused, or why it could not be asked; and the same as an error of the contract. */
+import { Data, Effect } from "effect"
+import { InvalidTopic, OffsetOutOfRange, RecordTooLarge, SourceUnavailable, UnknownTopic } from "../../model/Errors.ts"
+import type { Offset } from "../../model/Event.ts"
+
+/** `type` is Kafka's own name of the error, or `CONNECTION`, `AUTHENTICATION`, `COMPRESSION`, `FORMAT`. */
+export class KafkaFailure extends Data.TaggedError("KafkaFailure")<{
+  readonly type: string
+  readonly message: string
+  /** Can the same request succeed later? */
+  readonly retry: boolean
+}> {}
+
+/** A newer owner of a transactional id has begun, or the broker has forgotten this one. */
+export const isFenced = ({ type }: KafkaFailure): boolean => fenced.has(type)
+
+/** Does the client know the cluster, or its leaders, as they were? */
+export const isStale = ({ type }: KafkaFailure): boolean => stale.has(type)
+
+/** What every call on a topic can fail with. */
+export type TopicFailure = UnknownTopic | InvalidTopic | SourceUnavailable | RecordTooLarge
+
+/** The failure of a call on a topic, in the contract's words. */
+export const explain = (topic: string, { message, retry, type }: KafkaFailure): TopicFailure => {
+  switch (type) {
+    case "UNKNOWN_TOPIC_OR_PARTITION":
+      return unknown(topic)
+    case "INVALID_TOPIC_EXCEPTION":
+      return invalid(
+        topic,
+        "Kafka refuses the name: it is no name, or differs from another topic's in '.' and '_' only"
+      )
+    case "INVALID_PARTITIONS":
+    case "INVALID_CONFIG":
+    case "POLICY_VIOLATION":
+    case "INVALID_REPLICATION_FACTOR":
+      return invalid(topic, message)
+    case "TOPIC_AUTHORIZATION_FAILED":
+      return new UnknownTopic({
+        topic,
+        message: `Topic ${topic}: the cluster does not allow it to this user`,
+        hint: "Grant read, write and describe on the topic, or name another user: KAFKA_SASL_USERNAME."
+      })
+    case "COMPRESSION":
+    case "FORMAT":
+      return invalid(topic, message)
+    case "MESSAGE_TOO_LARGE":
+    case "RECORD_LIST_TOO_LARGE":
+      return new RecordTooLarge({
+        bytes: 0,
+        bytesMax: 0,
+        message: `Topic ${topic}: the broker finds a record too large`,
+        hint: "Raise `max.message.bytes` of the topic, or put what is large into a file."
+      })
+    default:
+      return unavailable(`topic ${topic}`, message, retry)
+  }
+}
+
+/** Failures of calls on a topic, in the contract's words. */
+export const mapped =
+  (topic: string) =>
+  <A, E, R>(
+    effect: Effect.Effect<A, E | KafkaFailure, R>
+  ): Effect.Effect<A, Exclude<E, KafkaFailure> | TopicFailure, R> =>
+    Effect.mapError(effect, (error) =>
+      error instanceof KafkaFailure ? explain(topic, error) : (error as Exclude<E, KafkaFailure>)
+    )
+
+export const unavailable = (source: string, message: string, retry = true): SourceUnavailable =>
+  new SourceUnavailable({
+    source,
+    message: `Kafka, ${source}: ${message}`,
+    hint: retry
+      ? "It is tried again. See whether the brokers of KAFKA_BROKERS run and can be reached."
+      : "The brokers' logs say more."
+  })
+
+export const unknown = (topic: string): UnknownTopic =>
+  new UnknownTopic({ topic, message: `There is no topic ${topic}`, hint: "`weir topics` lists the topics." })
+
+export const invalid = (topic: string, why: string): InvalidTopic =>
+  new InvalidTopic({
+    topic,
+    message: `Topic '${topic.slice(0, 249)}' cannot be used: ${why}`,
+    hint: "Choose a name such as 'orders' or 'orders.late', and from 1 partition on."
+  })
+
+export const outOfRange = (
+  topic: string,
+  partition: number,
+  wanted: Offset,
+  { latest, oldest }: { readonly oldest: Offset; readonly latest: Offset }
+): OffsetOutOfRange =>
+  new OffsetOutOfRange({
+    topic,
+    partition,
+    wanted,
+    oldest,
+    latest,
+    message: `Topic ${topic}, partition ${partition}: offset ${wanted} is wanted, ${oldest} to ${latest} are held`,
+    hint: "Its records are no longer kept, or the topic is older than the checkpoint. Keep records for longer, or begin anew: `weir reset <job>`."
+  })
+
+// Private
+
+const fenced = new Set([
+  "INVALID_PRODUCER_EPOCH",
+  "PRODUCER_FENCED",
+  "INVALID_PRODUCER_ID_MAPPING",
+  "INVALID_TXN_STATE",
+  "OUT_OF_ORDER_SEQUENCE_NUMBER",
+  "UNKNOWN_PRODUCER_ID"
+])
+
+const stale = new Set([
+  "NOT_LEADER_FOR_PARTITION",
+  "LEADER_NOT_AVAILABLE",
+  "REPLICA_NOT_AVAILABLE",
+  "FENCED_LEADER_EPOCH",
+  "UNKNOWN_LEADER_EPOCH",
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "KAFKA_STORAGE_ERROR",
+  "NOT_CONTROLLER",
+  "NOT_COORDINATOR_FOR_GROUP",
+  "GROUP_COORDINATOR_NOT_AVAILABLE",
+  "GROUP_LOAD_IN_PROGRESS",
+  "CONNECTION"
+])

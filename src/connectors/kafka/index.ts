@@ -1,0 +1,41 @@
+/**
+ * Topics of a cluster of Kafka, 2.8 or newer: read by their committed records, written exactly once for whoever reads
+ * committed records.
+ */
+import { Effect, Layer } from "effect"
+import { Topics } from "../../flow/Topics.ts"
+import { InvalidConfiguration, type SourceUnavailable } from "../../model/Errors.ts"
+import * as KafkaClient from "./KafkaClient.ts"
+import { type KafkaConfig, type ResolvedConfig, resolve } from "./KafkaConfig.ts"
+import { type KafkaFailure, unavailable } from "./KafkaFailure.ts"
+import { serviceOf } from "./KafkaService.ts"
+
+export type { KafkaConfig, KafkaSasl, KafkaTls } from "./KafkaConfig.ts"
+
+/**
+ * Connects to a cluster. Fails within 5 seconds: with `SourceUnavailable` where no broker answers, with
+ * `InvalidConfiguration` where the brokers refuse who asks.
+ */
+export const layerKafka = (config: KafkaConfig): Layer.Layer<Topics, SourceUnavailable | InvalidConfiguration> =>
+  Layer.scoped(
+    Topics,
+    Effect.gen(function* () {
+      const resolved = yield* resolve(config)
+      const client = yield* Effect.mapError(KafkaClient.make(resolved), (failure) => refused(resolved, failure))
+      return yield* Effect.mapError(serviceOf(resolved, client), (failure) => refused(resolved, failure))
+    })
+  )
+
+// Private
+
+const refused = ({ brokers, sasl, tls }: ResolvedConfig, failure: KafkaFailure) =>
+  failure.type === "AUTHENTICATION"
+    ? new InvalidConfiguration({
+        name: "KAFKA_SASL_PASSWORD",
+        message: `Kafka at ${brokers.join(", ")} refuses user ${sasl?.username ?? ""}: ${failure.message}`,
+        hint: "See to KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM."
+      })
+    : unavailable(
+        brokers.join(", "),
+        `${failure.message}${sasl === null && tls === null ? "; it was asked without TLS and without a user" : ""}`
+      )

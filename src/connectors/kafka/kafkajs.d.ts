@@ -1,0 +1,47 @@
+/** The parts of kafkajs 2.2.4 that are used and that its own types leave out. */
+declare module "kafkajs/src/cluster/index.js" {
+  interface Connection {
+    isConnected(): boolean
+    connect(): Promise<unknown>
+    send(options: { readonly request: object; readonly response: object }): Promise<unknown>
+  }
+  interface Broker {
+    readonly connectionPool: { readonly pool: ReadonlyArray<Connection> }
+  }
+  export default class Cluster {
+    constructor(options: object)
+    readonly brokerPool: { findConnectedBroker(): Promise<Broker> }
+    connect(): Promise<void>
+    disconnect(): Promise<void>
+    refreshMetadata(): Promise<void>
+    findBroker(options: { readonly nodeId: number }): Promise<Broker>
+  }
+}
+declare module "kafkajs/src/network/socketFactory.js" {
+  export default function socketFactory(): object
+}
+declare module "kafkajs/src/loggers/index.js" {
+  const loggers: {
+    createLogger(options: { readonly level: number; readonly logCreator: object }): object
+  }
+  export default loggers
+}
+declare module "kafkajs/src/protocol/encoder.js" {
+  export default class Encoder {
+    constructor(size: number)
+    readonly buf: Uint8Array
+    offset: number
+  }
+}
+declare module "kafkajs/src/protocol/error.js" {
+  const error: {
+    createErrorFromCode(code: number): { readonly type: string; readonly message: string; readonly retriable: boolean }
+  }
+  export default error
+}
+declare module "kafkajs/src/protocol/message/compression/index.js" {
+  const compression: {
+    lookupCodecByAttributes(attributes: number): { decompress(bytes: Uint8Array): Promise<Uint8Array> } | null
+  }
+  export default compression
+}
