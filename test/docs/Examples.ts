@@ -191,12 +191,19 @@ const answerOf = async ({ input, line }: Step, { data, project }: Place): Promis
   return filtered(settled(out), filter)
 }
 
-/** What `sed -n '/text/,$p'` leaves. */
+/** What `sed -n '/from/,/to/p'` leaves, or `'/from/,$p'`. */
 const filtered = (text: string, filter: string): string => {
   if (filter === "") return text
-  const from = /^sed -n '\/(.*)\/,\$p'$/.exec(filter)?.[1]
-  if (from === undefined || !text.includes(from)) throw new Error(`nothing is left of ${text} by: ${filter}`)
-  return text.slice(text.indexOf(from))
+  const [, from, to] = /^sed -n '\/(.*?)\/,(?:\$|\/(.*)\/)p'$/.exec(filter) ?? []
+  const lines = text.split("\n")
+  const first = from === undefined ? -1 : lines.findIndex((line) => new RegExp(from).test(line))
+  if (first < 0) throw new Error(`nothing is left of ${text} by: ${filter}`)
+  if (to === undefined) return lines.slice(first).join("\n")
+  const last = lines.findIndex((line, i) => i > first && new RegExp(to).test(line))
+  return lines
+    .slice(first, last < 0 ? undefined : last + 1)
+    .join("\n")
+    .concat("\n")
 }
 
 /** The machine's clock is another at each test; what the pages say of their own events is of earlier years. */
