@@ -1,10 +1,13 @@
 /**
- * Durable steps of a life, counted: every change of a file and every transaction. The life can be made to end before,
- * in the middle of, or after any of them, as a killed process ends: nothing of it has an effect any more.
+ * Durable steps of a life, counted: every change of a file, every transaction, and what stores in memory keep. The life
+ * can be made to end before, in the middle of, or after any of them, as a killed process ends: nothing of it has an
+ * effect any more.
  */
 import type { FileSystem } from "@effect/platform"
 import { Deferred, Effect } from "effect"
+import type { CheckpointStoreService } from "../../src/checkpoint/CheckpointStore.ts"
 import type { TablesService } from "../../src/flow/Tables.ts"
+import type { TopicsService } from "../../src/flow/Topics.ts"
 
 const gone = Effect.interruptible(Effect.never)
 
@@ -15,6 +18,10 @@ export interface CrashPoints {
   readonly reached: Array<string>
   readonly fileSystem: (real: FileSystem.FileSystem) => FileSystem.FileSystem
   readonly tables: (real: TablesService) => TablesService
+  /** Of topics in memory: those in a log are files. */
+  readonly topics: (real: TopicsService) => TopicsService
+  /** Of a checkpoint store in memory: the others are files or tables. */
+  readonly checkpoints: (real: CheckpointStoreService) => CheckpointStoreService
 }
 
 /** Ends the life at the `at`-th step, counted from 1; 0 never does. */
@@ -72,6 +79,21 @@ export const make = (at: number): Effect.Effect<CrashPoints> =>
         writeFileString: (path, text, options) => around("write", real.writeFileString(path, text, options)),
         makeDirectory: (path, options) => around("make folder", real.makeDirectory(path, options))
       }),
-      tables: (real) => ({ ...real, transaction: (statements) => around("transaction", real.transaction(statements)) })
+      tables: (real) => ({ ...real, transaction: (statements) => around("transaction", real.transaction(statements)) }),
+      topics: (real) => ({
+        ...real,
+        epochWriter: (topic, options) =>
+          Effect.map(around("topic's fence", real.epochWriter(topic, options)), (writer) => ({
+            ...writer,
+            write: (epoch, records) => around("topic's records", writer.write(epoch, records))
+          }))
+      }),
+      checkpoints: (real) => ({
+        ...real,
+        claim: (job, jobId) => around("claim", real.claim(job, jobId)),
+        writeIntent: (claim, intent) => around("intent", real.writeIntent(claim, intent)),
+        writeLookup: (claim, rows, inUse) => around("lookup", real.writeLookup(claim, rows, inUse)),
+        commit: (claim, epoch) => around("manifest", real.commit(claim, epoch))
+      })
     }
   })

@@ -2,7 +2,7 @@
  * Orders that a first code of the job cannot read and a second one can: what the first set aside, the second replays.
  */
 import { FileSystem, type Path } from "@effect/platform"
-import { Deferred, Effect, Fiber, Layer, Logger, LogLevel, Schema } from "effect"
+import { Effect, Layer, Logger, LogLevel, Schema } from "effect"
 import { Order, ShopItemIncome } from "../../actors/orders.ts"
 import { orders as generate, type OrdersValues } from "../../fixtures/orders.ts"
 import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
@@ -14,8 +14,8 @@ import type { DeadLetterLimits } from "../../src/flow/Job.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { type StoredRecord, Topics } from "../../src/flow/Topics.ts"
 import { Aggregate, Flow, Job, Trigger, Window } from "../../src/index.ts"
-import * as Runner from "../../src/runtime/Runner.ts"
-import * as CrashPoints from "./CrashPoints.ts"
+import type * as Runner from "../../src/runtime/Runner.ts"
+import * as Life from "./Life.ts"
 
 /** The first code takes two orders of three. */
 const Narrow = Order.pipe(Schema.filter((order) => order.orderid % 3n !== 0n || "an order that nobody knows"))
@@ -107,24 +107,15 @@ type AnyJob = typeof mended
 
 /** One start of a job, to its end or to its `crashAt`-th durable step; answers where it crashed, or `null`. */
 export const live = (world: ReplayWorld, job: AnyJob, options: Runner.RunOptions, crashAt = 0) =>
-  Effect.gen(function* () {
-    const points = yield* CrashPoints.make(crashAt)
-    const files = Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem))
-    const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
-    const layers = Layer.provideMerge(Layer.merge(SqlCheckpointStore.layer, world.layer), Layer.merge(files, tables))
-    const life = Effect.gen(function* () {
-      const running = yield* Runner.start(
-        job,
-        { ...options, set: { maxPerEpoch: "40", ...options.set } },
-        () => Effect.void
+  Effect.map(
+    Life.live(crashAt, (points) =>
+      Life.job(job, { ...options, set: { maxPerEpoch: "40", ...options.set } }, []).pipe(
+        Effect.provide(Layer.provideMerge(Layer.merge(SqlCheckpointStore.layer, world.layer), Life.services(points))),
+        Logger.withMinimumLogLevel(LogLevel.None)
       )
-      yield* running.ended
-    }).pipe(Effect.scoped, Effect.provide(layers), Logger.withMinimumLogLevel(LogLevel.None))
-    const fiber = yield* Effect.forkDaemon(life)
-    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.join(fiber), null), Deferred.await(points.crashed))
-    yield* Fiber.interruptFork(fiber)
-    return crashedAt
-  })
+    ),
+    ({ crashedAt }) => crashedAt
+  )
 
 /** A row of the table as text, by its key. */
 export const rows = Effect.flatMap(Tables, (tables) =>

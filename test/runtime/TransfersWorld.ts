@@ -8,7 +8,7 @@
  *                                                                 └─ by sign, others than 0 ─► sides
  */
 import { FileSystem } from "@effect/platform"
-import { Deferred, Effect, Fiber, Layer, Logger, LogLevel, Schema } from "effect"
+import { Effect, Fiber, Layer, Schema } from "effect"
 import type { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
 import * as FileCheckpointStore from "../../src/checkpoint/FileCheckpointStore.ts"
 import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
@@ -18,9 +18,9 @@ import { Tables, type TablesService } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import { Aggregate, Decimal, Flow, InstantFromMillis, Int64, Job, Trigger } from "../../src/index.ts"
 import type { EpochProgress } from "../../src/observe/Progress.ts"
-import * as Runner from "../../src/runtime/Runner.ts"
 import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
-import * as CrashPoints from "./CrashPoints.ts"
+import type * as CrashPoints from "./CrashPoints.ts"
+import * as Life from "./Life.ts"
 import type { Checkpoints } from "./World.ts"
 
 // The job
@@ -228,35 +228,30 @@ export const live = (
   { crashAt = 0, kind = "right", tables = (real) => real }: LifeOptions = {}
 ) =>
   Effect.gen(function* () {
-    const points = yield* CrashPoints.make(crashAt)
-    const outer = Layer.merge(
-      Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem)),
-      Layer.effect(
-        Tables,
-        Effect.map(Tables, (real) => points.tables(slow(tables(real))))
-      )
-    )
-    const store: Layer.Layer<CheckpointStore, unknown, FileSystem.FileSystem | Tables> =
-      world.checkpoints === "in files"
-        ? FileCheckpointStore.layer(`${world.folder}/checkpoints`)
-        : SqlCheckpointStore.layer
-    const layers = Layer.provideMerge(Layer.merge(store, TopicsMemory.layer(world.topics)), outer)
     const reports: Array<EpochProgress> = []
-    const life = Effect.gen(function* () {
-      const options = { availableNow: true, final: true, set: { maxPerEpoch: "36" } }
-      const running = yield* Runner.start(jobOf(kind), options, (event) =>
-        Effect.sync(() => {
-          if (event._tag === "Progress") reports.push(event.progress)
-        })
-      )
-      yield* running.ended
-    }).pipe(Effect.scoped, Effect.provide(layers), Logger.withMinimumLogLevel(LogLevel.Error))
-    // A killed process is not waited for: it neither cleans up nor finishes what it has begun.
-    const fiber = yield* Effect.forkDaemon(life)
-    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.join(fiber), null), Deferred.await(points.crashed))
-    yield* Fiber.interruptFork(fiber)
-    return { crashedAt, reached: points.reached.length, reports }
+    const options = { availableNow: true, final: true, set: { maxPerEpoch: "36" } }
+    const { crashedAt, reached } = yield* Life.live(crashAt, (points) =>
+      Life.job(jobOf(kind), options, reports).pipe(Effect.provide(layersOf(world, tables, points)))
+    )
+    return { crashedAt, reached: reached.length, reports }
   })
+
+const layersOf = (
+  world: TransfersWorld,
+  tables: (real: TablesService) => TablesService,
+  points: CrashPoints.CrashPoints
+) => {
+  const store: Layer.Layer<CheckpointStore, unknown, FileSystem.FileSystem | Tables> =
+    world.checkpoints === "in files"
+      ? FileCheckpointStore.layer(`${world.folder}/checkpoints`)
+      : SqlCheckpointStore.layer
+  const changed = Layer.effect(
+    Tables,
+    Effect.map(Tables, (real) => slow(tables(real)))
+  )
+  const outer = Layer.provide(Life.services(points), changed)
+  return Layer.provideMerge(Layer.merge(store, TopicsMemory.layer(world.topics)), outer)
+}
 
 /**
  * A database in this thread answers before anybody else has had a turn. As if it were elsewhere, it takes a while, and

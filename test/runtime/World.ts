@@ -5,7 +5,7 @@
  */
 import { FileSystem, type Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
-import { Deferred, Effect, Fiber, Layer, Logger, LogLevel } from "effect"
+import { Effect, Layer } from "effect"
 import orders from "../../actors/orders.ts"
 import { orders as generate, type OrdersValues } from "../../fixtures/orders.ts"
 import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
@@ -19,9 +19,9 @@ import type * as Job from "../../src/flow/Job.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import type { EpochProgress } from "../../src/observe/Progress.ts"
-import * as Runner from "../../src/runtime/Runner.ts"
-import * as CrashPoints from "./CrashPoints.ts"
+import type * as CrashPoints from "./CrashPoints.ts"
 import * as Expectation from "./Expectation.ts"
+import * as Life from "./Life.ts"
 
 export type Checkpoints = "in the tables" | "in files"
 
@@ -69,12 +69,6 @@ const storeLayer = (world: World): Layer.Layer<CheckpointStore, unknown, FileSys
 
 const logLayer = (folder: string) => Log.layer({ folder: `${folder}/log` })
 
-export interface Life {
-  readonly crashedAt: string | null
-  readonly reached: ReadonlyArray<string>
-  readonly reports: ReadonlyArray<EpochProgress>
-}
-
 /** Starts the job, `orders` or another over the same topic, and lets it run to its end, or to its `crashAt`-th durable step. */
 export const live = <E>(
   world: World,
@@ -83,30 +77,12 @@ export const live = <E>(
   started: Job.Job<E, Tables | Topics, {}> = orders as never
 ) =>
   Effect.gen(function* () {
-    const points = yield* CrashPoints.make(crashAt)
-    const files = Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem))
-    const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
-    const layers = Layer.provideMerge(
-      Layer.merge(storeLayer(world), logLayer(world.folder)),
-      Layer.merge(files, tables)
-    )
     const reports: Array<EpochProgress> = []
-    const life = Effect.gen(function* () {
-      const job = yield* Runner.start(
-        started,
-        { availableNow: true, final: true, set: { maxPerEpoch: "100", ...set } },
-        (event) =>
-          Effect.sync(() => {
-            if (event._tag === "Progress") reports.push(event.progress)
-          })
-      )
-      yield* job.ended
-    }).pipe(Effect.scoped, Effect.provide(layers), Logger.withMinimumLogLevel(LogLevel.Error))
-    // A killed process is not waited for: it neither cleans up nor finishes what it has begun.
-    const fiber = yield* Effect.forkDaemon(life)
-    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.join(fiber), null), Deferred.await(points.crashed))
-    yield* Fiber.interruptFork(fiber)
-    return { crashedAt, reached: points.reached, reports } satisfies Life
+    const options = { availableNow: true, final: true, set: { maxPerEpoch: "100", ...set } }
+    const { crashedAt, reached } = yield* Life.live(crashAt, (points) =>
+      Effect.provide(Life.job(started, options, reports), layersOf(world, points))
+    )
+    return { crashedAt, reached, reports }
   })
 
 /**
@@ -114,19 +90,12 @@ export const live = <E>(
  * durable step. Answers where it crashed, and what was answered to whoever did it.
  */
 export const hosted = <A, E>(world: World, crashAt: number, script: Effect.Effect<A, E, Daemon>) =>
-  Effect.gen(function* () {
-    const points = yield* CrashPoints.make(crashAt)
-    const files = Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem))
-    const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
-    const stores = Layer.merge(storeLayer(world), logLayer(world.folder))
-    const layers = Layer.provide(DaemonLive.layer([orders]), Layer.provideMerge(stores, Layer.merge(files, tables)))
-    const life = script.pipe(Effect.provide(layers), Logger.withMinimumLogLevel(LogLevel.Error))
-    const fiber = yield* Effect.forkDaemon(life)
-    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.await(fiber), null), Deferred.await(points.crashed))
-    if (crashedAt === null) return { crashedAt, answer: yield* Fiber.join(fiber) }
-    yield* Fiber.interruptFork(fiber)
-    return { crashedAt, answer: null }
-  })
+  Life.live(crashAt, (points) =>
+    Effect.provide(script, Layer.provide(DaemonLive.layer([orders]), layersOf(world, points)))
+  )
+
+const layersOf = (world: World, points: CrashPoints.CrashPoints) =>
+  Layer.provideMerge(Layer.merge(storeLayer(world), logLayer(world.folder)), Life.services(points))
 
 /** Holds the table alone against the oracle: what was appended may be there twice after a way back. */
 export const checkTable = (world: World) =>

@@ -3,7 +3,7 @@
  * life of it ends, its tables hold what nested loops over all records say.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { type Context, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Schema, Scope } from "effect"
+import { type Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
 import { layerMemory, Sql } from "../../src/connectors/sql/index.ts"
 import { Topic } from "../../src/connectors/topic/index.ts"
@@ -15,12 +15,12 @@ import * as Topology from "../../src/flow/Topology.ts"
 import * as Trigger from "../../src/flow/Trigger.ts"
 import { InstantFromMillis } from "../../src/model/Columns.ts"
 import { InvalidJob } from "../../src/model/Errors.ts"
+import type { EpochProgress } from "../../src/observe/Progress.ts"
 import * as Plan from "../../src/runtime/Plan.ts"
-import * as Runner from "../../src/runtime/Runner.ts"
 import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
 import { append } from "../flow/Connectors.ts"
 import { Run } from "../operator/Epochs.ts"
-import * as CrashPoints from "./CrashPoints.ts"
+import * as Life from "./Life.ts"
 
 class Order extends Schema.Class<Order>("Order")({
   id: Schema.Int,
@@ -205,23 +205,14 @@ const emptyTables = Effect.flatMap(Tables, (tables) =>
 /** One start of the job, to its end or to its `crashAt`-th transaction's edge; what it made durable stays. */
 const live = (topics: TopicsMemory.Store, crashAt: number) =>
   Effect.gen(function* () {
-    const points = yield* CrashPoints.make(crashAt)
-    const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
-    const layers = Layer.provideMerge(Layer.merge(SqlCheckpointStore.layer, TopicsMemory.layer(topics)), tables)
-    let epochs = 0
-    const life = Effect.gen(function* () {
-      const options = { availableNow: true, final: true, set: { maxPerEpoch: "60" } }
-      const running = yield* Runner.start(job, options, (event) =>
-        Effect.sync(() => {
-          if (event._tag === "Progress" && event.progress.inputRows > 0) epochs++
-        })
-      )
-      yield* running.ended
-    }).pipe(Effect.scoped, Effect.provide(layers), Logger.withMinimumLogLevel(LogLevel.Error))
-    const fiber = yield* Effect.forkDaemon(life)
-    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.join(fiber), null), Deferred.await(points.crashed))
-    yield* Fiber.interruptFork(fiber)
-    return { crashedAt, epochs, reached: points.reached.length }
+    const reports: Array<EpochProgress> = []
+    const options = { availableNow: true, final: true, set: { maxPerEpoch: "60" } }
+    const { crashedAt, reached } = yield* Life.live(crashAt, (points) => {
+      const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
+      const stores = Layer.merge(SqlCheckpointStore.layer, TopicsMemory.layer(topics))
+      return Effect.provide(Life.job(job, options, reports), Layer.provideMerge(stores, tables))
+    })
+    return { crashedAt, epochs: reports.filter(({ inputRows }) => inputRows > 0).length, reached: reached.length }
   })
 
 const world = Effect.gen(function* () {

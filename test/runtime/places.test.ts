@@ -3,7 +3,7 @@
  * wherever a life of the job ends, each of them is there once.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { type Context, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Schema, Scope } from "effect"
+import { type Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
 import { layerMemory, Sql } from "../../src/connectors/sql/index.ts"
 import { Topic } from "../../src/connectors/topic/index.ts"
@@ -17,10 +17,9 @@ import * as Trigger from "../../src/flow/Trigger.ts"
 import * as Window from "../../src/flow/Window.ts"
 import * as Limits from "../../src/model/Limits.ts"
 import * as Graph from "../../src/runtime/Graph.ts"
-import * as Runner from "../../src/runtime/Runner.ts"
 import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
 import { append, topic } from "../flow/Connectors.ts"
-import * as CrashPoints from "./CrashPoints.ts"
+import * as Life from "./Life.ts"
 
 class Order extends Schema.Class<Order>("Order")({ id: Schema.Int, items: Schema.Int }) {}
 const Item = Schema.Struct({ id: Schema.Int, item: Schema.Int, way: Schema.String, half: Schema.String })
@@ -91,19 +90,11 @@ const world = Effect.gen(function* () {
 
 /** One start of the job, to its end or to its `crashAt`-th transaction's edge; what it made durable stays. */
 const live = (topics: TopicsMemory.Store, crashAt: number) =>
-  Effect.gen(function* () {
-    const points = yield* CrashPoints.make(crashAt)
+  Life.live(crashAt, (points) => {
     const tables = Layer.effect(Tables, Effect.map(Tables, points.tables))
-    const layers = Layer.provideMerge(Layer.merge(SqlCheckpointStore.layer, TopicsMemory.layer(topics)), tables)
-    const life = Effect.gen(function* () {
-      const options = { availableNow: true, final: true, set: { maxPerEpoch: "12" } }
-      const running = yield* Runner.start(job, options, () => Effect.void)
-      yield* running.ended
-    }).pipe(Effect.scoped, Effect.provide(layers), Logger.withMinimumLogLevel(LogLevel.Error))
-    const fiber = yield* Effect.forkDaemon(life)
-    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.join(fiber), null), Deferred.await(points.crashed))
-    yield* Fiber.interruptFork(fiber)
-    return { crashedAt, reached: points.reached.length }
+    const stores = Layer.merge(SqlCheckpointStore.layer, TopicsMemory.layer(topics))
+    const options = { availableNow: true, final: true, set: { maxPerEpoch: "12" } }
+    return Effect.provide(Life.job(job, options, []), Layer.provideMerge(stores, tables))
   })
 
 const found = Effect.gen(function* () {
@@ -139,7 +130,7 @@ describe("a job whose branches meet again", () => {
         const { reached } = yield* live(whole, 0)
         expect(yield* found).toEqual(expected)
         let crashes = 0
-        for (let at = 4; at < reached; at += 17) {
+        for (let at = 4; at < reached.length; at += 17) {
           const store = yield* world
           if ((yield* live(store, at)).crashedAt !== null) crashes++
           yield* live(store, 0)
