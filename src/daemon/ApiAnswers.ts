@@ -43,7 +43,8 @@ export const recordShown = (record: StoredRecord): typeof Schemas.StoredRecord.T
 export const deadLetterShown = (letter: DeadLetter): typeof Schemas.DeadLetter.Type => ({
   topic: letter.topic,
   record: recordShown(letter.record),
-  about: letter.about
+  about: letter.about,
+  replay: letter.replay
 })
 
 const nodeShown = (node: TopologyNode, figures: NodeFigures | undefined) => ({

@@ -226,6 +226,10 @@ export const DeadLetter = Schema.Struct({
   record: StoredRecord,
   about: Schema.Record({ key: Schema.String, value: Schema.String }).annotations({
     description: "Of the `weir.*` headers: job, step, reason, cause, source, partition, offset."
+  }),
+  replay: Schema.NullOr(Schema.Literal("next", "done", "failed again", "kept")).annotations({
+    description:
+      "`next`: the next replay puts it through; `done`: it was put through, or a reset left it behind; `failed again`: it was, and there is a newer letter of its record; `kept`: a row, which cannot be put through; `null`: a late event."
   })
 }).annotations({ identifier: "DeadLetter" })
 

@@ -199,7 +199,8 @@ export const layer = (
           Effect.gen(function* () {
             const job = yield* find(jobs, name)
             const { topology } = started.get(name)?.configured ?? (yield* configure(job, {}))
-            return yield* DeadLetters.newest({ name, topology }, topics, wanted)
+            const manifest = (yield* store.lookUp(name))?.manifest ?? null
+            return yield* DeadLetters.newest({ name, topology, manifest }, topics, wanted)
           }),
         replayDeadLetters,
         reset: (name, options) =>

@@ -1,9 +1,10 @@
 /** What a job has set aside, as its topics keep it: to be looked at, and to be put through the job again. */
 import { Effect } from "effect"
-import type { ReplayCounts } from "../checkpoint/Checkpoint.ts"
+import type { Manifest, ReplayCounts } from "../checkpoint/Checkpoint.ts"
 import type { LetterKind } from "../flow/Letters.ts"
 import type { StoredRecord, TopicDescription, TopicsError, TopicsService } from "../flow/Topics.ts"
 import type { Topology } from "../flow/Topology.ts"
+import * as LetterReplay from "./LetterReplay.ts"
 
 /** One that was set aside, as `weir dead-letters` shows it. */
 export interface DeadLetter {
@@ -11,6 +12,8 @@ export interface DeadLetter {
   readonly record: StoredRecord
   /** Values of the `weir.*` headers by name without the prefix: job, step, reason, cause, source, partition, offset, … */
   readonly about: Readonly<Record<string, string>>
+  /** `null` for late events: they are not replayed. */
+  readonly replay: LetterReplay.LetterReplay | null
 }
 
 /** Which of them. */
@@ -42,20 +45,32 @@ export const topicsOf = (topology: Topology, kind: LetterKind): ReadonlyArray<st
   )
 ]
 
-/** The newest that a job set aside, oldest first. */
+/**
+ * The newest that a job set aside, oldest first; without those of epochs that it gave up when it went back to a
+ * savepoint: their records are read again.
+ */
 export const newest = (
-  job: { readonly name: string; readonly topology: Topology },
+  job: { readonly name: string; readonly topology: Topology; readonly manifest: Manifest | null },
   topics: TopicsService,
   wanted: Wanted
 ): Effect.Effect<ReadonlyArray<DeadLetter>, TopicsError> =>
   Effect.gen(function* () {
     const names = topicsOf(job.topology, wanted.late === true ? "late" : "dead letters")
     const known = (yield* topics.list).filter(({ topic }) => names.includes(topic))
+    const isOwn = (letter: LetterReplay.Placed): boolean =>
+      letter.about.job === job.name && !LetterReplay.isAbandoned(letter, job.manifest)
     const isWanted = ({ about }: DeadLetter): boolean =>
-      about.job === job.name &&
       (wanted.step === undefined || about.step === wanted.step) &&
       (wanted.reason === undefined || about.reason === wanted.reason)
-    const found = yield* Effect.forEach(known, (topic) => newestOf(topics, topic, isWanted, wanted.last))
+    const choose = () => {
+      const replayOf = wanted.late === true ? () => null : LetterReplay.make(job.topology, job.manifest)
+      return (letter: Omit<DeadLetter, "replay">): ReadonlyArray<DeadLetter> => {
+        if (!isOwn(letter)) return []
+        const shown: DeadLetter = { ...letter, replay: replayOf(letter) }
+        return isWanted(shown) ? [shown] : []
+      }
+    }
+    const found = yield* Effect.forEach(known, (topic) => newestOf(topics, topic, choose, wanted.last))
     return found
       .flat()
       .sort((a, b) => a.record.timestamp - b.record.timestamp)
@@ -78,20 +93,22 @@ const stepRecords = 500
 const newestOf = (
   topics: TopicsService,
   { partitions, topic }: TopicDescription,
-  isWanted: (letter: DeadLetter) => boolean,
+  choose: () => (letter: Omit<DeadLetter, "replay">) => ReadonlyArray<DeadLetter>,
   last: number
 ): Effect.Effect<ReadonlyArray<DeadLetter>, TopicsError> =>
   Effect.map(
     Effect.forEach(partitions, ({ latest, oldest, partition }) =>
       Effect.gen(function* () {
+        const chosen = choose()
         let found: ReadonlyArray<DeadLetter> = []
         for (let end = latest; end > oldest && found.length < last; end = Math.max(oldest, end - stepRecords)) {
           const from = Math.max(oldest, end - stepRecords)
           const records = yield* topics.fetch(topic, partition, from, end - from)
           const letters = records
             .filter((record) => record.offset < end)
-            .map((record) => ({ topic, record, about: aboutOf(record.headers) }))
-          found = [...letters.filter(isWanted), ...found]
+            .reverse()
+            .flatMap((record) => chosen({ topic, record, about: aboutOf(record.headers) }))
+          found = [...letters.reverse(), ...found]
         }
         return found.slice(-last)
       })

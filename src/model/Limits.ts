@@ -27,6 +27,9 @@ export const replayRecordsMax = 20_000
 /** Bytes of them, after which an epoch replays no more. */
 export const replayBytesMax = 67_108_864
 
+/** Dead letters of a partition, the newest, whose records a listing compares with those of older ones. */
+export const lettersComparedMax = 100_000
+
 /** One record of a log, key and value together. A larger one is refused when it is produced. */
 export const recordBytesMax = 33_554_432
 /** One record that a job decodes. A larger one is a dead letter. */

@@ -461,7 +461,8 @@ const letters = (now: number): ReadonlyArray<DeadLetter> =>
       source: "orders",
       partition: String(i),
       offset: String(4_711 + i)
-    }
+    },
+    replay: "next"
   }))
 
 /** Topics in memory: `orders` with four partitions of a hundred records. */

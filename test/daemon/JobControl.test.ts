@@ -35,7 +35,9 @@ const sales = ({ appends = false, second, step = "totals" }: Parts = {}): Job.Jo
     parameters: {},
     trigger: Trigger.every("10 millis"),
     outputs: () => {
-      const read = Flow.from(Topic.source("sales")).pipe(Flow.decode(Sale))
+      const read = Flow.from(Topic.source("sales")).pipe(
+        Flow.decode(Sale, { invalid: Topic.deadLetter("sales.invalid") })
+      )
       const totals = read.pipe(Flow.keyBy("shop"), Flow.aggregate(step, { sales: Aggregate.count }))
       const windows = read.pipe(
         Flow.eventTime(() => 0, { maxOutOfOrderness: "0 seconds" }),
@@ -93,7 +95,7 @@ const makeWorld = Effect.gen(function* () {
         0,
         shops.map((shop) => ({
           key: null,
-          value: new TextEncoder().encode(JSON.stringify({ shop, price: 1 })),
+          value: new TextEncoder().encode(shop === "not json" ? shop : JSON.stringify({ shop, price: 1 })),
           headers: []
         }))
       )
@@ -175,9 +177,42 @@ describe("A way back to a savepoint", () => {
         const remains = yield* world.hosted(sales(), (daemon) =>
           daemon.rewind("sales", { savepoint: "early", tables: false })
         )
-        expect(remains[1]).toContain("shop_totals: its rows stay; those of the same keys will be written over.")
-        expect(remains[1]).toContain("keys that do not come again stay as they are")
-        expect(remains[1]).toContain("`weir reset sales --tables`")
+        const said = remains.find((sentence) => sentence.startsWith("shop_totals"))
+        expect(said).toContain("shop_totals: its rows stay; those of the same keys will be written over.")
+        expect(said).toContain("keys that do not come again stay as they are")
+        expect(said).toContain("`weir reset sales --tables`")
+      })
+    ))
+})
+
+describe("Dead letters of epochs that a way back gave up", () => {
+  it("are not listed; those of the epochs that read their records again are, and each is replayed once", () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        const offsets = (daemon: DaemonService) =>
+          Effect.map(daemon.deadLetters("sales", { last: 10 }), (all) =>
+            all.map(({ about, replay }) => `${about.offset} ${replay}`)
+          )
+        yield* world.produce(["a", "not json"])
+        yield* world.hosted(sales(), (daemon) => Effect.zipRight(once(daemon), daemon.savepoint("sales", "early")))
+        yield* world.produce(["not json", "b"])
+        yield* world.hosted(sales(), (daemon) =>
+          Effect.gen(function* () {
+            yield* once(daemon)
+            expect(yield* offsets(daemon)).toEqual(["1 next", "2 next"])
+            yield* daemon.rewind("sales", { savepoint: "early", tables: false })
+            expect(yield* offsets(daemon)).toEqual(["1 next"])
+            yield* once(daemon)
+            expect(yield* offsets(daemon)).toEqual(["1 next", "2 next"])
+            expect(yield* daemon.replayDeadLetters("sales", {})).toMatchObject({ replayed: 2, deadLetters: 2 })
+            expect(yield* offsets(daemon)).toEqual(["1 failed again", "2 failed again", "1 next", "2 next"])
+            // A reset leaves all of them behind.
+            yield* daemon.reset("sales", { tables: true })
+            expect((yield* offsets(daemon)).slice(-2)).toEqual(["1 done", "2 done"])
+            expect(yield* daemon.replayDeadLetters("sales", {})).toMatchObject({ replayed: 0 })
+          })
+        )
       })
     ))
 })

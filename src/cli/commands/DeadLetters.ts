@@ -46,20 +46,21 @@ export const deadLetters = Usage.command(
       const letters = yield* Session.use({ data: given.data }, (weir) =>
         weir.deadLetters(job.name, { last: given.last ?? 100, late, reason, step })
       )
-      const values = letters.map(({ about, record, topic }) => ({
+      const values = letters.map(({ about, record, replay, topic }) => ({
         topic,
         partition: record.partition,
         offset: record.offset,
         timestamp: record.timestamp,
         ...about,
+        replay,
         // The place among the letters, whatever the record's own was.
         letter: { partition: record.partition, offset: record.offset },
         key: record.key === null ? null : shown(record.key),
         value: shown(record.value)
       }))
       yield* Output.print(given.format, {
-        columns: ["topic", "offset", "time", "step", "reason", "cause", "source", "position", "value"],
-        rows: letters.map(({ about, record, topic }) => [
+        columns: ["topic", "offset", "time", "step", "reason", "cause", "source", "position", "replay", "value"],
+        rows: letters.map(({ about, record, replay, topic }) => [
           topic,
           `${record.partition}/${record.offset}`,
           formatInstant(record.timestamp),
@@ -68,6 +69,7 @@ export const deadLetters = Usage.command(
           about.cause ?? null,
           about.source ?? null,
           about.partition === undefined ? null : `${about.partition}/${about.offset}`,
+          replay,
           textOf(record.value)
         ]),
         values
