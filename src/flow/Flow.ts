@@ -7,13 +7,10 @@
 
 export type { Changes, HasEventTime, IsComplete, IsKeyed, IsWindowed, IsWindowResult, Refuses } from "./Brands.ts"
 export type { JoinResult } from "./Join.ts"
-export type { Flow, Output } from "./steps/Step.ts"
-
-// The steps, in the order in which they are told of.
-
 export * from "./steps/Aggregates.ts"
 export * from "./steps/Events.ts"
 export * from "./steps/Ordered.ts"
 export * from "./steps/Outputs.ts"
 export * from "./steps/Several.ts"
+export type { Flow, Output } from "./steps/Step.ts"
 export * from "./steps/Time.ts"

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest"
+import * as Aggregate from "../../src/flow/Aggregate.ts"
 import * as Flow from "../../src/flow/Flow.ts"
+import * as Frame from "../../src/flow/Frame.ts"
+import * as Window from "../../src/flow/Window.ts"
 import * as OperatorIndex from "./OperatorIndex.ts"
 
 /** What `Flow` exports that is no step: where flows begin and end, and parts of others. */
@@ -17,6 +20,14 @@ describe("docs/operators.md", () => {
         .map(({ name }) => name)
         .sort()
     ).toEqual(steps.sort())
+  })
+
+  it("leaves out no aggregate, window or frame", () => {
+    const names = (["Aggregate", "Window", "Frame"] as const).flatMap(OperatorIndex.described).map(({ name }) => name)
+    const exported = Object.entries({ Aggregate, Window, Frame }).flatMap(([part, of]) =>
+      Object.keys(of).flatMap((name) => (name === "format" ? [] : [`${part}.${name}`]))
+    )
+    expect(names.sort()).toEqual(exported.sort())
   })
 
   it("has for every step the one form: what it emits, keeps, sets aside, restores and fails with, and a drawing", () => {

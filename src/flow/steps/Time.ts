@@ -12,8 +12,10 @@ export const idleAfterDefault: Window.DurationInput = "30 seconds"
 export const maxFutureSkewDefault: Window.DurationInput = "1 hour"
 
 /**
- * Says when an event happened, and how much out of order events of one partition may come: the watermark of a
- * partition is its highest event time minus `maxOutOfOrderness`; the job's is the lowest of its active partitions.
+ * Says when an event happened, in milliseconds since 1970, and how much out of order events of one partition may come:
+ * the watermark of a partition is its highest event time minus `maxOutOfOrderness`; the job's is the lowest of its
+ * active partitions. One without events for `idleAfter` (30 seconds) is not active; an event further ahead of the clock
+ * than `maxFutureSkew` (1 hour) goes to `invalid` of `Flow.decode`.
  */
 export const eventTime =
   <A>(
@@ -40,7 +42,7 @@ export const eventTime =
 
 /**
  * Says what the steps after it keep their state by: names of columns, computed columns, or both. `keyBy()` puts all
- * events under one key.
+ * events under one key. A column of a key holds text, a number, a bigint, a boolean or null.
  *
  *     Flow.keyBy("region", { day: (order) => order.orderedAt - (order.orderedAt % 86_400_000) })
  */
@@ -61,7 +63,13 @@ export const keyBy =
       self
     )
 
-/** Collects the events of one key by event time. A window ends at `windowEnd` and closes at `windowEnd + allowedLateness`. */
+/**
+ * Collects the events of one key by event time, for the aggregate after it: side by side (`Window.tumbling`), one begun
+ * every so often (`Window.sliding`), or as long as events come (`Window.session`). A window ends at `windowEnd`, and
+ * takes events until it closes, at `windowEnd + allowedLateness` (default 0).
+ *
+ *     Flow.window(Window.sliding("10 minutes", "1 minute"), { allowedLateness: "30 seconds" })
+ */
 export const window =
   (window: Window.Window, options?: { readonly allowedLateness?: Window.DurationInput }) =>
   <
