@@ -148,7 +148,11 @@ export abstract class AggregateState<E extends AggregateEntry> {
   }
 
   #differ(before: Row, after: Row): boolean {
-    for (const name of this.#names) if (Values.compare(before[name], after[name]) !== 0) return true
+    // Results come last, and it is they that differ.
+    for (let i = this.#names.length - 1; i >= 0; i--) {
+      const name = this.#names[i]!
+      if (Values.compare(before[name], after[name]) !== 0) return true
+    }
     return false
   }
 

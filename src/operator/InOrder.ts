@@ -82,8 +82,12 @@ export class InOrder<Own extends Entry> {
   readonly #classes: Classes
   readonly #kept = new DueEntries<WaitingEntry>(slotMillis)
   #keptSize = 0
+  /** Timed events of this epoch. */
   #fresh: Array<Waiting> = []
   #freshEarliest = Number.POSITIVE_INFINITY
+  /** Untimed events of this epoch, as they came. */
+  #untimed: Array<Came> = []
+  #untimedSize = 0
   #serial = 0
   /** While restoring: entries by their serial. */
   #restored = new Map<number, WaitingEntry>()
@@ -99,7 +103,7 @@ export class InOrder<Own extends Entry> {
 
   /** Events that wait now. */
   get size(): number {
-    return this.#keptSize + this.#fresh.length
+    return this.#keptSize + this.#fresh.length + this.#untimedSize
   }
 
   /** Of those, the ones that are entries of the state, packed ones too. */
@@ -122,31 +126,21 @@ export class InOrder<Own extends Entry> {
 
   /** Takes the events of a batch; answers the indexes of those that are late. */
   add(batch: Batch, input = 0): ReadonlyArray<number> {
-    const { timed } = this.#options
-    const { eventTimes, offsets, origin, ownWatermarks, partition, rows, values } = batch
-    const lateIndexes: Array<number> = []
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i]
-      const eventTime = timed ? eventTimes![i]! : 0
-      if (timed && this.#isLate(eventTime, ownWatermarks![i]!)) lateIndexes.push(i)
-      else {
-        this.#check(value)
-        const row = rows === null ? 0 : rows[i]!
-        this.#fresh.push({ value, eventTime, origin, partition, offset: offsets[i]!, row, input })
-        if (eventTime < this.#freshEarliest) this.#freshEarliest = eventTime
-      }
-    }
+    const lateIndexes = this.#options.timed ? this.#addTimed(batch, input) : this.#addUntimed(batch, input)
     this.late += lateIndexes.length
     if (this.size > this.#eventsMax) throw this.#full()
     return lateIndexes
   }
 
-  /** To be called once at each barrier: the events whose turn has come, in order. What is left is kept. */
-  take(barrier: Barrier): ReadonlyArray<Waiting> {
+  /**
+   * To be called once at each barrier: the events whose turn has come, in order, to be gone through once; each is good
+   * until the next is asked for. What is left is kept.
+   */
+  take(barrier: Barrier): Iterable<Waiting> {
+    if (!this.#options.timed) return this.#takeUntimed()
     const fresh = this.#fresh
     this.#fresh = []
     this.#freshEarliest = Number.POSITIVE_INFINITY
-    if (!this.#options.timed) return fresh.sort(inOrder)
     if (barrier.watermark > this.watermark) {
       this.watermark = barrier.watermark
       this.store.changeHeader()
@@ -178,6 +172,38 @@ export class InOrder<Own extends Entry> {
     for (const entry of this.#restored.values()) this.#kept.put(entry, entry.event.eventTime)
     this.#restored = new Map()
     this.#keptSize = this.#kept.size + this.store.packedDueCount(waitingClock)
+  }
+
+  #addTimed({ eventTimes, offsets, origin, ownWatermarks, partition, rows, values }: Batch, input: number) {
+    const lateIndexes: Array<number> = []
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]
+      const eventTime = eventTimes![i]!
+      if (this.#isLate(eventTime, ownWatermarks![i]!)) {
+        lateIndexes.push(i)
+        continue
+      }
+      this.#check(value)
+      const row = rows === null ? 0 : rows[i]!
+      this.#fresh.push({ value, eventTime, origin, partition, offset: offsets[i]!, row, input })
+      if (eventTime < this.#freshEarliest) this.#freshEarliest = eventTime
+    }
+    return lateIndexes
+  }
+
+  #addUntimed(batch: Batch, input: number): ReadonlyArray<number> {
+    for (const value of batch.values) this.#check(value)
+    if (batch.values.length > 0) this.#untimed.push({ batch, input })
+    this.#untimedSize += batch.values.length
+    return []
+  }
+
+  /** Most batches lie in order, one behind the other: then no event is an object of its own. */
+  #takeUntimed(): Iterable<Waiting> {
+    const came = this.#untimed.sort(firstInOrder)
+    this.#untimed = []
+    this.#untimedSize = 0
+    return isOrdered(came) ? eventsOf(came) : Array.from(eventsOf(came), (event) => ({ ...event })).sort(inOrder)
   }
 
   #isLate(eventTime: number, own: number): boolean {
@@ -333,3 +359,53 @@ const inOrder = (left: Waiting, right: Waiting): number =>
   left.offset - right.offset ||
   left.row - right.row ||
   left.input - right.input
+
+/** A batch, and by which input of the step it came. It has events. */
+interface Came {
+  readonly batch: Batch
+  readonly input: number
+}
+
+/** The order of untimed batches by the places of their first events. */
+const firstInOrder = (left: Came, right: Came): number => placesInOrder(left, 0, right, 0)
+
+const placesInOrder = (left: Came, leftIndex: number, right: Came, rightIndex: number): number => {
+  const [one, other] = [left.batch, right.batch]
+  if (one.origin !== other.origin) return one.origin < other.origin ? -1 : 1
+  return (
+    one.partition - other.partition ||
+    one.offsets[leftIndex]! - other.offsets[rightIndex]! ||
+    rowOf(one, leftIndex) - rowOf(other, rightIndex) ||
+    left.input - right.input
+  )
+}
+
+const rowOf = ({ rows }: Batch, index: number): number => (rows === null ? 0 : rows[index]!)
+
+/** Do the events of batches, one after the other, stand in the order of their places? */
+const isOrdered = (batches: ReadonlyArray<Came>): boolean =>
+  batches.every((came, at) => {
+    const { batch } = came
+    for (let i = 1; i < batch.values.length; i++) {
+      const offsets = batch.offsets[i - 1]! - batch.offsets[i]!
+      if (offsets > 0 || (offsets === 0 && rowOf(batch, i - 1) > rowOf(batch, i))) return false
+    }
+    const next = batches[at + 1]
+    return next === undefined || placesInOrder(came, batch.values.length - 1, next, 0) < 0
+  })
+
+/** The events of untimed batches, one after the other, in one object. */
+function* eventsOf(batches: ReadonlyArray<Came>): Generator<Waiting> {
+  const event: { -readonly [P in keyof Waiting]: Waiting[P] } = { ...none }
+  for (const { batch, input } of batches) {
+    event.origin = batch.origin
+    event.partition = batch.partition
+    event.input = input
+    for (let i = 0; i < batch.values.length; i++) {
+      event.value = batch.values[i]
+      event.offset = batch.offsets[i]!
+      event.row = rowOf(batch, i)
+      yield event
+    }
+  }
+}

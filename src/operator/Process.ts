@@ -70,6 +70,8 @@ export const make = (options: Options): Operator => {
   const recall = (of: KeptEntry): boolean => inOrder.store.recall(of)
   const rows = new EmittedRows()
   const ports = new Set(process.outputs)
+  // Entries that the calls of this barrier made or changed.
+  let touched: Array<KeptEntry> = []
   // Set while a function of the job runs.
   let entry: KeptEntry | null = null
   let now = 0
@@ -82,6 +84,11 @@ export const make = (options: Options): Operator => {
   const current = (): KeptEntry => {
     if (entry === null) throw new TypeError("the context was used after the call that it belongs to")
     return entry
+  }
+  const touch = (of: KeptEntry): void => {
+    if (of.touched) return
+    of.touched = true
+    touched.push(of)
   }
   const setTimer = (at: number): undefined => {
     const of = current()
@@ -98,14 +105,14 @@ export const make = (options: Options): Operator => {
     if (times.includes(at)) return false
     if (times.length >= Limits.timersPerKeyMax) throw tooManyTimers(id)
     times.push(at)
-    of.touched = true
+    touch(of)
     return true
   }
   const dropTime = (of: KeptEntry, times: Array<number>, at: number): boolean => {
     const index = times.indexOf(at)
     if (index < 0) return false
     times.splice(index, 1)
-    of.touched = true
+    touch(of)
     return true
   }
   const context: Context<unknown, unknown, Record<string, unknown>> = {
@@ -123,11 +130,11 @@ export const make = (options: Options): Operator => {
     },
     keep: (state) => {
       current().state = state
-      current().touched = true
+      touch(current())
     },
     forget: () => {
       current().state = undefined
-      current().touched = true
+      touch(current())
     },
     setTimer,
     cancelTimer: (at) => {
@@ -157,20 +164,20 @@ export const make = (options: Options): Operator => {
     } finally {
       entry = null
     }
-    if (of.touched) settle(of)
   }
-  /** Puts the entry into the state or takes it out of it, whichever it needs. */
-  const settle = (of: KeptEntry): void => {
-    of.touched = false
+  /** Puts each entry into the state or takes it out of it, whichever it needs. */
+  const settle = (): void => {
     const { store } = inOrder
-    if (of.isEmpty) {
-      kept.forget(of)
-      if (of.slot >= 0) store.remove(of)
-    } else if (of.slot >= 0) store.change(of)
-    else {
-      store.add(of)
-      if (store.size - inOrder.kept > keysMax) throw tooManyKeys(id, keysMax)
+    for (const of of touched) {
+      of.touched = false
+      if (of.isEmpty) {
+        kept.forget(of)
+        if (of.slot >= 0) store.remove(of)
+      } else if (of.slot >= 0) store.change(of)
+      else store.add(of)
     }
+    touched = []
+    if (store.size - inOrder.kept > keysMax) throw tooManyKeys(id, keysMax)
   }
 
   const onEvent = (event: Waiting): void => {
@@ -178,8 +185,8 @@ export const make = (options: Options): Operator => {
     isTimer = false
     try {
       const of = kept.entryOf(event.value, recall)
+      if (of.slot < 0) touch(of)
       call(of, process.onEvent, event.value)
-      if (of.isEmpty) kept.forget(of)
     } catch (error) {
       throw stepFailed(id, event, event.offset, error)
     }
@@ -221,6 +228,7 @@ export const make = (options: Options): Operator => {
     }
     if (timed) fireUntil(firedUntil)
     fireProcessing()
+    settle()
     for (const [of, at] of postponed ?? []) if (of.timers.includes(at)) timers.set(of, at)
     postponed = null
     rows.emit(out, id, barrier, timed ? before : null)

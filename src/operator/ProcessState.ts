@@ -15,7 +15,7 @@ export class KeptEntry extends Entry {
   state: unknown
   readonly timers: Array<number> = []
   readonly processingTimers: Array<number> = []
-  /** Has the call that runs changed it? */
+  /** Has a call of this barrier made or changed it? */
   touched = false
 
   constructor(key: Key, hash: number) {

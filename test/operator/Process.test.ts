@@ -279,6 +279,19 @@ describe("a user's own operator", () => {
     expect(texts(run)).toEqual([11, 21])
   })
 
+  test("takes untimed events in the order of places, also where batches of one partition overlap, as those of a merge do", () => {
+    const run = new Run(() => make(false, { ...echo, onEvent: (({ price }: Sale) => [price]) as never }), false)
+    const at = (price: number, place: Partial<Arrival<Sale>>) => sale(price, 0, { offset: 0, ...place })
+    run.give([at(7, { offset: 3, row: 1 }), at(8, { offset: 4 })])
+    run.give([at(5, { offset: 2 }), at(6, { offset: 3, row: 0 }), at(9, { offset: 5 })])
+    run.give([at(3, { offset: 9, origin: "returns" }), at(2, { offset: 1, row: 3 }), at(1, { offset: 1, row: 2 })])
+    run.give([at(4, { partition: 1 })])
+    expect(run.operator.counts!().waiting).toBe(9)
+    run.barrier()
+    expect(texts(run)).toEqual([3, 1, 2, 5, 6, 7, 8, 9, 4])
+    expect(run.operator.counts!().waiting).toBe(0)
+  })
+
   test("keeps events that are instances of a class of the job, and refuses those of others at once", () => {
     class Order extends Schema.Class<Order>("Order")({ item: Schema.Number, price: Schema.Number }) {
       get twice() {
