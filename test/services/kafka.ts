@@ -16,11 +16,15 @@ export interface Broker extends Running {
   readonly guardedPort: number
 }
 
+export interface BrokerOptions {
+  /** Where it listens; absent: where nothing does. */
+  readonly ports?: { readonly port: number; readonly guardedPort: number }
+  /** The signal that stops it; absent: TERM. */
+  readonly signal?: string
+}
+
 /** Starts a broker that keeps its data in `folder`: the data of an earlier one, if it is there. */
-export const start = async (
-  folder: string,
-  ports?: { readonly port: number; readonly guardedPort: number }
-): Promise<Broker> => {
+export const start = async (folder: string, { ports, signal }: BrokerOptions = {}): Promise<Broker> => {
   const java = programOf(["java"])
   if (java === undefined)
     throw new Missing("no java was found: install one (Debian: apt-get install default-jre-headless)")
@@ -37,18 +41,19 @@ export const start = async (
   const running = await serve({
     command: java,
     parameters: ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", ...classes, "kafka.Kafka", properties],
+    ...(signal === undefined ? {} : { signal }),
     log: join(folder, "log"),
     answers: () => listens(port)
   })
   return { address: `127.0.0.1:${port}`, guarded: `127.0.0.1:${guardedPort}`, port, guardedPort, stop: running.stop }
 }
 
-export const service: Service = { name: "Kafka", variable: "KAFKA_BROKERS", start }
+export const service: Service = { name: "Kafka", variable: "KAFKA_BROKERS", start: (folder) => start(folder) }
 
 // Private
 
-/** The folder of the jars, fetched by Maven where they are not there yet. */
-const jars = async (): Promise<string> => {
+/** The folder of the jars, fetched by Maven where they are not there yet. Rejects with `Missing` where they cannot be. */
+export const jars = async (): Promise<string> => {
   const pom = join(import.meta.dirname, "kafka", "pom.xml")
   const version = createHash("sha256").update(readFileSync(pom)).digest("hex").slice(0, 12)
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "weir")

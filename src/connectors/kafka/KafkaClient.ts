@@ -188,7 +188,7 @@ const failureOf =
     )
       error = error.cause
     const message = (error.message ?? String(thrown)).trim()
-    if (/SASL/.test(error.name ?? "") || /^SASL_|ILLEGAL_SASL_STATE/.test(error.type ?? ""))
+    if (/SASL/.test(error.name ?? "") || /SASL/.test(error.type ?? ""))
       return new KafkaFailure({ type: "AUTHENTICATION", message: withoutPassword(config, message), retry: false })
     if (error.name?.startsWith("KafkaJSProtocolError") && error.type !== undefined)
       return new KafkaFailure({ type: error.type, message, retry: error.retriable === true })

@@ -11,10 +11,10 @@ import type { EpochStamp, ProducedRecord } from "../../flow/Topics.ts"
 import type { Offset } from "../../model/Event.ts"
 import * as Limits from "../../model/Limits.ts"
 import { patiently } from "./KafkaClient.ts"
-import { KafkaFailure } from "./KafkaFailure.ts"
+import { epochsTopic, KafkaFailure } from "./KafkaFailure.ts"
 import { fetchBatches } from "./KafkaFetch.ts"
 import * as KafkaRecords from "./KafkaRecords.ts"
-import { type Cluster, ensureEpochs, epochsTopic, offsets } from "./KafkaTopics.ts"
+import { type Cluster, ensureEpochs, offsets } from "./KafkaTopics.ts"
 
 export interface Epochs {
   /** The fence of a sink on a topic, as it is when this is called, or later; `null`: there is none. */

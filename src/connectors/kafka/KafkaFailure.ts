@@ -3,6 +3,9 @@ import { Data, Effect } from "effect"
 import { InvalidTopic, OffsetOutOfRange, RecordTooLarge, SourceUnavailable, UnknownTopic } from "../../model/Errors.ts"
 import type { Offset } from "../../model/Event.ts"
 
+/** Where the epochs of sinks are kept: one record for each sink and topic, the newest. */
+export const epochsTopic = "weir.epochs"
+
 /** `type` is Kafka's own name of the error, or `CONNECTION`, `AUTHENTICATION`, `COMPRESSION`, `FORMAT`. */
 export class KafkaFailure extends Data.TaggedError("KafkaFailure")<{
   readonly type: string
@@ -36,10 +39,12 @@ export const explain = (topic: string, { message, retry, type }: KafkaFailure): 
     case "INVALID_REPLICATION_FACTOR":
       return invalid(topic, message)
     case "TOPIC_AUTHORIZATION_FAILED":
+    case "TRANSACTIONAL_ID_AUTHORIZATION_FAILED":
+    case "CLUSTER_AUTHORIZATION_FAILED":
       return new UnknownTopic({
         topic,
-        message: `Topic ${topic}: the cluster does not allow it to this user`,
-        hint: "Grant read, write and describe on the topic, or name another user: KAFKA_SASL_USERNAME."
+        message: `Topic ${topic}: the cluster does not allow it to this user (${type})`,
+        hint: `Grant this user read, write and describe on the topic and on ${epochsTopic}, and the transactional ids that begin with 'weir.'.`
       })
     case "COMPRESSION":
     case "FORMAT":

@@ -1,9 +1,8 @@
 /** The cluster as `Topics`. */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import { type TopicsService, topicPartitionsDefault } from "../../flow/Topics.ts"
 import { InvalidTopic } from "../../model/Errors.ts"
 import * as KafkaClient from "./KafkaClient.ts"
-import type { ResolvedConfig } from "./KafkaConfig.ts"
 import * as KafkaEpochs from "./KafkaEpochs.ts"
 import { type KafkaFailure, mapped, unknown } from "./KafkaFailure.ts"
 import * as KafkaProducer from "./KafkaProducer.ts"
@@ -14,12 +13,12 @@ import * as KafkaTopics from "./KafkaTopics.ts"
 /** Who follows a topic looks again after so long, in milliseconds. */
 const followMillis = 200
 
+/** Topics of the cluster that `connect` reaches: once for all, and once more for each reader. */
 export const serviceOf = (
-  config: ResolvedConfig,
-  client: KafkaClient.Client
-): Effect.Effect<TopicsService, KafkaFailure> =>
+  connect: Effect.Effect<KafkaClient.Client, KafkaFailure, Scope.Scope>
+): Effect.Effect<TopicsService, KafkaFailure, Scope.Scope> =>
   Effect.gen(function* () {
-    const cluster = yield* KafkaTopics.make(client)
+    const cluster = yield* KafkaTopics.make(yield* connect)
     const epochs = yield* KafkaEpochs.make(cluster)
     const produce = yield* producing(cluster)
     return {
@@ -33,7 +32,7 @@ export const serviceOf = (
           const { id } = yield* KafkaTopics.ensured(cluster, topic, topicPartitionsDefault)
           yield* refuseCompacted(cluster, topic)
           // Connections of its own: a request that waits for records at a broker holds up those behind it.
-          const own = yield* KafkaClient.make(config)
+          const own = yield* connect
           return yield* reader({ ...cluster, client: own, known: new Map() }, topic, id)
         }).pipe(mapped(topic)),
       produce: (topic, partition, records) => mapped(topic)(produce(topic, partition, records)),

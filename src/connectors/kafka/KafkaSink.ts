@@ -13,10 +13,10 @@ import type { Fenced, OtherLineage, SinkAhead, SinkBehind } from "../../model/Er
 import * as Limits from "../../model/Limits.ts"
 import { checked, patiently } from "./KafkaClient.ts"
 import * as KafkaEpochs from "./KafkaEpochs.ts"
-import { isFenced, KafkaFailure, mapped, unknown } from "./KafkaFailure.ts"
+import { epochsTopic, isFenced, KafkaFailure, mapped, unknown } from "./KafkaFailure.ts"
 import * as KafkaProducer from "./KafkaProducer.ts"
 import type { Request } from "./KafkaRequests.ts"
-import { type Cluster, epochsTopic, type KnownTopic, offsets } from "./KafkaTopics.ts"
+import { type Cluster, type KnownTopic, offsets } from "./KafkaTopics.ts"
 import * as TransactionRequests from "./KafkaTransactionRequests.ts"
 
 /** Times that a transaction is begun anew, of an owner whom others disturb, before it fails. */

@@ -5,11 +5,8 @@ import { type InvalidTopic, TopicExists } from "../../model/Errors.ts"
 import type { Offset } from "../../model/Event.ts"
 import * as Limits from "../../model/Limits.ts"
 import { type Client, checked, failureOfCode, patiently } from "./KafkaClient.ts"
-import { explain, invalid, KafkaFailure, type TopicFailure } from "./KafkaFailure.ts"
+import { epochsTopic, explain, invalid, KafkaFailure, type TopicFailure } from "./KafkaFailure.ts"
 import * as Requests from "./KafkaRequests.ts"
-
-/** Where the epochs of sinks are kept: one record for each sink and topic, the newest. */
-export const epochsTopic = "weir.epochs"
 
 /** Milliseconds for which it is taken as known who leads a partition, and how many there are. */
 const knownMillis = 1_000

@@ -21,8 +21,7 @@ export const layerKafka = (config: KafkaConfig): Layer.Layer<Topics, SourceUnava
     Topics,
     Effect.gen(function* () {
       const resolved = yield* resolve(config)
-      const client = yield* Effect.mapError(KafkaClient.make(resolved), (failure) => refused(resolved, failure))
-      return yield* Effect.mapError(serviceOf(resolved, client), (failure) => refused(resolved, failure))
+      return yield* Effect.mapError(serviceOf(KafkaClient.make(resolved)), (failure) => refused(resolved, failure))
     })
   )
 
