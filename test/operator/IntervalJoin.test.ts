@@ -2,6 +2,7 @@ import { FastCheck } from "effect"
 import { describe, expect, test, vi } from "vitest"
 import type { JoinType } from "../../src/flow/Join.ts"
 import { StateLimitExceeded, StepFailed } from "../../src/model/Errors.ts"
+import { eventTimeMax, eventTimeMin } from "../../src/model/Time.ts"
 import * as IntervalJoin from "../../src/operator/IntervalJoin.ts"
 import type { Operator } from "../../src/operator/Operator.ts"
 import { barrierOf, byPlace, Run } from "./Epochs.ts"
@@ -319,6 +320,22 @@ test("rows of one record stand in the order of their numbers, whichever comes fi
       [3, 101]
     ])
   }
+})
+
+test("rows whose times are thousands of years apart and of the same milliseconds are in order of time and place", () => {
+  const times = FastCheck.array(FastCheck.tuple(FastCheck.nat(3), FastCheck.nat(3)), { minLength: 40, maxLength: 60 })
+  FastCheck.assert(
+    FastCheck.property(times, (told) => {
+      const run = new Run(() => make({ type: "left", before: 0, after: 0, lateness: 0 }))
+      const at = (era: number) => eventTimeMin + Math.floor((era * (eventTimeMax - eventTimeMin)) / 3)
+      run.give(told.map(([era, millis], n) => one(0, at(era) + millis, { value: { key: "a", n }, offset: n })))
+      run.barrier({ final: true })
+      const wanted = told.map(([era, millis], n) => [era, millis, n] as const)
+      wanted.sort((one, other) => one[0] - other[0] || one[1] - other[1] || one[2] - other[2])
+      expect(pairs(run)).toEqual(wanted.map(([, , n]) => [n, null]))
+    }),
+    { numRuns: 50 }
+  )
 })
 
 describe("events that are instances", () => {
