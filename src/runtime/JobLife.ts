@@ -241,6 +241,7 @@ const openSource = (
       ends: options.ends.get(planned.id) ?? null,
       recordsPerEpochMax,
       idleAfterMillis: planned.idleAfterMillis,
+      emptyIsIdle: options.bounded && !options.replaysOnly,
       attention: options.attention,
       replays: yield* replaysOf(options, plan, planned, claim, exchange, { boxes, recordsPerEpochMax }),
       send: (message) =>

@@ -31,6 +31,8 @@ export interface SourceOptions {
   /** Records of one epoch that the job allows; `null`: as many as an epoch may hold. */
   readonly recordsPerEpochMax: number | null
   readonly idleAfterMillis: number
+  /** Is a partition without a single record idle at once? A bounded run does not wait for its silence. Absent: no. */
+  readonly emptyIsIdle?: boolean
   readonly attention: Effect.Latch
   /** What of its records is put through the job again. */
   readonly replays?: Replays.Replays
@@ -88,7 +90,8 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
     for (const range of yield* reader.partitions) {
       const restored = options.restored.find((cut) => cut.partition === range.partition)
       if (restored !== undefined) yield* checkRange(id, restored.offset, range)
-      partitions.set(range.partition, assigned(range, restored, options.startAt, assignedAt))
+      const isEmpty = options.emptyIsIdle === true && range.oldest >= range.latest
+      partitions.set(range.partition, assigned(range, restored, { startAt: options.startAt, at: assignedAt, isEmpty }))
     }
     yield* checkIdentity(options)
     const wake = yield* Effect.makeLatch(false)
@@ -227,7 +230,8 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
         const known = partitions.get(range.partition)
         if (known !== undefined) known.latest = range.latest
         // A partition that was found while running is read from its beginning.
-        else partitions.set(range.partition, assigned(range, undefined, "earliest", now))
+        else
+          partitions.set(range.partition, assigned(range, undefined, { startAt: "earliest", at: now, isEmpty: false }))
       }
     })
     const waitForRecords = Effect.gen(function* () {
@@ -323,16 +327,15 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
 const assigned = (
   range: PartitionRange,
   restored: PartitionCut | undefined,
-  startAt: "earliest" | "latest",
-  at: Millis
+  { at, isEmpty, startAt }: { readonly startAt: "earliest" | "latest"; readonly at: Millis; readonly isEmpty: boolean }
 ): Partition => ({
   partition: range.partition,
   offset: restored?.offset ?? (startAt === "latest" ? range.latest : range.oldest),
   latest: range.latest,
   drained: false,
   stirred: false,
-  idle: restored?.state === "idle",
-  stateAtCut: restored?.state ?? "active",
+  idle: isEmpty || restored?.state === "idle",
+  stateAtCut: restored?.state ?? (isEmpty ? "idle" : "active"),
   lastReadAt: at,
   isNew: false
 })

@@ -90,6 +90,29 @@ describe("a source", () => {
     })
   )
 
+  it.scoped("takes a partition without a record for idle at once in a bounded run, until a record comes", () =>
+    Effect.gen(function* () {
+      const partitions = [["1"], [], [], []]
+      const { reader } = yield* readerOf(partitions)
+      const restored: ReadonlyArray<PartitionCut> = [{ source: "numbers", partition: 2, offset: 0, state: "active" }]
+      const ends = new Map([0, 1, 2, 3].map((partition) => [partition, partitions[partition]!.length]))
+      const bounded = yield* start(reader, { ends, restored, emptyIsIdle: true })
+      expect(states(bounded.source.start)).toBe("0 active, 0 idle, 0 active, 0 idle")
+      // One that was cut as active turns: that is an epoch's affair. One that was never cut does not.
+      expect(bounded.source.status(0).turned).toBe(true)
+      expect(states(yield* bounded.source.cut(cutOf(1, 0)))).toBe("1 active, 0 idle, 0 idle, 0 idle")
+      expect(bounded.source.status(0).turned).toBe(false)
+      const unbounded = yield* start(reader)
+      expect(states(yield* unbounded.source.cut(cutOf(1, 0)))).toBe("1 active, 0 active, 0 active, 0 active")
+      partitions[1]!.push("2")
+      const cuts = [0, 1, 2, 3].map(
+        (partition): PartitionCut => ({ source: "numbers", partition, offset: 0, state: "idle" })
+      )
+      const next = yield* start(reader, { ends: new Map([[1, 1]]), restored: cuts, emptyIsIdle: true })
+      expect(states(yield* next.source.cut(cutOf(2, 0)))).toBe("0 idle, 1 active, 0 idle, 0 idle")
+    })
+  )
+
   it.scoped("takes a partition that has been silent for idle, once, until a record comes", () =>
     Effect.gen(function* () {
       const partitions = [["1"], ["2"]]
