@@ -16,6 +16,8 @@ export interface CrashPoints {
   readonly crashed: Deferred.Deferred<string>
   /** Names of the steps that were reached, in order. */
   readonly reached: Array<string>
+  /** A durable step of something else. */
+  readonly step: <A, E, R>(name: string, step: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   readonly fileSystem: (real: FileSystem.FileSystem) => FileSystem.FileSystem
   readonly tables: (real: TablesService) => TablesService
   /** Of topics in memory: those in a log are files. */
@@ -69,6 +71,7 @@ export const make = (at: number): Effect.Effect<CrashPoints> =>
     return {
       crashed,
       reached,
+      step: around,
       fileSystem: (real) => ({
         ...real,
         open: (path, options) => Effect.map(real.open(path, options), file),

@@ -18,10 +18,10 @@ process.env.KAFKAJS_NO_PARTITIONER_WARNING = "1"
 export const topicNamed = (name: string): string => `${randomUUID().slice(0, 8)}.${name}`
 
 /** Runs a body over the topics of these brokers. */
-export const withTopics = <A, E>(
+export const withTopics = <A, E, R>(
   brokers: string,
-  body: (topics: TopicsService) => Effect.Effect<A, E, Scope.Scope>
-): Effect.Effect<A, unknown> =>
+  body: (topics: TopicsService) => Effect.Effect<A, E, R>
+): Effect.Effect<A, unknown, Exclude<Exclude<R, Scope.Scope>, Topics>> =>
   Effect.flatMap(Topics, body).pipe(Effect.scoped, Effect.provide(layerKafka({ brokers: brokers.split(",") })))
 
 /** Asks the cluster, or something else: sees each request before it is sent. */
@@ -31,11 +31,11 @@ export type Interceptor = <A>(
 ) => Effect.Effect<A, KafkaFailure>
 
 /** The same with every request in the hands of `intercept`. */
-export const withIntercepted = <A, E>(
+export const withIntercepted = <A, E, R>(
   brokers: string,
   intercept: Interceptor,
-  body: (topics: TopicsService) => Effect.Effect<A, E, Scope.Scope>
-): Effect.Effect<A, unknown> =>
+  body: (topics: TopicsService) => Effect.Effect<A, E, R>
+): Effect.Effect<A, unknown, Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
     const config = yield* resolve({ brokers: brokers.split(",") })
     const connect = Effect.map(
