@@ -57,7 +57,7 @@ export const read = (place: Place, owner: Claim, of: LookupPlace): Effect.Effect
 
 const insertions = (place: Place, owner: Claim, rows: LookupRows): ReadonlyArray<Statement> => {
   const count = Math.max(1, Math.ceil(rows.bytes.length / Limits.lookupPartBytes))
-  return Array.from({ length: count }, (_, part) => {
+  return Array.from({ length: count }, (_, part) => part).flatMap((part) => {
     const bytes = rows.bytes.slice(part * Limits.lookupPartBytes, (part + 1) * Limits.lookupPartBytes)
     return place.tables.dialect.upsert(
       "weir_lookup",
@@ -89,12 +89,10 @@ const collection = (
     const kept = new Set([...inUse, ...lookupsNamed(naming)].map(({ lookup, version }) => `${version} ${lookup}`))
     const dead = stored.filter((row) => !kept.has(`${row.version} ${row.lookup}`))
     if (dead.length === 0) return []
-    return [
-      tables.dialect.remove("weir_lookup", lookupKey, [
-        dead.map(() => owner.job),
-        dead.map(() => owner.lineage),
-        dead.map((row) => String(row.lookup)),
-        dead.map((row) => String(row.version))
-      ])
-    ]
+    return tables.dialect.remove("weir_lookup", lookupKey, [
+      dead.map(() => owner.job),
+      dead.map(() => owner.lineage),
+      dead.map((row) => String(row.lookup)),
+      dead.map((row) => String(row.version))
+    ])
   })

@@ -239,7 +239,7 @@ const stateInserts = (place: Place, owner: Claim, commit: EpochCommit): Readonly
   for (let start = 0; start < rows.length; start += Limits.statementRowsMax) {
     const some = rows.slice(start, start + Limits.statementRowsMax)
     statements.push(
-      place.tables.dialect.upsert(
+      ...place.tables.dialect.upsert(
         "weir_state",
         stateColumns,
         [],
@@ -289,7 +289,7 @@ const stateDeletes = (place: Place, owner: Claim, dead: ReadonlyArray<PartPlace>
   for (let start = 0; start < unique.length; start += Limits.statementRowsMax) {
     const some = unique.slice(start, start + Limits.statementRowsMax)
     statements.push(
-      place.tables.dialect.remove("weir_state", stateKey, [
+      ...place.tables.dialect.remove("weir_state", stateKey, [
         some.map(() => owner.job),
         some.map(() => owner.lineage),
         some.map((part) => part.step),

@@ -90,7 +90,7 @@ export const prepare = (tables: TablesService): Effect.Effect<void, TablesError 
     if (found !== undefined && Number(found.version) > version) return yield* Effect.fail(newer(tables, found))
     yield* tables.transaction([
       ...creations(tables),
-      dialect.upsert("weir_version", columns, ["part"], [["checkpoint"], [version]])
+      ...dialect.upsert("weir_version", columns, ["part"], [["checkpoint"], [version]])
     ])
   })
 

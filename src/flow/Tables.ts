@@ -9,9 +9,9 @@ import type { ColumnType } from "../model/Columns.ts"
 import type { RowsUnexpected, StatementRefused, StorageFailed, TablesUnavailable } from "../model/Errors.ts"
 
 /**
- * A value on its way to the database. Exact: a bigint is never made a double, an instant travels as ISO text,
- * or as milliseconds since 1970 where the statement says that the parameter is one. An array is one parameter of an
- * array type.
+ * A value on its way to the database. Exact: a bigint is never made a double, an instant travels as `Dialect.instant`
+ * spells it, and to `Dialect.upsert` and `Dialect.remove` as milliseconds since 1970. An array is one parameter of an
+ * array type, where the database has them.
  */
 export type SqlValue = null | boolean | number | bigint | string | Uint8Array | ReadonlyArray<SqlValue>
 
@@ -24,13 +24,16 @@ export interface Statement {
 
 export type TablesError = StatementRefused | StorageFailed | TablesUnavailable
 
-/** What a column holds, whatever the database calls it. */
+/**
+ * What a column holds, whatever the database calls it. Text may be bounded, in characters (Unicode code points), and
+ * doubles be finite only, with -0 kept as 0, where `Dialect.bounded` says so.
+ */
 export type SqlType =
   | ColumnType
-  | { readonly kind: "text" }
+  | { readonly kind: "text"; readonly charactersMax?: number }
   | { readonly kind: "boolean" }
   | { readonly kind: "integer" }
-  | { readonly kind: "double" }
+  | { readonly kind: "double"; readonly finite?: true }
   | { readonly kind: "bytes" }
   | { readonly kind: "json" }
 
@@ -60,11 +63,16 @@ export interface Dialect {
   readonly quote: (identifier: string) => string
   /** The n-th parameter of a statement, from 1. */
   readonly parameter: (n: number) => string
-  /** The type in a `create table`. */
+  /** An instant as a parameter of a statement: milliseconds since 1970. */
+  readonly instant: (at: number) => SqlValue
+  /** The columns with what this database cannot hold of them taken out; `key`: names of the primary key's columns. */
+  readonly bounded: (columns: ReadonlyArray<Column>, key: ReadonlyArray<string>) => ReadonlyArray<Column>
+  /** The type in a `create table`, of a column that is `bounded`. */
   readonly typeName: (type: SqlType) => string
   /**
-   * `create table if not exists`, with its primary key if `key` is not empty. Of a table whose rows are `replaced` again
-   * and again the database may keep room for their next versions.
+   * `create table if not exists`, with its primary key if `key` is not empty, of columns `bounded` by it. Of a table
+   * whose rows are `replaced` again and again the database may keep room for their next versions. Some databases make
+   * it durable at once, whatever becomes of its transaction.
    */
   readonly createTable: (
     table: string,
@@ -73,21 +81,25 @@ export interface Dialect {
     options?: { readonly replaced: boolean }
   ) => Statement
   /**
-   * Writes rows by key, given as one array of values for each column. Keys must be unique among the rows. With an
-   * empty `key` it inserts. Where all columns are key it leaves the row that is there.
+   * Writes rows by key, given as one array of values for each column, by as many statements as it takes. Keys must be
+   * unique among the rows. With an empty `key` it inserts. Where all columns are key it leaves the row that is there.
    */
   readonly upsert: (
     table: string,
     columns: ReadonlyArray<Column>,
     key: ReadonlyArray<string>,
     values: ReadonlyArray<ReadonlyArray<SqlValue>>
-  ) => Statement
+  ) => ReadonlyArray<Statement>
   /** Removes rows by key, given as one array of values for each key column. With an empty `key` it removes all. */
   readonly remove: (
     table: string,
     key: ReadonlyArray<Column>,
     values: ReadonlyArray<ReadonlyArray<SqlValue>>
-  ) => Statement
+  ) => ReadonlyArray<Statement>
+  /** The statements of a person that make the column, as it was found, the one that is wanted. */
+  readonly changeColumn: (table: string, found: FoundColumn, wanted: Column) => ReadonlyArray<string>
+  /** The statement of a person that lets a column be null. */
+  readonly allowNull: (table: string, found: FoundColumn) => string
   /** How a column found in the database must be called to hold `type`, for the comparison with `FoundColumn.type`. */
   readonly foundName: (type: SqlType) => string
 }

@@ -100,7 +100,7 @@ const broken: Statement = { sql: "select * from no_such_table_of_the_suite", par
 // Rows by key
 
 const upsertPairs = (tables: TablesService, table: string, ids: ReadonlyArray<bigint>, names: ReadonlyArray<string>) =>
-  tables.transaction([tables.dialect.upsert(table, pair, ["id"], [ids, names])])
+  tables.transaction(tables.dialect.upsert(table, pair, ["id"], [ids, names]))
 
 const rows: ReadonlyArray<Case> = [
   {
@@ -121,7 +121,7 @@ const rows: ReadonlyArray<Case> = [
       const key = [columnOf("id", int64)]
       yield* remade(tables, "suite_keys", key, ["id"])
       for (const ids of [[1n], [1n, 2n]])
-        yield* tables.transaction([tables.dialect.upsert("suite_keys", key, ["id"], [ids])])
+        yield* tables.transaction(tables.dialect.upsert("suite_keys", key, ["id"], [ids]))
       yield* expectEqual("rows", yield* readAll(tables, "suite_keys", "id"), [{ id: "1" }, { id: "2" }])
     })
   },
@@ -130,8 +130,8 @@ const rows: ReadonlyArray<Case> = [
     run: onPair("suite_insert", (tables) =>
       Effect.gen(function* () {
         const insert = tables.dialect.upsert("suite_insert", pair, [], [[1n], ["a"]])
-        yield* tables.transaction([insert])
-        yield* expectFailure("the same row again", "StatementRefused", tables.transaction([insert]))
+        yield* tables.transaction(insert)
+        yield* expectFailure("the same row again", "StatementRefused", tables.transaction(insert))
       })
     )
   },
@@ -140,10 +140,10 @@ const rows: ReadonlyArray<Case> = [
     run: onPair("suite_remove", (tables) =>
       Effect.gen(function* () {
         yield* upsertPairs(tables, "suite_remove", [1n, 2n, 3n], ["a", "b", "c"])
-        const counts = yield* tables.transaction([tables.dialect.remove("suite_remove", [pair[0]!], [[1n, 3n, 9n]])])
+        const counts = yield* tables.transaction(tables.dialect.remove("suite_remove", [pair[0]!], [[1n, 3n, 9n]]))
         yield* expectEqual("counts", counts, [2])
         yield* expectEqual("rows", yield* readAll(tables, "suite_remove", "id"), [{ id: "2", name: "b" }])
-        yield* tables.transaction([tables.dialect.remove("suite_remove", [], [])])
+        yield* tables.transaction(tables.dialect.remove("suite_remove", [], []))
         yield* expectEqual("rows", yield* readAll(tables, "suite_remove", "id"), [])
       })
     )
@@ -155,7 +155,7 @@ const rows: ReadonlyArray<Case> = [
       const table = 'suite "; drop table x; -- é'
       const columns = [columnOf('i"d', int64), columnOf("select", text, true)]
       yield* remade(tables, table, columns, ['i"d'])
-      yield* tables.transaction([tables.dialect.upsert(table, columns, ['i"d'], [[1n], ["a"]])])
+      yield* tables.transaction(tables.dialect.upsert(table, columns, ['i"d'], [[1n], ["a"]]))
       yield* expectEqual("rows", yield* readAll(tables, table, 'i"d'), [{ 'i"d': "1", select: "a" }])
       yield* tables.transaction([{ sql: `drop table ${tables.dialect.quote(table)}`, parameters: [] }])
     })
@@ -190,16 +190,11 @@ const questions: ReadonlyArray<Case> = [
     name: "a question answers values of every type as text",
     run: onPair("suite_text", (tables) =>
       Effect.gen(function* () {
-        const sql =
-          "select 1::integer, 2.50::numeric, 0.5::double precision, true, timestamptz '2018-09-21 07:20:00+02', array[1, 2]"
+        const { sql, told } = everyTypeAsked[tables.dialect.name]
         const { rows } = yield* tables.ask(sql, bounds)
-        const [[integer, numeric, double, boolean, instant, array] = []] = rows
-        yield* expectEqual(
-          "values",
-          [integer, numeric, double, instant, array],
-          ["1", "2.50", "0.5", "2018-09-21 05:20:00+00", "{1,2}"]
-        )
-        yield* expectEqual("a boolean", boolean === "t" || boolean === "true", true)
+        const [[boolean = "", ...others] = []] = rows
+        yield* expectEqual("values", others, told)
+        yield* expect(`a boolean: ${boolean}`, ["t", "true", "1"].includes(boolean ?? ""))
       })
     )
   },
@@ -229,6 +224,18 @@ const questions: ReadonlyArray<Case> = [
   }
 ]
 
+/** The first value is true. */
+const everyTypeAsked = {
+  postgres: {
+    sql: "select true, 1::integer, 2.50::numeric, 0.5::double precision, timestamptz '2018-09-21 07:20:00+02', array[1, 2], null",
+    told: ["1", "2.50", "0.5", "2018-09-21 05:20:00+00", "{1,2}", null]
+  },
+  mysql: {
+    sql: "select true, cast(1 as signed), 2.50, 0.5e0, cast('2018-09-21 05:20:00.5' as datetime(3)), json_array(1, 'é'), x'00ff', null",
+    told: ["1", "2.50", "0.5", "2018-09-21 05:20:00.500", '[1, "é"]', "0x00ff", null]
+  }
+}
+
 const attacks = [
   "delete from suite_safe",
   "drop table suite_safe",
@@ -241,6 +248,11 @@ const attacks = [
   "insert into suite_safe values (3, 'c') returning id",
   "select 1 into suite_safe_copy",
   "set session characteristics as transaction read write",
+  "with gone as (select 1) delete from suite_safe",
+  "analyze delete from suite_safe",
+  "/*!50000 delete from suite_safe */",
+  "select 'x' into outfile '/tmp/suite_safe'",
+  "set @weir = 1",
   "no sql at all"
 ]
 

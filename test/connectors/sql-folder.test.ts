@@ -139,7 +139,7 @@ describe("the embedded database in a folder", () => {
         const columns = [{ name: "n", type: { kind: "int64" }, nullable: false }] as const
         yield* tables.transaction([dialect.createTable("large", columns, ["n"])])
         const part = (i: number) => Array.from({ length: 5_000 }, (_, n) => BigInt(i * 5_000 + n))
-        const statements = [0, 1, 2, 3, 4].map((i) => dialect.upsert("large", columns, ["n"], [part(i)]))
+        const statements = [0, 1, 2, 3, 4].flatMap((i) => dialect.upsert("large", columns, ["n"], [part(i)]))
         let ticks = 0
         const ticking = setInterval(() => ticks++, 0)
         yield* Effect.ensuring(

@@ -91,11 +91,11 @@ describe("the embedded database in a thread of its own", () => {
         const { dialect } = tables
         yield* tables.transaction([dialect.createTable("large", [column], ["n"])])
         const values = Array.from({ length: 10_000 }, (_, n) => BigInt(n))
-        const large = dialect.upsert("large", [column], ["n"], [values])
+        const [large] = dialect.upsert("large", [column], ["n"], [values])
         let ticks = 0
         const ticking = setInterval(() => ticks++, 1)
         yield* Effect.ensuring(
-          tables.transaction([large, { sql: "select sum(i) from generate_series(1, 1000000) i", parameters: [] }]),
+          tables.transaction([large!, { sql: "select sum(i) from generate_series(1, 1000000) i", parameters: [] }]),
           Effect.sync(() => clearInterval(ticking))
         )
         expect(ticks).toBeGreaterThanOrEqual(10)

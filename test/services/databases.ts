@@ -1,7 +1,7 @@
 /** The databases that suites of tables run on: the embedded one, and those of servers that are there. */
 import { Layer } from "effect"
 import { afterAll } from "vitest"
-import { layerMemory, layerPostgres } from "../../src/connectors/sql/index.ts"
+import { layerMemory, layerMysql, layerPostgres } from "../../src/connectors/sql/index.ts"
 import type { Tables } from "../../src/flow/Tables.ts"
 import { database } from "./asked.ts"
 
@@ -14,7 +14,10 @@ export interface Tested {
 
 /** Asked for at the head of a file of tests; each server's database is of that file alone, and dropped after it. */
 export const databases = async (): Promise<ReadonlyArray<Tested>> => {
-  const servers = [{ name: "Postgres", service: "postgres", layer: layerPostgres }] as const
+  const servers = [
+    { name: "Postgres", service: "postgres", layer: layerPostgres },
+    { name: "MariaDB", service: "mariadb", layer: layerMysql }
+  ] as const
   const found = await Promise.all(
     servers.map(async ({ layer, name, service }): Promise<Tested> => {
       const own = await database(service)

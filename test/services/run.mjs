@@ -12,6 +12,8 @@ await build({
   format: "esm",
   platform: "node",
   target: "node20",
+  // What lies beside the sources is found where they are.
+  define: { "import.meta.dirname": JSON.stringify(folder), "import.meta.url": JSON.stringify(import.meta.url) },
   logLevel: "error"
 })
 await import(out)

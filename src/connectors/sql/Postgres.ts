@@ -57,6 +57,8 @@ export const dialect: Dialect = {
   name: "postgres",
   quote,
   parameter: (n) => `$${n}`,
+  instant: (at) => new Date(at).toISOString(),
+  bounded: (columns) => columns,
   typeName,
   foundName,
   createTable: (table, columns, key, options) => {
@@ -68,14 +70,24 @@ export const dialect: Dialect = {
     const room = options?.replaced === true ? " with (fillfactor = 70)" : ""
     return { sql: `create table if not exists ${quote(table)} (${lines.join(", ")})${room}`, parameters: [] }
   },
-  upsert: (table, columns, key, values) => ({
-    sql: `insert into ${quote(table)} (${list(columns.map((column) => column.name))}) select ${unnest(columns)}${onConflict(columns, key)}`,
-    parameters: values
-  }),
+  upsert: (table, columns, key, values) => [
+    {
+      sql: `insert into ${quote(table)} (${list(columns.map((column) => column.name))}) select ${unnest(columns)}${onConflict(columns, key)}`,
+      parameters: values
+    }
+  ],
   remove: (table, key, values) => {
-    if (key.length === 0) return { sql: `delete from ${quote(table)}`, parameters: [] }
+    if (key.length === 0) return [{ sql: `delete from ${quote(table)}`, parameters: [] }]
     const gone = key.map((column, i) => `unnest($${i + 1}::${castName(column.type)}[]) as k${i}`).join(", ")
     const equal = key.map((column, i) => `${quote(table)}.${quote(column.name)} = gone.k${i}`).join(" and ")
-    return { sql: `delete from ${quote(table)} using (select ${gone}) as gone where ${equal}`, parameters: values }
-  }
+    return [{ sql: `delete from ${quote(table)} using (select ${gone}) as gone where ${equal}`, parameters: values }]
+  },
+  changeColumn: (table, found, wanted) => {
+    const alter = `alter table ${quote(table)} alter column ${quote(wanted.name)}`
+    const made: Array<string> = []
+    if (found.type !== foundName(wanted.type)) made.push(`${alter} type ${typeName(wanted.type)}`)
+    if (found.nullable !== wanted.nullable) made.push(`${alter} ${wanted.nullable ? "drop" : "set"} not null`)
+    return made
+  },
+  allowNull: (table, found) => `alter table ${quote(table)} alter column ${quote(found.name)} drop not null`
 }

@@ -26,11 +26,11 @@ export const layerPostgres = (
       const address = yield* ServerAddress.parse(options.url, ["postgres", "postgresql"], 5432)
       const server = yield* Effect.promise(() => import("./PostgresServer.ts"))
       const clock = yield* Effect.clock
-      const session = yield* ServerOpening.open(
-        address,
-        () => server.open({ url: options.url, now: () => clock.unsafeCurrentTimeMillis() }),
-        PostgresFailure.ofStatement
-      )
+      const { session } = yield* ServerOpening.open(address, {
+        make: () => server.open(options.url, () => clock.unsafeCurrentTimeMillis()),
+        greeting: "select 1 as one",
+        ofStatement: PostgresFailure.ofStatement
+      })
       return PostgresTables.make(session, { identity: address.identity, maintain: () => Effect.void })
     })
   )

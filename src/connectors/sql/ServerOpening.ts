@@ -4,23 +4,34 @@ import type { TablesError } from "../../flow/Tables.ts"
 import { InvalidConfiguration, StatementRefused, TablesUnavailable } from "../../model/Errors.ts"
 import * as Limits from "../../model/Limits.ts"
 import type { ServerAddress } from "./ServerAddress.ts"
-import type { SqlSession, StatementFailure } from "./SqlSession.ts"
+import type { Row, SqlSession, StatementFailure } from "./SqlSession.ts"
 
-/** Sessions that end with the scope. */
+export interface ServerOpening {
+  readonly make: () => SqlSession
+  /** A statement that answers one row. */
+  readonly greeting: string
+  readonly ofStatement: (failure: StatementFailure) => TablesError
+}
+
+/** Sessions that end with the scope, and the server's answer to the greeting. */
 export const open = (
   address: ServerAddress,
-  make: () => SqlSession,
-  ofStatement: (failure: StatementFailure) => TablesError
-): Effect.Effect<SqlSession, InvalidConfiguration | TablesUnavailable, Scope.Scope> =>
+  { greeting, make, ofStatement }: ServerOpening
+): Effect.Effect<
+  { readonly session: SqlSession; readonly greeting: Row },
+  InvalidConfiguration | TablesUnavailable,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
     const session = yield* Effect.acquireRelease(Effect.sync(make), (session) =>
       Effect.ignore(Effect.tryPromise(() => session.close()))
     )
-    const answered = Effect.flatMap(
-      Effect.promise(() => session.query({ sql: "select 1", parameters: [] })),
-      (outcome) => ("failure" in outcome ? Effect.fail(ofStatement(outcome.failure)) : Effect.void)
+    const greeted = Effect.flatMap(
+      Effect.promise(() => session.query({ sql: greeting, parameters: [] })),
+      (outcome) =>
+        "failure" in outcome ? Effect.fail(ofStatement(outcome.failure)) : Effect.succeed(outcome.value[0]!)
     )
-    yield* answered.pipe(
+    const answer = yield* greeted.pipe(
       Effect.retry({
         while: (error) => error.retry,
         schedule: Schedule.spaced(Duration.millis(Limits.restartBackoffMillis)).pipe(
@@ -29,7 +40,7 @@ export const open = (
       }),
       Effect.mapError((error) => unopened(address, error))
     )
-    return session
+    return { session, greeting: answer }
   })
 
 const unopened = ({ identity }: ServerAddress, error: TablesError): InvalidConfiguration | TablesUnavailable =>

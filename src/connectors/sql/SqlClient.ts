@@ -12,8 +12,8 @@ import { Clock, Duration, Effect, Layer, type Scope } from "effect"
 import { Tables, type TablesError, type TablesService } from "../../flow/Tables.ts"
 import { StorageFailed, type TablesUnavailable } from "../../model/Errors.ts"
 import * as Postgres from "./Postgres.ts"
-import * as PostgresFailure from "./PostgresFailure.ts"
 import * as PostgresTables from "./PostgresTables.ts"
+import * as SqlFailure from "./SqlFailure.ts"
 import type { SqlSession } from "./SqlSession.ts"
 import * as SqlThread from "./SqlThread.ts"
 
@@ -111,7 +111,7 @@ const makeFolder = (folder: string): Effect.Effect<void, StorageFailed, FileSyst
 const unopened = (folder: string, cause: unknown): StorageFailed =>
   new StorageFailed({
     path: folder,
-    message: `The embedded database in ${folder} cannot be opened: ${PostgresFailure.shorten(reasonOf(cause), 300)}`,
+    message: `The embedded database in ${folder} cannot be opened: ${SqlFailure.shorten(reasonOf(cause), 300)}`,
     hint: "Check that the folder can be written, that the disk is not full, and that it is a database of this version; or point WEIR_DATA to another folder."
   })
 

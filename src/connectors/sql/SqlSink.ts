@@ -10,6 +10,7 @@ import type { Refuses } from "../../flow/Flow.ts"
 import type { EpochRows, Prepared, Sink, SinkOpening, TablesWriter } from "../../flow/Sink.ts"
 import {
   type Column,
+  type Dialect,
   type SqlValue,
   type Statement,
   Tables,
@@ -129,7 +130,7 @@ const clear = (table: string): Effect.Effect<void, SqlSinkError, Tables> =>
   Effect.gen(function* () {
     const tables = yield* Tables
     if ((yield* tables.describe(table)) === null) return
-    yield* TableCheck.run(tables, [tables.dialect.remove(table, [], [])])
+    yield* TableCheck.run(tables, tables.dialect.remove(table, [], []))
   })
 
 /** Epochs are never used twice, so those of abandoned lineages are higher, too. */
@@ -157,8 +158,16 @@ const open =
         views: table.views,
         writer: opening.isKnown === true ? opening.job : null
       })
-      return writer(table, opening, tables)
+      return writer(within(table, tables.dialect), opening, tables)
     })
+
+/** The table with rows refused that its database cannot hold. */
+const within = (table: Table, dialect: Dialect): Table => {
+  const bounded = dialect.bounded([...table.columns, ...table.added], table.tableKey)
+  const columns = table.columns.map((column, i) => TableColumns.within(column, bounded[i]!.type))
+  const key = table.key.map(({ field }) => columns.find((column) => column.field === field)!)
+  return { ...table, columns, key }
+}
 
 /** What a prepared epoch will write. */
 interface Ready {
@@ -230,13 +239,14 @@ const statements = (table: Table, tables: TablesService, ready: Ready): Readonly
   const size = ready.written[0]!.length
   // A table of one row has no key to conflict on: the row is replaced whole.
   const empties = table.replaces && table.key.length === 0 && size + ready.removedRows > 0
-  const made: Array<Statement> = empties ? [dialect.remove(table.table, [], [])] : []
+  const made: Array<Statement> = empties ? [...dialect.remove(table.table, [], [])] : []
   if (!empties) {
-    for (const part of chunks(ready.removed, ready.removedRows)) made.push(dialect.remove(table.table, table.key, part))
+    for (const part of chunks(ready.removed, ready.removedRows))
+      made.push(...dialect.remove(table.table, table.key, part))
   }
   const columns = [...table.columns, ...table.added]
   const key = table.replaces ? table.tableKey : []
-  for (const part of chunks(ready.written, size)) made.push(dialect.upsert(table.table, columns, key, part))
+  for (const part of chunks(ready.written, size)) made.push(...dialect.upsert(table.table, columns, key, part))
   return made
 }
 

@@ -25,7 +25,8 @@ export const make = (tables: TablesService, wanted: WantedTable): Effect.Effect<
       yield* run(tables, [dialect.createTable(wanted.table, wanted.columns, wanted.key, wanted)])
       found = yield* tables.describe(wanted.table)
     }
-    const mismatch = found === null ? null : compare(dialect, wanted, found)
+    const bounded = { ...wanted, columns: dialect.bounded(wanted.columns, wanted.key) }
+    const mismatch = found === null ? null : compare(dialect, bounded, found)
     if (mismatch !== null) return yield* Effect.fail(mismatch)
     const views = Object.entries(wanted.views)
     yield* run(
@@ -65,8 +66,8 @@ interface Difference {
 const compare = (dialect: Dialect, wanted: WantedTable, found: FoundTable): TableMismatch | null => {
   const alter = `alter table ${dialect.quote(wanted.table)}`
   const differences = [
-    ...wanted.columns.flatMap((column) => columnDifference(dialect, alter, column, found)),
-    ...extraColumns(dialect, alter, wanted, found),
+    ...wanted.columns.flatMap((column) => columnDifference(dialect, wanted.table, column, found)),
+    ...extraColumns(dialect, wanted, found),
     ...keyDifference(dialect, alter, wanted, found)
   ]
   if (differences.length === 0) return null
@@ -87,7 +88,7 @@ const spelled = (name: string, type: string, nullable: boolean): string =>
 
 const columnDifference = (
   dialect: Dialect,
-  alter: string,
+  table: string,
   column: Column,
   found: FoundTable
 ): ReadonlyArray<Difference> => {
@@ -96,30 +97,21 @@ const columnDifference = (
   const name = dialect.quote(column.name)
   const there = found.columns.find((other) => other.name === column.name)
   if (there === undefined) {
-    const mend = `${alter} add column ${name} ${dialect.typeName(column.type)}${column.nullable ? "" : " not null"}`
+    const mend = `alter table ${dialect.quote(table)} add column ${name} ${dialect.typeName(column.type)}${column.nullable ? "" : " not null"}`
     return [{ wanted, found: `no column ${column.name}`, mend }]
   }
-  const mend: Array<string> = []
-  if (there.type !== type) mend.push(`${alter} alter column ${name} type ${dialect.typeName(column.type)}`)
-  if (there.nullable !== column.nullable) {
-    mend.push(`${alter} alter column ${name} ${column.nullable ? "drop" : "set"} not null`)
-  }
-  if (mend.length === 0) return []
-  return [{ wanted, found: spelled(there.name, there.type, there.nullable), mend: mend.join("; ") }]
+  if (there.type === type && there.nullable === column.nullable) return []
+  const mend = dialect.changeColumn(table, there, column).join("; ")
+  return [{ wanted, found: spelled(there.name, there.type, there.nullable), mend }]
 }
 
-const extraColumns = (
-  dialect: Dialect,
-  alter: string,
-  wanted: WantedTable,
-  found: FoundTable
-): ReadonlyArray<Difference> =>
+const extraColumns = (dialect: Dialect, wanted: WantedTable, found: FoundTable): ReadonlyArray<Difference> =>
   found.columns
     .filter((column) => !column.nullable && !wanted.columns.some((other) => other.name === column.name))
     .map((column) => ({
       wanted: `no column ${column.name}, or one that may be null`,
       found: spelled(column.name, column.type, false),
-      mend: `${alter} alter column ${dialect.quote(column.name)} drop not null`
+      mend: dialect.allowNull(wanted.table, column)
     }))
 
 const keyDifference = (

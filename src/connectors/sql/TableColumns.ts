@@ -47,6 +47,25 @@ export const make = (
   return columns
 }
 
+/** The column as a database bounds it: what is beyond that it cannot hold. */
+export const within = (column: FieldColumn, type: SqlType): FieldColumn => {
+  const isWithin = boundOf(type)
+  if (isWithin === null) return column
+  const encode: FieldColumn["encode"] = (value) => {
+    const encoded = column.encode(value)
+    return encoded !== undefined && isWithin(encoded) ? encoded : undefined
+  }
+  return { ...column, type, encode }
+}
+
+const boundOf = (type: SqlType): ((value: SqlValue) => boolean) | null => {
+  if (type.kind === "double" && type.finite === true) return Number.isFinite
+  if (type.kind !== "text" || type.charactersMax === undefined) return null
+  const { charactersMax } = type
+  return (value) =>
+    typeof value === "string" && (value.length <= charactersMax || Array.from(value).length <= charactersMax)
+}
+
 // Fields
 
 interface Field {

@@ -2,7 +2,7 @@
  * The rows of one epoch on their way into a table: gathered from batches, compacted to one for each key, in the order
  * of keys, checked and encoded column by column. The same rows give the same, in whatever order batches come.
  */
-import type { SqlValue } from "../../flow/Tables.ts"
+import type { SqlType, SqlValue } from "../../flow/Tables.ts"
 import { formatDecimal } from "../../model/Columns.ts"
 import type { Change, Invalid } from "../../model/Event.ts"
 import type { Batch } from "../../model/Message.ts"
@@ -332,8 +332,6 @@ const refusal = (
 ): Invalid => {
   const row = gathered.rows[i]!
   const place = placeOf(gathered, batches, i)
-  const type =
-    column.type.kind === "decimal" ? `decimal(${column.type.precision}, ${column.type.scale})` : column.type.kind
   return {
     event: {
       key: null,
@@ -344,10 +342,16 @@ const refusal = (
     },
     step: options.sink,
     reason: "refused row",
-    cause: `Column ${column.name} (${type}${column.nullable ? "" : ", not null"}) of ${options.table} cannot hold ${shown(row[column.field], column)}`,
+    cause: `Column ${column.name} (${typeText(column.type)}${column.nullable ? "" : ", not null"}) of ${options.table} cannot hold ${shown(row[column.field], column)}`,
     origin: place.origin,
     row: place.row
   }
+}
+
+const typeText = (type: SqlType): string => {
+  if (type.kind === "decimal") return `decimal(${type.precision}, ${type.scale})`
+  if (type.kind === "text" && type.charactersMax !== undefined) return `text of ${type.charactersMax} characters`
+  return type.kind === "double" && type.finite === true ? "finite double" : type.kind
 }
 
 /** The row as JSON, as far as it can be said: decimals and instants as text, the rest by its own spelling. */

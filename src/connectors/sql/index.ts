@@ -3,6 +3,7 @@
  * (`Sql.lookup`), the embedded database and database servers.
  */
 
+export { layerMysql, type MysqlOptions } from "./MysqlClient.ts"
 export { layerPostgres, type PostgresOptions } from "./PostgresClient.ts"
 export * as Sql from "./Sql.ts"
 export { layerMemory, layerPGlite } from "./SqlClient.ts"

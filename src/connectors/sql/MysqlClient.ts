@@ -1,0 +1,48 @@
+/** Tables in a MariaDB or MySQL server. */
+import { Effect, Layer } from "effect"
+import { Tables } from "../../flow/Tables.ts"
+import type { InvalidConfiguration, TablesUnavailable } from "../../model/Errors.ts"
+import * as Mysql from "./Mysql.ts"
+import * as MysqlCatalog from "./MysqlCatalog.ts"
+import * as MysqlFailure from "./MysqlFailure.ts"
+import * as MysqlQuestion from "./MysqlQuestion.ts"
+import * as ServerAddress from "./ServerAddress.ts"
+import * as ServerOpening from "./ServerOpening.ts"
+import * as SqlTables from "./SqlTables.ts"
+
+export interface MysqlOptions {
+  /** `mysql://user:password@host:port/database`, or `mariadb://…`. */
+  readonly url: string
+}
+
+/**
+ * Tables in the database that the address names, over at most `Limits.tablesConnectionsMax` connections. A server that
+ * does not answer is tried again for `Limits.tablesOpenMillisMax`; one that refuses the user fails at once with
+ * `InvalidConfiguration`, which never shows the password.
+ */
+export const layerMysql = (options: MysqlOptions): Layer.Layer<Tables, InvalidConfiguration | TablesUnavailable> =>
+  Layer.scoped(
+    Tables,
+    Effect.gen(function* () {
+      const address = yield* ServerAddress.parse(options.url, ["mysql", "mariadb"], 3306)
+      const server = yield* Effect.promise(() => import("./MysqlServer.ts"))
+      const clock = yield* Effect.clock
+      const { greeting, session } = yield* ServerOpening.open(address, {
+        make: () => server.open(options.url.replace(/^mariadb:/, "mysql:"), () => clock.unsafeCurrentTimeMillis()),
+        greeting: "select version() as version, @@max_allowed_packet as packet",
+        ofStatement: MysqlFailure.ofStatement
+      })
+      return SqlTables.make(session, {
+        identity: address.identity,
+        dialect: Mysql.dialect({
+          isMariadb: /mariadb/i.test(String(greeting.version)),
+          packetBytesMax: Number(greeting.packet)
+        }),
+        isQuestion: MysqlQuestion.isQuestion,
+        ofStatement: MysqlFailure.ofStatement,
+        describe: MysqlCatalog.describe,
+        list: MysqlCatalog.list,
+        maintain: () => Effect.void
+      })
+    })
+  )
