@@ -59,6 +59,8 @@ export interface StepMark {
   readonly of?: ReadonlyArray<string>
   /** What the numbers are counted in that may be in its state, by column, such as `decimal 2`; absent: not known. */
   readonly numbers?: Readonly<Record<string, string>>
+  /** The form in which events were decoded that wait in its state; absent: none waits, or the form is in its fingerprint. */
+  readonly waits?: string
 }
 
 /** How the rows of a lookup were written, so that a restart can be checked before it is tried. */

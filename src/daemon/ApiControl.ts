@@ -25,7 +25,15 @@ const StepMark = Schema.Struct({
   step: Schema.String,
   kind: Schema.String,
   fingerprint: Schema.String,
-  of: Schema.optionalWith(Schema.Array(Schema.String), { exact: true })
+  of: Schema.optionalWith(Schema.Array(Schema.String), { exact: true }),
+  numbers: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), {
+    exact: true
+  }).annotations({
+    description: "What the numbers in its state are counted in, by column."
+  }),
+  waits: Schema.optionalWith(Schema.String, { exact: true }).annotations({
+    description: "The form in which events were decoded that wait in its state."
+  })
 })
 
 /** What a checkpoint says of itself: enough to judge whether a code can take it up. */

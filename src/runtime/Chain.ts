@@ -52,8 +52,10 @@ export interface Chain {
   readonly restore: (state: ReadonlyArray<StepState>, migrating?: ReadonlyMap<string, Migrating>) => void
   /** How a step of it would take up what was kept under this mark; `null`: not at all, or it has no such step. */
   readonly migrate: (was: StepMark, migrations: ReadonlyArray<Migration>) => Migrating | null
-  /** What its stateful steps keep. */
+  /** What its stateful steps may keep. */
   readonly marks: ReadonlyArray<StepMark>
+  /** What they keep now: without the form of events that wait where none does. */
+  readonly marksNow: () => ReadonlyArray<StepMark>
   readonly figures: ReadonlyArray<OperatorFigures>
   /** From when on one of its steps wants a barrier even if no record comes; infinity: none does. */
   readonly dueAt: () => number
@@ -124,9 +126,17 @@ export const make = (planned: PlannedChain): Chain => {
     return all
   }
   const marks = operators.flatMap((operator, index) => markOf(operator, planned.operators[index]!))
+  const marksNow = (): ReadonlyArray<StepMark> =>
+    marks.map((mark) => {
+      const waiting = operators.find(({ id }) => id === mark.step)?.waiting?.()
+      if (waiting?.kind !== "events" || waiting.waiting > 0) return mark
+      const { waits: _, ...others } = mark
+      return others
+    })
   return {
     id: planned.id,
     marks,
+    marksNow,
     dueAt: () =>
       operators.reduce(
         (earliest, operator) => Math.min(earliest, operator.dueAt?.() ?? Number.POSITIVE_INFINITY),
@@ -152,7 +162,7 @@ export const make = (planned: PlannedChain): Chain => {
       }
       const acknowledgement: Kept = {
         ...keep(operators, barrier.epoch),
-        marks,
+        marks: marksNow(),
         watermark: assigned,
         late: aside.late,
         deadLetters: aside.deadLetters,
@@ -175,12 +185,19 @@ export const make = (planned: PlannedChain): Chain => {
 
 const markOf = (
   { id, state }: Operator,
-  { kind, numbers, of, rows = null }: PlannedOperator
+  { kind, numbers, of, rows = null, waits }: PlannedOperator
 ): ReadonlyArray<StepMark> => {
   if (state === undefined) return []
   const fingerprint = rows === null ? state.fingerprint : `${state.fingerprint}; rows ${rows}`
   return [
-    { step: id, kind, fingerprint, ...(of === undefined ? {} : { of }), ...(numbers === undefined ? {} : { numbers }) }
+    {
+      step: id,
+      kind,
+      fingerprint,
+      ...(of === undefined ? {} : { of }),
+      ...(numbers === undefined ? {} : { numbers }),
+      ...(waits === undefined ? {} : { waits })
+    }
   ]
 }
 

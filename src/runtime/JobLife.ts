@@ -121,7 +121,7 @@ export const actors = <R>(
       ask: Effect.forEach(sources, (source) => source.replay, { discard: true }),
       cuts: () => sources.flatMap((source) => source.again?.().cuts ?? [])
     })
-    const marks = chains.flatMap(({ chain }) => chain.marks)
+    const marks = chains.flatMap(({ chain }) => chain.marksNow())
     const claim = yield* begun(found, sources, { steps: marks, lookups })
     const writers = yield* Effect.forEach(plan.sinks, (planned) => openSink(job.name, planned, claim))
     yield* options.listener.onClaimed(claim, {

@@ -37,6 +37,8 @@ export interface PlannedOperator {
   readonly assignsTime: boolean
   /** Where it keeps whole rows: their form as they were decoded; `null`: it does not. */
   readonly rows?: string | null
+  /** The form of events that may wait beside what it keeps; absent: none does. */
+  readonly waits?: string
   /** Ids of the sources above a step that keeps something of each of them. */
   readonly of?: ReadonlyArray<string>
   /** What the numbers are counted in that a step may keep, by column. */
@@ -174,6 +176,7 @@ const chainOf = (graph: Graph.Graph, head: TopologyNode, options: PlanOptions): 
       make: () => operatorOf(graph, node, options),
       assignsTime: node.spec.kind === "eventTime",
       rows: rowsOf(graph, node),
+      ...(node.spec.kind === "process" && graph.isTimed(node, 0) ? { waits: decodedAs(graph, node) } : {}),
       ...(keepsNumbers(node) ? { numbers: numbersOf(graph, node) } : {}),
       over: takenBackOf(graph, node),
       ...(node.spec.kind === "eventTime" ? { of: sourcesAbove(graph, node) } : {}),
@@ -202,12 +205,13 @@ const keepsWholeRows: ReadonlySet<NodeKind> = new Set<NodeKind>(["join", "tempor
 
 /** The Schemas by which the rows were decoded that a step keeps: a change of them changes its state. */
 const rowsOf = (graph: Graph.Graph, node: TopologyNode): string | null =>
-  keepsWholeRows.has(node.spec.kind)
-    ? graph
-        .upstream(node)
-        .flatMap(({ spec }) => (spec.kind === "decode" ? [SchemaFingerprint.make(spec.schema)] : []))
-        .join(" and ")
-    : null
+  keepsWholeRows.has(node.spec.kind) ? decodedAs(graph, node) : null
+
+const decodedAs = (graph: Graph.Graph, node: TopologyNode): string =>
+  graph
+    .upstream(node)
+    .flatMap(({ spec }) => (spec.kind === "decode" ? [SchemaFingerprint.make(spec.schema)] : []))
+    .join(" and ")
 
 /** Digits of what came, and not whole rows: a count keeps none. */
 const keepsNumbers = ({ spec }: TopologyNode): boolean =>

@@ -223,6 +223,8 @@ const stepParts = (kept: Kept | null, code: Code, migrating: Map<string, Migrati
     const of = { part: "step", id: was.step } as const
     if (is === undefined)
       return { ...of, fate: "dropped", refuses: true, says: `${goneSays(was)}${renameSays(was, old, code)}` }
+    const waits = waitsSays(was, is, code)
+    if (waits !== null) return { ...of, fate: "changed", refuses: true, says: waits }
     if (isSame(was, is, code)) return { ...of, fate: "kept", refuses: false, says: "goes on with its state" }
     const way = was.fingerprint === is.fingerprint ? null : code.migrate(was)
     if (way === null) return { ...of, fate: "changed", refuses: true, says: changeSays(was, is) }
@@ -244,6 +246,12 @@ const isSame = (was: StepMark, is: StepMark, { sources }: Code): boolean => {
   const left = was.of?.filter((source) => sources.includes(source)) ?? []
   return left.length === 0 || is.of === undefined || left.some((source) => is.of!.includes(source))
 }
+
+/** Events that wait are handed in as they were decoded; `null`: none does, or in this form. */
+const waitsSays = (was: StepMark, is: StepMark, { job }: Code): string | null =>
+  was.waits === undefined || is.waits === undefined || was.waits === is.waits
+    ? null
+    : `events wait in it that were decoded as ${was.waits}, and this code decodes them as ${is.waits}. The code of before hands them in with \`weir run ${job} --available-now --final\``
 
 /** The columns whose numbers are counted in something else. */
 const recounted = (was: StepMark, is: StepMark): ReadonlyArray<string> =>

@@ -174,7 +174,17 @@ describe("Api: jobs", () => {
       expect(json).toMatchObject({ job: "orders", epoch: 41, restorable: true, refusal: null })
       expect(json.parts[0]).toMatchObject({ part: "step", id: "income", fate: "kept" })
       const checkpoint = (yield* call(`${url}/api/jobs/orders/checkpoint`)).json
-      expect(checkpoint.steps).toEqual([{ step: "income", kind: "aggregate", fingerprint: "window 1" }])
+      // All that the commands beside the daemon compare with their code.
+      expect(checkpoint.steps).toEqual([
+        {
+          step: "income",
+          kind: "aggregate",
+          fingerprint: "window 1",
+          of: ["orders"],
+          numbers: { price: "decimal 2" },
+          waits: "{ price: decimal 2 }"
+        }
+      ])
     })
   )
 

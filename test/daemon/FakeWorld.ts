@@ -363,7 +363,16 @@ export const makeDaemon = Effect.gen(function* () {
         stateBytes: 1_000,
         sources: [{ source: "orders" }],
         sinks: [{ sink: "shop_item_income" }],
-        steps: [{ step: "income", kind: "aggregate", fingerprint: "window 1" }],
+        steps: [
+          {
+            step: "income",
+            kind: "aggregate",
+            fingerprint: "window 1",
+            of: ["orders"],
+            numbers: { price: "decimal 2" },
+            waits: "{ price: decimal 2 }"
+          }
+        ],
         intents: []
       })),
     reset: (name, { tables }) =>

@@ -465,6 +465,68 @@ describe("A start is refused, for its rows would be wrong,", () => {
   )
 })
 
+/** Visits of each shop, in the order of time: the newest event always waits. */
+const visits = (event: Schema.Schema<any, any>, timed: boolean) =>
+  Job.make("sales", {
+    parameters: {},
+    trigger: Trigger.every("1 second"),
+    outputs: () => {
+      const read = Flow.from(Topic.source("sales")).pipe(Flow.decode(event))
+      const process = Flow.process("visits", {
+        state: Schema.Struct({ count: Schema.Number }),
+        onEvent: (sale: Sale, context) => {
+          context.keep({ count: (context.state?.count ?? 0) + 1 })
+          return [{ shop: sale.shop, price: sale.price }]
+        }
+      })
+      return timed
+        ? [
+            read.pipe(
+              Flow.eventTime((sale: Sale) => sale.at, { maxOutOfOrderness: "0 seconds" }),
+              Flow.keyBy("shop"),
+              process,
+              Flow.to(table("visit_counts", new Map()))
+            )
+          ]
+        : [read.pipe(Flow.keyBy("shop"), process, Flow.to(table("visit_counts", new Map())))]
+    }
+  }) as never as Job.Job
+
+describe("Events that wait in a user's own operator", () => {
+  const renamed = Schema.Struct({ ...Sale.fields, cost: Schema.optional(Schema.Int) })
+
+  it.live("refuse a start under another Schema, until the code of before has handed them in", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld
+      const [old, now] = [visits(Sale, true), visits(renamed, true)]
+      yield* world.produce([1, 2])
+      expect(yield* world.run(old)).toBeNull()
+      expect((yield* world.check(old)).refusal).toBeNull()
+      const { refusal } = yield* world.check(now)
+      for (const words of ["'visits'", "events wait in it", "cost?", "`weir run sales --available-now --final`"])
+        expect(refusal?.message).toContain(words)
+      expect((yield* world.run(now))?._tag).toBe("StateMismatch")
+      expect(yield* world.run(old, { final: true })).toBeNull()
+      expect((yield* world.check(now)).refusal).toBeNull()
+      yield* world.produce([3])
+      expect(yield* world.run(now)).toBeNull()
+      expect((yield* world.check(now)).parts.find(({ id }) => id === "visits")?.fate).toBe("kept")
+    })
+  )
+
+  it.live("are none where events have no time, or none has come", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld
+      expect(yield* world.run(visits(Sale, true))).toBeNull()
+      expect((yield* world.check(visits(renamed, true))).refusal).toBeNull()
+      const other = yield* makeWorld
+      yield* other.produce([1, 2])
+      expect(yield* other.run(visits(Sale, false))).toBeNull()
+      expect((yield* other.check(visits(renamed, false))).refusal).toBeNull()
+    })
+  )
+})
+
 describe("The state of a user's own operator under another Schema", () => {
   const Old = Schema.Struct({ count: Schema.Number })
   const New = Schema.Struct({ visits: Schema.BigInt, since: Schema.String })
