@@ -22,6 +22,7 @@ import type { Barrier, Batch } from "../model/Message.ts"
 import { Classes } from "../state/Classes.ts"
 import { Entry, type EntryCodec, StateStore } from "../state/StateStore.ts"
 import { hashOfKey, KeyTable } from "./KeyTable.ts"
+import * as MadeBatch from "./MadeBatch.ts"
 import type { Collector, Operator } from "./Operator.ts"
 import { stepFailedAtBarrier } from "./StepFailure.ts"
 import { ValueBytes } from "./ValueBytes.ts"
@@ -105,7 +106,8 @@ export const make = (options: Options): Operator => {
   const emit = (out: Collector, barrier: Barrier, changes: ReadonlyArray<Change>): void => {
     for (let from = 0; from < changes.length; from += Limits.batchRecordsMax) {
       const values = changes.slice(from, from + Limits.batchRecordsMax)
-      out.emit("out", batchOf(id, barrier, values, from))
+      const made = MadeBatch.make({ origin: id, partition: 0, barrier, values, from, times: null })
+      out.emit("out", { ...made, isComplete: true })
     }
   }
 
@@ -198,21 +200,6 @@ const rowAfter = (
   }
   return rows.at(-1)
 }
-
-const batchOf = (origin: string, barrier: Barrier, values: ReadonlyArray<Change>, from: number): Batch => ({
-  _tag: "Batch",
-  origin,
-  partition: 0,
-  openedAt: barrier.openedAt,
-  isComplete: true,
-  values,
-  offsets: new Float64Array(values.length).fill(barrier.epoch),
-  rows: Float64Array.from(values, (_, i) => from + i),
-  eventTimes: null,
-  ownWatermarks: null,
-  records: null,
-  recordIndexes: null
-})
 
 const codecOf = (table: KeyTable<RowEntry>, classes: Classes): EntryCodec<RowEntry> => ({
   classes,

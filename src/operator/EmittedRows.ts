@@ -3,7 +3,8 @@
  * the same at every replay: the epoch, and where in its batch a row stands.
  */
 import type { Port } from "../flow/Topology.ts"
-import type { Barrier, Batch } from "../model/Message.ts"
+import type { Barrier } from "../model/Message.ts"
+import * as MadeBatch from "./MadeBatch.ts"
 import type { Collector } from "./Operator.ts"
 
 interface Rows {
@@ -38,28 +39,10 @@ export class EmittedRows {
     const ports = [...this.#ports].sort(([left], [right]) => (left < right ? -1 : 1))
     this.#ports.clear()
     for (const [port, groups] of ports) {
-      for (const [keyGroup, rows] of [...groups].sort((left, right) => left[0] - right[0]))
-        out.emit(port, batchOf(origin, keyGroup, barrier, rows, watermark))
+      for (const [partition, { eventTimes, values }] of [...groups].sort((left, right) => left[0] - right[0])) {
+        const times = watermark === null ? null : { of: eventTimes, watermark }
+        out.emit(port, MadeBatch.make({ origin, partition, barrier, values, from: 0, times }))
+      }
     }
   }
 }
-
-const batchOf = (
-  origin: string,
-  keyGroup: number,
-  barrier: Barrier,
-  { eventTimes, values }: Rows,
-  watermark: number | null
-): Batch => ({
-  _tag: "Batch",
-  origin,
-  partition: keyGroup,
-  openedAt: barrier.openedAt,
-  values,
-  offsets: new Float64Array(values.length).fill(barrier.epoch),
-  rows: Float64Array.from(values, (_, row) => row),
-  eventTimes: watermark === null ? null : Float64Array.from(eventTimes),
-  ownWatermarks: watermark === null ? null : new Float64Array(values.length).fill(watermark),
-  records: null,
-  recordIndexes: null
-})

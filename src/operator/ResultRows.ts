@@ -1,6 +1,7 @@
 /** Rows of results as batches: one for each key group, with places that are the same at every replay. */
-import type { Barrier, Batch } from "../model/Message.ts"
+import type { Barrier } from "../model/Message.ts"
 import type { AggregateEntry } from "./AggregateEntry.ts"
+import * as MadeBatch from "./MadeBatch.ts"
 import type { Collector } from "./Operator.ts"
 
 export interface ResultRows<E> {
@@ -25,7 +26,8 @@ export const emit = <E extends AggregateEntry>(
   entries: ReadonlyArray<E>,
   rows: ResultRows<E>
 ): void => {
-  for (const [keyGroup, sorted] of inOrder(entries, rows.compare)) {
+  const { barrier, origin, times: timed } = rows
+  for (const [partition, sorted] of inOrder(entries, rows.compare)) {
     const values: Array<unknown> = []
     const times: Array<number> = []
     for (const entry of sorted) {
@@ -34,9 +36,11 @@ export const emit = <E extends AggregateEntry>(
       entry.before = null
       if (value === null) continue
       values.push(value)
-      if (rows.times !== null) times.push(rows.times.of(entry))
+      if (timed !== null) times.push(timed.of(entry))
     }
-    if (values.length > 0) out.emit("out", batchOf(keyGroup, values, times, rows))
+    if (values.length === 0) continue
+    const of = timed === null ? null : { of: times, watermark: timed.watermark }
+    out.emit("out", MadeBatch.make({ origin, partition, barrier, values, from: 0, times: of }))
   }
 }
 
@@ -54,22 +58,3 @@ const inOrder = <E extends AggregateEntry>(
   for (const group of groups.values()) group.sort(compare)
   return [...groups].sort((left, right) => left[0] - right[0])
 }
-
-const batchOf = <E>(
-  keyGroup: number,
-  values: ReadonlyArray<unknown>,
-  times: ReadonlyArray<number>,
-  { barrier, origin, times: timed }: ResultRows<E>
-): Batch => ({
-  _tag: "Batch",
-  origin,
-  partition: keyGroup,
-  openedAt: barrier.openedAt,
-  values,
-  offsets: new Float64Array(values.length).fill(barrier.epoch),
-  rows: Float64Array.from(values, (_, index) => index),
-  eventTimes: timed === null ? null : Float64Array.from(times),
-  ownWatermarks: timed === null ? null : new Float64Array(values.length).fill(timed.watermark),
-  records: null,
-  recordIndexes: null
-})
