@@ -83,10 +83,13 @@ describe.skipIf(brokers === "")("epochs of a sink into Kafka", () => {
       const asleep = yield* Deferred.make<void>()
       const awake = yield* Deferred.make<void>()
       let ends = 0
-      const intercept: Interceptor = (request, send) =>
-        request.name === "EndTxn" && ++ends === 3
+      let taken = 0
+      const intercept: Interceptor = (request, send) => {
+        if (request.name === "InitProducerId") taken++
+        return request.name === "EndTxn" && ++ends === 3
           ? Effect.zipRight(Effect.zipRight(Deferred.succeed(asleep, undefined), Deferred.await(awake)), send)
           : send
+      }
       yield* withIntercepted(brokers, intercept, (old) =>
         withTopics(brokers, (topics) =>
           Effect.gen(function* () {
@@ -100,6 +103,8 @@ describe.skipIf(brokers === "")("epochs of a sink into Kafka", () => {
             yield* Deferred.succeed(awake, undefined)
             expect(yield* Fiber.join(stuck)).toMatchObject({ _tag: "Fenced", generation: 1, newer: 2 })
             expect(yield* Effect.flip(zombie.write(3, epoch(3)))).toMatchObject({ _tag: "Fenced" })
+            // It has taken the id once, at its opening, and not from the newer one.
+            expect(taken).toBe(1)
             expect(yield* newer.write(5, epoch(5))).toBe("written")
             expect(yield* contents(topics, topic)).toEqual(expected(1, 2, 3, 4, 5))
           })
