@@ -51,7 +51,9 @@ export const frameRowsMax = 10_000
 export const joinRowsMax = 4_000_000
 /**
  * Entries of one stateful step that are kept as objects, of some 400 bytes; those beyond it are packed into some 60
- * bytes each, and cost a step a microsecond more when their key comes again.
+ * bytes each, and cost a step a microsecond more when their key comes again or they fall due. So do `aggregate`, but for
+ * sessions, `distinct` and `process`. All entries of sessions, `frames`, joins and complete mode stay objects, up to
+ * the bound of each: beyond that the job fails with `StateLimitExceeded`.
  */
 export const stateEntriesMax = 500_000
 /** Timers of one key of a user's own operator, of each kind: they are written with the key. */
@@ -87,8 +89,8 @@ export const lookupRowsMax = 1_000_000
 export const lookupBytesMax = 134_217_728
 /** Bytes of one part of a lookup in a database: a version is stored in as many as it needs. */
 export const lookupPartBytes = 4_194_304
-/** Characters of a lookup's name, which is part of a key where its versions are stored. */
-export const lookupNameMax = 200
+/** Characters of a lookup's name: with three other texts it is a key where versions are stored, of 3,072 bytes in MySQL. */
+export const lookupNameMax = 190
 /** Milliseconds that loading a lookup may take. */
 export const lookupMillisMax = 120_000
 /** Milliseconds before a refresh that failed is tried again; doubled for each further one. */

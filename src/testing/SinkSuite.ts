@@ -106,6 +106,31 @@ const upserts: ReadonlyArray<Case> = [
     )
   },
   {
+    name: "keys that differ in case, an accent or a space at their end are of different rows",
+    run: onSink(
+      SqlSink.upsert("sink_alike", Schema.Struct({ a: Schema.String, n: Schema.Int }), { key: ["a"] }),
+      (opened) =>
+        Effect.gen(function* () {
+          const alike = ["a", "A", "a ", "á", "a\u0301", "ａ", "ss", "ß", ""]
+          yield* opened.write(1, batch(alike.map((a, n) => ({ a, n }))))
+          const removed = { key: "A", before: { a: "A", n: 1 } }
+          yield* opened.write(2, batch([removed]))
+          yield* opened.write(3, batch([{ a: "a ", n: 20 }]))
+          const found = (yield* opened.read("n, a")).map((row) => [row.a, row.n])
+          yield* expectEqual("rows", found, [
+            ["a", 0],
+            ["á", 3],
+            ["a\u0301", 4],
+            ["ａ", 5],
+            ["ss", 6],
+            ["ß", 7],
+            ["", 8],
+            ["a ", 20]
+          ])
+        })
+    )
+  },
+  {
     name: "a table of one row keeps the last row, and can be emptied",
     run: onSink(
       SqlSink.upsert("sink_one", Schema.Struct({ total: Int64, ok: Schema.Boolean }), { key: [] }),

@@ -125,7 +125,7 @@ describe("a lookup from a file", () => {
     expect(() => Files.lookup("shops", Shop, { key: ["shopid"] })).toThrow("says no format")
     expect(() => Files.lookup("a.csv", Shop, { key: [] })).toThrow("at least one column")
     expect(() => Files.lookup("a.csv", Shop, { key: ["shopid"], refresh: "0 seconds" })).toThrow("above 0")
-    expect(() => Files.lookup("a.csv", Shop, { key: ["shopid"], name: "" })).toThrow("1 to 200 characters")
+    expect(() => Files.lookup("a.csv", Shop, { key: ["shopid"], name: "" })).toThrow("1 to 190 characters")
   })
 })
 

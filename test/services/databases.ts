@@ -10,6 +10,8 @@ export interface Tested {
   /** Is its server there? */
   readonly isThere: boolean
   readonly layer: Layer.Layer<Tables, unknown>
+  /** Of a server's database. */
+  readonly url?: string
 }
 
 /** Asked for at the head of a file of tests; each server's database is of that file alone, and dropped after it. */
@@ -22,7 +24,8 @@ export const databases = async (): Promise<ReadonlyArray<Tested>> => {
     servers.map(async ({ layer, name, service }): Promise<Tested> => {
       const own = await database(service)
       afterAll(() => own?.drop())
-      return { name, isThere: own !== null, layer: own === null ? Layer.die(`no ${name}`) : layer({ url: own.url }) }
+      if (own === null) return { name, isThere: false, layer: Layer.die(`no ${name}`) }
+      return { name, isThere: true, layer: layer({ url: own.url }), url: own.url }
     })
   )
   return [{ name: "the embedded database", isThere: true, layer: layerMemory }, ...found]

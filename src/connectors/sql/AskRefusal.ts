@@ -20,17 +20,21 @@ const hints: Readonly<Record<string, string>> = {
   "42703": "`weir query` without a statement is a prompt: `\\d <table>` lists the columns of a table.",
   "42501": tablesAreWrittenByJobs,
   "25006": tablesAreWrittenByJobs,
-  "0A000": tablesAreWrittenByJobs
+  "0A000": tablesAreWrittenByJobs,
+  "1146": "`weir query` without a statement is a prompt: `\\dt` lists the tables.",
+  "1054": "`weir query` without a statement is a prompt: `\\d <table>` lists the columns of a table.",
+  "1142": tablesAreWrittenByJobs,
+  "1792": tablesAreWrittenByJobs
 }
 
-/** A statement that the server ended because its time was up. */
-const timeIsUp = "57014"
+/** Codes of a statement that a server ended because its time was up: of PostgreSQL, MariaDB and MySQL. */
+const timeIsUp = ["57014", "1969", "3024"]
 
 /** What the server refused, with how to mend a question instead of what a job writes. */
 export const explained = (error: TablesError): TablesError => {
-  if (error._tag === "TablesUnavailable" && error.code === timeIsUp)
+  if (error._tag === "TablesUnavailable" && timeIsUp.includes(error.code))
     return new StatementRefused({
-      code: timeIsUp,
+      code: error.code,
       statement: "",
       message: "The answer took longer than a question may take",
       hint: "Ask for less: a narrower where, a limit, or a column that has an index."
