@@ -1,6 +1,7 @@
 /**
  * Memory and speed of one step with millions of keys, against how many entries it keeps as objects and not as packed
- * bytes (`Limits.stateEntriesMax`): the keyed aggregate, and a window that stays open. Each in a process of its own.
+ * bytes (`Limits.stateEntriesMax`): the keyed aggregate, without and with a time to live, a window that stays open, the
+ * first of each key, and a user's own operator with a state and a timer for each key. Each in a process of its own.
  *
  *     fill     an event for each key, an epoch each 250,000, each with its snapshot
  *     random   epochs of events whose keys are any of all
@@ -10,10 +11,14 @@
 
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { Schema } from "effect"
+import { type Context, stateCodec } from "../src/flow/Process.ts"
 import { Aggregate, Window } from "../src/index.ts"
 import type { Batch } from "../src/model/Message.ts"
+import * as Distinct from "../src/operator/Distinct.ts"
 import * as KeyedAggregate from "../src/operator/KeyedAggregate.ts"
 import type { Operator } from "../src/operator/Operator.ts"
+import * as Process from "../src/operator/Process.ts"
 import * as WindowAggregate from "../src/operator/WindowAggregate.ts"
 import type { StatePart } from "../src/state/StatePart.ts"
 import * as Figures from "./Figures.ts"
@@ -25,7 +30,7 @@ const options = Figures.options({
   keys: "1_000_000,5_000_000",
   /** Entries kept as objects, one run for each; `all` packs none. */
   entries: "100_000,500_000,all",
-  steps: "aggregate,window",
+  steps: "aggregate,expiring,window,distinct,process",
   /** Events of an epoch, hot keys, and epochs of each kind that are timed. */
   events: 200_000,
   hot: 5_000,
@@ -54,14 +59,20 @@ interface State {
 
 const fillEvents = 250_000
 const windowAt = 1_700_000_000_000
+/** Longer than any run. */
+const livesMillis = 365 * 86_400_000
 
 // In a process of its own
 
 const operatorOf = (step: string, stateEntriesMax: number): Operator => {
   const keyBy = { kind: "keyBy" as const, columns: [{ name: "account", of: (one: Account) => one.account }] }
   const aggregates = { sum: Aggregate.sum((one: Account) => one.amount), moves: Aggregate.count }
-  const aggregate = { kind: "aggregate" as const, id: step, aggregates, timeToLiveMillis: null }
-  if (step === "aggregate") return KeyedAggregate.make({ id: step, keyBy, aggregate, changes: false, stateEntriesMax })
+  const timeToLiveMillis = step === "expiring" ? livesMillis : null
+  const aggregate = { kind: "aggregate" as const, id: step, aggregates, timeToLiveMillis }
+  if (step === "distinct") return Distinct.make({ id: step, keyBy, timeToLiveMillis: livesMillis, stateEntriesMax })
+  if (step === "process")
+    return Process.make({ id: step, keyBy, process: movesOf(step), timed: false, stateEntriesMax })
+  if (step !== "window") return KeyedAggregate.make({ id: step, keyBy, aggregate, changes: false, stateEntriesMax })
   return WindowAggregate.make({
     id: step,
     keyBy,
@@ -72,6 +83,22 @@ const operatorOf = (step: string, stateEntriesMax: number): Operator => {
     stateEntriesMax
   })
 }
+
+const Moves = Schema.Struct({ sum: Schema.Number, moves: Schema.Number })
+/** The sum and count of an account, and when it is to be closed. */
+const movesOf = (id: string): Process.Options["process"] => ({
+  kind: "process",
+  id,
+  state: stateCodec(Moves),
+  outputs: [],
+  onEvent: ((one: Account, { keep, setProcessingTimer, state }: Context<typeof Moves.Type, unknown, {}>) => {
+    if (state === undefined) setProcessingTimer("365 days")
+    keep({ sum: (state?.sum ?? 0) + one.amount, moves: (state?.moves ?? 0) + 1 })
+    return [one.account]
+  }) as never,
+  onTimer: null,
+  onProcessingTimer: (() => undefined) as never
+})
 
 /** What a checkpoint store would hold: of each key group its base and the deltas since. */
 class Kept {
