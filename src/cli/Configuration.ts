@@ -16,6 +16,9 @@ export type Checkpoints = { readonly kind: "tables" } | { readonly kind: "folder
 /** What `WEIR_LOG` and `--log-level` may say. */
 export const logLevels = ["all", "trace", "debug", "info", "warning", "error", "fatal", "none"] as const
 
+/** How Kafka may be told who asks. */
+const saslMechanisms = ["plain", "scram-sha-256", "scram-sha-512"] as const
+
 const port = Schema.NumberFromString.pipe(Schema.int(), Schema.between(0, 65_535))
 
 const Checkpoints: Schema.Schema<Checkpoints, string> = Schema.transform(
@@ -36,6 +39,11 @@ const ConfigurationText = Schema.Struct({
   token: Schema.NullOr(Schema.Redacted(Schema.String.pipe(Schema.minLength(8)))),
   checkpoints: Checkpoints,
   stockApiPort: port,
+  kafkaBrokers: Schema.NullOr(Schema.NonEmptyString),
+  kafkaSsl: Schema.NullOr(Schema.NonEmptyString),
+  kafkaSaslMechanism: Schema.Literal(...saslMechanisms),
+  kafkaSaslUsername: Schema.NullOr(Schema.NonEmptyString),
+  kafkaSaslPassword: Schema.NullOr(Schema.Redacted(Schema.String)),
   log: Schema.Literal(...logLevels)
 })
 
@@ -101,6 +109,46 @@ export const settings: { readonly [N in keyof Configuration]: Setting } = {
     meaning: "the TCP port of the gateway of the stock API",
     form: "a whole number from 0 to 65535"
   },
+  kafkaBrokers: {
+    variable: "KAFKA_BROKERS",
+    flag: "kafka-brokers",
+    takes: "LIST",
+    fallback: null,
+    meaning: "brokers of Kafka as host:port, separated by commas; set: topics are Kafka's, not the data folder's",
+    form: "a list of host:port"
+  },
+  kafkaSsl: {
+    variable: "KAFKA_SSL",
+    flag: "kafka-ssl",
+    takes: "true|FILE",
+    fallback: null,
+    meaning: "TLS to Kafka: 'true', or the file with the certificate of the authority that the brokers are signed by",
+    form: "'true', 'false' or a file"
+  },
+  kafkaSaslMechanism: {
+    variable: "KAFKA_SASL_MECHANISM",
+    flag: "kafka-sasl-mechanism",
+    takes: "NAME",
+    fallback: "plain",
+    meaning: "how Kafka is told who asks, where a user is named",
+    form: `one of ${saslMechanisms.join(", ")}`
+  },
+  kafkaSaslUsername: {
+    variable: "KAFKA_SASL_USERNAME",
+    flag: "kafka-sasl-username",
+    takes: "NAME",
+    fallback: null,
+    meaning: "the user of Kafka",
+    form: "a name"
+  },
+  kafkaSaslPassword: {
+    variable: "KAFKA_SASL_PASSWORD",
+    flag: "kafka-sasl-password",
+    takes: "TEXT",
+    fallback: null,
+    meaning: "the password of that user",
+    form: "a text"
+  },
   log: {
     variable: "WEIR_LOG",
     flag: "log",
@@ -115,7 +163,6 @@ const names = Object.keys(settings) as ReadonlyArray<keyof Configuration>
 
 /** Systems that this version does not speak to. */
 const unsupported: Readonly<Record<string, string>> = {
-  KAFKA_BROKERS: "topics of Kafka",
   DATABASE_URL: "tables of a database server"
 }
 
@@ -169,8 +216,8 @@ const decode = (
   Either.mapLeft(Schema.decodeUnknownEither(ConfigurationText)(texts), (error) => {
     const name = ParseResult.ArrayFormatter.formatErrorSync(error)[0]!.path[0] as keyof Configuration
     const { form, meaning } = settings[name]
-    // The token's text stays out of every message.
-    const given = name === "token" ? "its value" : `'${texts[name]}'`
+    // Secrets stay out of every message.
+    const given = name === "token" || name === "kafkaSaslPassword" ? "its value" : `'${texts[name]}'`
     return new InvalidConfiguration({
       name,
       message: `${origins[name]}: ${given} is not ${form}`,

@@ -49,10 +49,15 @@ export const make = (
           Effect.provide(needs)
         )
       )
-    const topics = yield* opened(Topics, async () => {
-      const log = await import("../connectors/log/index.ts")
-      return log.layer({ folder: `${folder.path}/log` })
-    })
+    const topics = yield* opened(
+      Topics,
+      async (): Promise<Layer.Layer<Topics, Failure, FileSystem.FileSystem | Path.Path>> => {
+        const brokers = configuration.kafkaBrokers
+        if (brokers !== null) return (await import("./Kafka.ts")).layer(brokers, configuration)
+        const log = await import("../connectors/log/index.ts")
+        return log.layer({ folder: `${folder.path}/log` })
+      }
+    )
     const tables = yield* opened(Tables, async () => {
       const sql = await import("../connectors/sql/index.ts")
       return sql.layerPGlite({ folder: `${folder.path}/postgres`, thread: process.databaseThread })

@@ -48,6 +48,11 @@ describe("Configuration", () => {
       token: null,
       checkpoints: { kind: "tables" },
       stockApiPort: 5000,
+      kafkaBrokers: null,
+      kafkaSsl: null,
+      kafkaSaslMechanism: "plain",
+      kafkaSaslUsername: null,
+      kafkaSaslPassword: null,
       log: "info"
     })
   })
@@ -79,7 +84,7 @@ describe("Configuration", () => {
     [{ file: { prot: 1 } }, "Did you mean 'port'?"],
     [{ file: "{" }, "weir.config.json cannot be read"],
     [{ file: { port: "x" } }, "'port' of weir.config.json"],
-    [{ environment: { KAFKA_BROKERS: "k:9092" } }, "embedded parts only"]
+    [{ environment: { KAFKA_SASL_MECHANISM: "gssapi" } }, "KAFKA_SASL_MECHANISM: 'gssapi' is not one of plain"]
   ] as const)("refuses %j, and says where it stands and what is right", async (given, sentence) => {
     expect(await left(given)).toContain(sentence)
   })
@@ -96,6 +101,8 @@ describe("Configuration", () => {
     const { token } = await right({ environment: { WEIR_TOKEN: "a long secret" } })
     expect(`${token} ${JSON.stringify(token)}`).not.toContain("secret")
     expect(await left({ environment: { WEIR_TOKEN: "short" } })).not.toContain("short")
+    const { kafkaSaslPassword } = await right({ environment: { KAFKA_SASL_PASSWORD: "a long secret" } })
+    expect(`${kafkaSaslPassword} ${JSON.stringify(kafkaSaslPassword)}`).not.toContain("secret")
     expect(await left({ environment: { DATABASE_URL: "postgres://u:secret@h/d" } })).not.toContain("secret")
   })
 })

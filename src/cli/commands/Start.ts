@@ -31,13 +31,14 @@ export const start = Usage.command(
     token: Configuration.flagOf("token"),
     checkpoints: Configuration.flagOf("checkpoints"),
     "stock-api-port": Configuration.flagOf("stockApiPort"),
+    "kafka-brokers": Configuration.flagOf("kafkaBrokers"),
     log: Configuration.flagOf("log")
   },
-  ({ names, demo, "stock-api-port": stockApiPort, "drop-state": dropState, ...flags }) =>
+  ({ names, demo, "stock-api-port": stockApiPort, "kafka-brokers": kafkaBrokers, "drop-state": dropState, ...flags }) =>
     Effect.scoped(
       Effect.gen(function* () {
         const process = yield* Process
-        const configuration = yield* Configuration.load({ ...flags, stockApiPort })
+        const configuration = yield* Configuration.load({ ...flags, stockApiPort, kafkaBrokers })
         const all = yield* Project.jobs
         const wanted = yield* select(all, names)
         const engine = yield* Engine.make(configuration, Effect.succeed(all), { isDaemon: true })
