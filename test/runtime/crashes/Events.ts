@@ -76,11 +76,12 @@ const merge: Case = {
   name: "merge of flows whose rows have the same places",
   topics: { events: Records.make(13, { count: 70 }), others: Records.make(14, { count: 70 }) },
   job: Language.job(() => {
-    const by = (way: string, topic: string) => Language.plain(topic).pipe(Flow.map(({ id }) => ({ way, id })))
+    const events = Language.plain("events")
+    const by = (way: string, flow = events) => flow.pipe(Flow.map(({ id }) => ({ way, id })))
     return [
-      by("events", "events").pipe(
-        Flow.merge(by("others", "others")),
-        Flow.merge(by("events again", "events")),
+      by("events").pipe(
+        Flow.merge(by("others", Language.plain("others"))),
+        Flow.merge(by("events again")),
         Flow.to(Sql.append("merged", Merged))
       )
     ]

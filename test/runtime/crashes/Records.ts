@@ -48,7 +48,7 @@ export const make = (seed: number, options: Options = {}): ReadonlyArray<Read> =
   return Array.from({ length: count }, (_, id): Read => {
     const first = passing === undefined ? 0 : Math.floor(id / passing)
     const partition = chance.below(partitions)
-    const lateMillis = chance.below(10) === 0 ? outOfOrderMillis + chance.below(16_000) : chance.below(outOfOrderMillis)
+    const lateMillis = chance.below(5) === 0 ? outOfOrderMillis + chance.below(16_000) : chance.below(outOfOrderMillis)
     const said: Said = {
       id,
       key: `key ${(first + chance.below(keys)) % (passing === undefined ? keys : 3 * keys)}`,
