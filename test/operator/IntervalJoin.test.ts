@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { FastCheck } from "effect"
 import { describe, expect, test, vi } from "vitest"
 import type { JoinType } from "../../src/flow/Join.ts"
@@ -25,6 +27,9 @@ import {
 
 // Many runs on a machine that is busy with other tests.
 vi.setConfig({ testTimeout: 60_000 })
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
 
 interface Bounds {
   readonly type: JoinType
@@ -320,6 +325,25 @@ test("rows of one record stand in the order of their numbers, whichever comes fi
       [3, 101]
     ])
   }
+})
+
+test("lets go of the events whose time is up, of a key that always has others", async () => {
+  const run = new Run(() => make({ type: "inner", before: 5, after: 5, lateness: 0 }))
+  const held: Array<WeakRef<Item>> = []
+  for (let epoch = 1; epoch <= 20; epoch++) {
+    for (const input of [0, 1]) {
+      const value = { key: "a", n: epoch }
+      held.push(new WeakRef(value))
+      // Far from the other side's: no row holds them.
+      run.give([one(input, epoch * 100 + input * 50, { value })])
+    }
+    run.barrier({ watermark: epoch * 100 })
+  }
+  expect(run.operator.counts!()).toMatchObject({ keys: 1, events: 2 })
+  // What a WeakRef was asked for, or made of, is held until the turn ends.
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
+  expect(held.filter((value) => value.deref() !== undefined).length).toBeLessThanOrEqual(4)
 })
 
 test("rows whose times are thousands of years apart and of the same milliseconds are in order of time and place", () => {
