@@ -7,7 +7,7 @@
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { type Context, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Schema, Scope } from "effect"
+import { type Context, Effect, Exit, Layer, Logger, LogLevel, Schema, Scope } from "effect"
 import type { Intent } from "../../src/checkpoint/Checkpoint.ts"
 import { CheckpointStore, type CheckpointStoreService } from "../../src/checkpoint/CheckpointStore.ts"
 import * as FileCheckpointStore from "../../src/checkpoint/FileCheckpointStore.ts"
@@ -22,7 +22,7 @@ import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import * as Trigger from "../../src/flow/Trigger.ts"
 import * as Runner from "../../src/runtime/Runner.ts"
-import * as CrashPoints from "./CrashPoints.ts"
+import * as Life from "./Life.ts"
 
 const Order = Schema.Struct({ n: Schema.Int, shopid: Schema.String })
 const Shop = Schema.Struct({ shopid: Schema.String, name: Schema.String })
@@ -121,17 +121,12 @@ const watched = (world: World, store: CheckpointStoreService): CheckpointStoreSe
 /** One start of the job, to its end or to its `crashAt`-th durable step. */
 const live = (world: World, crashAt = 0, options: Options = {}) =>
   Effect.gen(function* () {
-    const points = yield* CrashPoints.make(crashAt)
     const opened: Effect.Effect<CheckpointStoreService, unknown, Tables | FileSystem.FileSystem> = world.inFiles
       ? FileCheckpointStore.make(`${world.folder}/checkpoints`)
       : SqlCheckpointStore.make
     const store = Layer.effect(
       CheckpointStore,
       Effect.map(opened, (found) => watched(world, found))
-    )
-    const services = Layer.merge(
-      Layer.effect(FileSystem.FileSystem, Effect.map(FileSystem.FileSystem, points.fileSystem)),
-      Layer.effect(Tables, Effect.map(Tables, points.tables))
     )
     const files = yield* FileSystem.FileSystem
     const life = Effect.gen(function* () {
@@ -146,15 +141,14 @@ const live = (world: World, crashAt = 0, options: Options = {}) =>
             : Effect.void
       )
       yield* job.ended
-    }).pipe(
-      Effect.scoped,
-      Effect.provide(Layer.provideMerge(Layer.merge(store, logLayer(world.folder)), services)),
-      Logger.withMinimumLogLevel(LogLevel.None)
+    })
+    return yield* Life.live(crashAt, (points) =>
+      life.pipe(
+        Effect.scoped,
+        Effect.provide(Layer.provideMerge(Layer.merge(store, logLayer(world.folder)), Life.services(points))),
+        Logger.withMinimumLogLevel(LogLevel.None)
+      )
     )
-    const fiber = yield* Effect.forkDaemon(life)
-    const crashedAt = yield* Effect.raceFirst(Effect.as(Fiber.join(fiber), null), Deferred.await(points.crashed))
-    yield* Fiber.interruptFork(fiber)
-    return { crashedAt }
   })
 
 const written = Effect.flatMap(Tables, (tables) =>
