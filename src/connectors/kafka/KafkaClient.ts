@@ -8,6 +8,7 @@
 import { Effect, Runtime, Schedule, type Scope } from "effect"
 import Cluster from "kafkajs/src/cluster/index.js"
 import loggers from "kafkajs/src/loggers/index.js"
+import RequestQueue from "kafkajs/src/network/requestQueue/index.js"
 import socketFactory from "kafkajs/src/network/socketFactory.js"
 import Encoder from "kafkajs/src/protocol/encoder.js"
 import protocolError from "kafkajs/src/protocol/error.js"
@@ -132,6 +133,13 @@ export const decompress = (batch: KafkaRecords.StoredBatch): Effect.Effect<Kafka
   })
 
 // Private
+
+// The driver looks for requests that wait for their turn a thousand times a second, on each connection, for ever, and
+// with a negative delay, of which runtimes warn: it need look only while some wait.
+const lookForPending = RequestQueue.prototype.scheduleCheckPendingRequests
+RequestQueue.prototype.scheduleCheckPendingRequests = function () {
+  if (this.pending.length > 0) lookForPending.call(this)
+}
 
 const compressions = ["none", "gzip", "snappy", "lz4", "zstd"]
 

@@ -11,6 +11,8 @@ import { type Cluster, find } from "./KafkaTopics.ts"
 /** What one request found of a partition: records in the order of their offsets, in as many buffers as they came in. */
 export interface Found {
   readonly partition: number
+  /** Is there something that did not fit into the answer? Asked for alone it does. */
+  readonly isCut: boolean
   readonly error: number
   readonly records: ReadonlyArray<KafkaRecords.Records>
 }
@@ -46,7 +48,12 @@ export const awaitRecords = (
     return yield* Effect.forEach(found, (one) => {
       const { offset } = wanted.find(({ partition }) => partition === one.partition)!
       const records = one.error === 0 ? recordsOf(one, offset) : Effect.succeed([])
-      return Effect.map(records, (records) => ({ partition: one.partition, error: one.error, records }))
+      return Effect.map(records, (records) => ({
+        partition: one.partition,
+        isCut: records.length === 0 && one.batches.length > 0,
+        error: one.error,
+        records
+      }))
     })
   })
 

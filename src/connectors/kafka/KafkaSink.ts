@@ -174,8 +174,13 @@ const onCoordinator = <A extends { readonly error: number }>(
   transactionalId: string,
   request: Request<A>
 ): Effect.Effect<A, KafkaFailure> =>
-  Effect.flatMap(cluster.client.send(null, TransactionRequests.findCoordinator(transactionalId)), checked).pipe(
-    Effect.flatMap(({ node }) => cluster.client.send(node, request)),
-    Effect.flatMap(checked),
+  Effect.gen(function* () {
+    const known = cluster.coordinators.get(transactionalId)
+    const find = cluster.client.send(null, TransactionRequests.findCoordinator(transactionalId))
+    const node = known ?? (yield* Effect.flatMap(find, checked)).node
+    cluster.coordinators.set(transactionalId, node)
+    return yield* Effect.flatMap(cluster.client.send(node, request), checked)
+  }).pipe(
+    Effect.tapError(() => Effect.sync(() => cluster.coordinators.delete(transactionalId))),
     patiently(cluster.client)
   )

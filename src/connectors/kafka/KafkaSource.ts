@@ -124,8 +124,9 @@ export const reader = (cluster: Cluster, topic: string, id: string): Effect.Effe
         const request = Effect.map(awaitRecords(cluster, topic, leader, wanted), (found) => {
           for (const one of found) {
             const feed = led.find(({ partition }) => partition === one.partition)!
-            // An error is met again by the read that follows.
-            if (one.error === 0) received(feed, one.records)
+            // The read that follows meets an error again, and asks for what did not fit.
+            if (one.error === 0 && !one.isCut) received(feed, one.records)
+            else stirred = true
           }
         })
         yield* started(led, true, request)

@@ -27,10 +27,17 @@ export interface Cluster {
   /** For good. */
   readonly id: string
   readonly known: Map<string, KnownTopic>
+  /** The brokers that coordinate transactions, by their id. */
+  readonly coordinators: Map<string, number>
 }
 
 export const make = (client: Client): Effect.Effect<Cluster, KafkaFailure> =>
-  Effect.map(client.send(null, Requests.metadata([])), ({ clusterId }) => ({ client, id: clusterId, known: new Map() }))
+  Effect.map(client.send(null, Requests.metadata([])), ({ clusterId }) => ({
+    client,
+    id: clusterId,
+    known: new Map(),
+    coordinators: new Map()
+  }))
 
 /** The topic as it is known, or as it is if that is more than a second ago. */
 export const find = ({ client, known }: Cluster, topic: string): Effect.Effect<KnownTopic, KafkaFailure> =>

@@ -17,6 +17,12 @@ declare module "kafkajs/src/cluster/index.js" {
     findBroker(options: { readonly nodeId: number }): Promise<Broker>
   }
 }
+declare module "kafkajs/src/network/requestQueue/index.js" {
+  export default class RequestQueue {
+    readonly pending: ReadonlyArray<unknown>
+    scheduleCheckPendingRequests(): void
+  }
+}
 declare module "kafkajs/src/network/socketFactory.js" {
   export default function socketFactory(): object
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask } from "../../services/asked.ts"
 import {
@@ -140,8 +140,12 @@ describe.skipIf(brokers === "")("a reader of Kafka", () => {
           yield* reader.changed
           return null
         })
+        const timers = vi.spyOn(globalThis, "setTimeout")
         yield* Effect.timeoutOption(Effect.forever(look), "2 seconds")
         expect(fetches).toBeLessThan(20)
+        // Nor does the driver wake up by itself, as it would a thousand times a second.
+        expect(timers.mock.calls.length).toBeLessThan(400)
+        timers.mockRestore()
         const heard = yield* Effect.fork(Effect.repeat(look, { until: (batch) => batch !== null }))
         yield* Effect.sleep("100 millis")
         const at = Date.now()

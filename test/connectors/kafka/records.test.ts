@@ -75,18 +75,28 @@ describe.skipIf(brokers === "")("records of Kafka, against another client", () =
         const topic = topicNamed("transactions")
         yield* topics.create(topic, { partitions: 1 })
         const reader = yield* topics.reader(topic)
-        const send = (transactionalId: string, values: ReadonlyArray<string>, end: "commit" | "abort") =>
+        const send = (
+          transactionalId: string,
+          values: ReadonlyArray<string>,
+          end: "commit" | "abort",
+          latest: number
+        ) =>
           withProducer(brokers, transactionalId, async (producer) => {
             const transaction = await producer.transaction()
-            // Several batches of one transaction, and records of nobody's between them.
+            // Several batches of one transaction.
             for (const value of values) await transaction.send({ topic, messages: [{ value }] })
             await transaction[end]()
-          })
+          }).pipe(
+            // Its marker is written a little later.
+            Effect.zipRight(
+              Effect.repeat(topics.describe(topic), { until: ({ partitions }) => partitions[0]!.latest === latest })
+            )
+          )
         yield* topics.produce(topic, 0, [record("plain 1")])
-        yield* send(topicNamed("a"), ["a1", "a2"], "commit")
-        yield* send(topicNamed("b"), ["b1", "b2", "b3"], "abort")
+        yield* send(topicNamed("a"), ["a1", "a2"], "commit", 4)
+        yield* send(topicNamed("b"), ["b1", "b2", "b3"], "abort", 8)
         yield* topics.produce(topic, 0, [record("plain 2")])
-        yield* send(topicNamed("c"), ["c1"], "abort")
+        yield* send(topicNamed("c"), ["c1"], "abort", 11)
         // plain 1 | a1 a2 commit | b1 b2 b3 abort | plain 2 | c1 abort
         const values = ["plain 1", "a1", "a2", "plain 2"]
         for (const stepMax of [1, 2, 3, 100]) {
