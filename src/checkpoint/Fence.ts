@@ -167,6 +167,21 @@ export const read = (tables: TablesService, job: string): Effect.Effect<Readonly
     return rows.map(fenceRow)
   })
 
+/** The other jobs that have ever written to the sink of this name, in order. */
+export const others = (
+  tables: TablesService,
+  of: { readonly job: string; readonly sink: string }
+): Effect.Effect<ReadonlyArray<string>, TablesError> =>
+  Effect.gen(function* () {
+    if ((yield* tables.describe(table)) === null) return []
+    const rows = yield* tables.query(
+      saying(
+        tables.dialect
+      )`select distinct job from weir_fence where sink = ${of.sink} and job <> ${of.job} order by job`
+    )
+    return rows.map(({ job }) => String(job))
+  })
+
 const rowOf = (
   tables: TablesService,
   of: { readonly job: string; readonly sink: string }

@@ -270,20 +270,38 @@ const keptProgress = (
 const reset = (job: Job, store: CheckpointStoreService, tables: TablesService, options: { readonly tables: boolean }) =>
   Effect.gen(function* () {
     const { topology } = yield* configure(job, {})
+    const sinks = topology.nodes.flatMap(({ spec }) => (spec.kind === "sink" ? [spec.sink] : []))
+    if (options.tables) yield* aloneIn(tables, job.name, sinks)
     const seen = yield* Fence.read(tables, job.name)
     const { epochFloor, lineage } = yield* store.reset(job.name, Math.max(0, ...seen.map((fence) => fence.epoch)))
-    const sinks = topology.nodes.flatMap(({ spec }) => (spec.kind === "sink" ? [spec.sink] : []))
-    const remains = yield* Effect.forEach(sinks, (sink) => clear(sink, options.tables))
+    const remains = yield* Effect.forEach(sinks, (sink) => clear(job.name, sink, options.tables))
     return [
       `Job ${job.name} has lineage ${lineage} now: its next start begins anew, with epoch ${epochFloor + 1}.`,
       ...remains
     ]
   })
 
-const clear = (sink: AnySink, tables: boolean): Effect.Effect<string, Failure, Tables> =>
+/** Rows that are replaced do not say whose they are: where other jobs write too, theirs would be removed with them. */
+const aloneIn = (tables: TablesService, job: string, sinks: ReadonlyArray<AnySink>): Effect.Effect<void, Failure> =>
+  Effect.forEach(
+    sinks.filter((sink) => sink.replaces && sink.clear !== null),
+    (sink) =>
+      Effect.flatMap(Fence.others(tables, { job, sink: sink.name }), (others) =>
+        others.length === 0
+          ? Effect.void
+          : refuse(
+              job,
+              `is not the only one that writes to ${sink.name}: so ${others.length === 1 ? "does" : "do"} ${others.join(", ")}`,
+              "Reset it without `--tables`: its rows are written over. Or give each job a table of its own."
+            )
+      ),
+    { discard: true }
+  )
+
+const clear = (job: string, sink: AnySink, tables: boolean): Effect.Effect<string, Failure, Tables> =>
   Effect.gen(function* () {
     if (tables && sink.clear !== null) {
-      yield* sink.clear as Effect.Effect<void, Failure, Tables>
+      yield* sink.clear(job) as Effect.Effect<void, Failure, Tables>
       return `${sink.name}: its rows were removed.`
     }
     if (sink.replaces) return `${sink.name}: its rows stay; those of the same keys will be written over.`

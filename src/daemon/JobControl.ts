@@ -239,7 +239,7 @@ const cleared = ({ tables }: Host, job: string, sink: AnySink, after: number): E
       return `${sink.name}: its rows stay; those of the same keys will be written over. Those of keys that do not come again stay as they are: only \`weir reset ${job} --tables\` and a run from the beginning make the table anew.`
     if (sink.clearAfter === undefined)
       return `${sink.name}: what was appended after epoch ${after} stays, and will be appended again.`
-    yield* Effect.provideService(sink.clearAfter(after) as Effect.Effect<void, Failure, Tables>, Tables, tables)
+    yield* Effect.provideService(sink.clearAfter(job, after) as Effect.Effect<void, Failure, Tables>, Tables, tables)
     return `${sink.name}: its rows after epoch ${after} were removed.`
   })
 

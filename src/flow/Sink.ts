@@ -58,13 +58,16 @@ export interface Sink<in A, out E, out R, out Takes = unknown> {
   readonly key: ReadonlyArray<string>
   /** Called once at each start of the job, after the checkpoint is claimed and before any row. */
   readonly open: (opening: SinkOpening) => Effect.Effect<SinkWriter, E, R | Scope.Scope>
-  /** Removes every row that it holds, for a job that begins anew; `null`: it cannot. Called while the job does not run. */
-  readonly clear: Effect.Effect<void, E, R> | null
   /**
-   * Removes the rows that later epochs than this one appended, for a job that goes back to it; absent: it cannot, or it
-   * replaces rows. Called while the job does not run.
+   * Removes the rows that a job appended, or, where rows are replaced, every row that is there, for a job that begins
+   * anew; `null`: it cannot. Called while the job does not run.
    */
-  readonly clearAfter?: (epoch: number) => Effect.Effect<void, E, R>
+  readonly clear: ((job: string) => Effect.Effect<void, E, R>) | null
+  /**
+   * Removes the rows that a job appended in later epochs than this one, for a job that goes back to it; absent: it
+   * cannot, or it replaces rows. Called while the job does not run.
+   */
+  readonly clearAfter?: (job: string, epoch: number) => Effect.Effect<void, E, R>
   /** Present where it keeps what steps set aside, so that it can be replayed. */
   readonly letters?: Letters<E, R>
   /** Types only. */

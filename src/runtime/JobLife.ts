@@ -17,6 +17,7 @@ import type { Configured, Job } from "../flow/Job.ts"
 import type { Letter, LetterReader } from "../flow/Letters.ts"
 import type { SinkOpening, SinkWriter } from "../flow/Sink.ts"
 import type { SourceError, SourceReader } from "../flow/Source.ts"
+import type { TablesService } from "../flow/Tables.ts"
 import * as Topology from "../flow/Topology.ts"
 import { CheckpointCorrupted, type Explained, StepFailed } from "../model/Errors.ts"
 import type { Invalid, Offset } from "../model/Event.ts"
@@ -319,9 +320,22 @@ const openSink = (job: string, planned: Plan.PlannedSink, claim: Begun) =>
     const writer: SinkWriter = yield* planned.sink.open(opening) as Effect.Effect<SinkWriter, LifeError, Scope.Scope>
     // The first manifest of a lineage stands one above its floor and holds no row: the older fence is taken over there.
     const epochFloor = claim.epochFloor + 1
-    if (writer._tag === "TablesWriter") yield* Fence.open(writer.tables, { ...opening, epochFloor })
+    if (writer._tag === "TablesWriter") {
+      yield* Fence.open(writer.tables, { ...opening, epochFloor })
+      if (planned.sink.replaces) yield* warnOfOthers(writer.tables, opening)
+    }
     return writer
   })
+
+/** Jobs that replace rows of one table replace each other's, where their keys are equal. */
+const warnOfOthers = (tables: TablesService, { job, sink }: SinkOpening) =>
+  Effect.flatMap(Fence.others(tables, { job, sink }), (others) =>
+    others.length === 0
+      ? Effect.void
+      : Effect.logWarning(
+          `Job ${job}: ${sink} is also written to by ${others.join(", ")}: of a key that several give, the row is the latest one's. Give each job a table of its own, unless their keys differ.`
+        )
+  )
 
 /** Reads the state of the last manifest back, if this code can take it up; answers the claim without what is dropped. */
 const restore = (

@@ -123,6 +123,7 @@ export const judge = (kept: Kept | null, code: Code, dropState: ReadonlyArray<st
       all.map((part) => (dropState.includes(part.id) ? lost(part) : part)),
       code
     ),
+    kept,
     code
   )
   const refusing = parts.filter((part) => part.refuses)
@@ -191,8 +192,16 @@ const withoutUnseenRows = (parts: ReadonlyArray<Part>, { over, steps }: Code): R
   })
 }
 
-/** What a step already keeps comes to a sink only as it changes: one that is new lacks the rest for ever. */
-const withUnfilledSinks = (parts: ReadonlyArray<Part>, { job, standing }: Code): ReadonlyArray<Part> => {
+/**
+ * What a step already keeps comes to a sink only as it changes: one that is new lacks the rest for ever. The manifest
+ * that begins a lineage names no sink yet: there, none is known to be new.
+ */
+const withUnfilledSinks = (
+  parts: ReadonlyArray<Part>,
+  kept: Kept | null,
+  { job, standing }: Code
+): ReadonlyArray<Part> => {
+  if (kept === null || kept.sinks.length === 0) return parts
   const lives = livesOf(parts)
   return parts.map((part): Part => {
     const going = (standing?.get(part.id) ?? []).filter((id) => lives.has(id))

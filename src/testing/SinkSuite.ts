@@ -196,10 +196,10 @@ const upserts: ReadonlyArray<Case> = [
       yield* onSink(sink, ({ read, tables, write }) =>
         Effect.gen(function* () {
           yield* write(1, batch([income("a", 1, 100n)]))
-          yield* sink.clear!
+          yield* sink.clear!("j")
           yield* expectEqual("rows", yield* read(), [])
           yield* tables.transaction([{ sql: "drop table sink_clear", parameters: [] }])
-          yield* sink.clear!
+          yield* sink.clear!("j")
         })
       )
     })

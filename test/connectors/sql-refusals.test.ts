@@ -8,7 +8,9 @@ const refusal = (reason: string) =>
 describe("A row that is there already", () => {
   it("is removed by `--tables` if it is a record that the job appended before", () => {
     expect(
-      refusal("Key (weir_source, weir_partition, weir_offset, weir_row)=(orders, 0, 1, 0) already exists.")
+      refusal(
+        "Key (weir_job, weir_source, weir_partition, weir_offset, weir_row)=(copies, orders, 0, 1, 0) already exists."
+      )
     ).toContain("`--tables`")
   })
 

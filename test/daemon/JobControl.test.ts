@@ -25,13 +25,14 @@ const Minute = Schema.Struct({ shop: Schema.String, windowStart: InstantFromMill
 const Total = Schema.Struct({ shop: Schema.String, sales: Schema.BigIntFromSelf })
 
 interface Parts {
+  readonly name?: string
   readonly step?: string
   readonly appends?: boolean
   readonly second?: "of the totals" | "of windows" | "of a step of its own"
 }
 
-const sales = ({ appends = false, second, step = "totals" }: Parts = {}): Job.Job =>
-  Job.make("sales", {
+const sales = ({ appends = false, name = "sales", second, step = "totals" }: Parts = {}): Job.Job =>
+  Job.make(name, {
     parameters: {},
     trigger: Trigger.every("10 millis"),
     outputs: () => {
@@ -132,8 +133,9 @@ const run = <A, E>(effect: Effect.Effect<A, E, Tables>): Promise<A> =>
 const statusOf = (daemon: DaemonService) => Effect.map(daemon.detail("sales"), ({ status }) => status)
 
 /** Reads what is there, and ends. */
-const once = (daemon: DaemonService) =>
-  Effect.zipRight(daemon.start("sales", { availableNow: true }), daemon.ended("sales"))
+const onceOf = (job: string) => (daemon: DaemonService) =>
+  Effect.zipRight(daemon.start(job, { availableNow: true }), daemon.ended(job))
+const once = onceOf("sales")
 
 describe("A way back to a savepoint", () => {
   it("is refused where rows that were appended since are in the way, and nothing is changed", () =>
@@ -181,6 +183,46 @@ describe("A way back to a savepoint", () => {
         expect(said).toContain("shop_totals: its rows stay; those of the same keys will be written over.")
         expect(said).toContain("keys that do not come again stay as they are")
         expect(said).toContain("`weir reset sales --tables`")
+      })
+    ))
+})
+
+describe("Two jobs at one table", () => {
+  const other = sales({ name: "others", appends: true })
+
+  it("append what they read, also of one topic, and each removes its own rows only", () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        const job = sales({ appends: true })
+        const rows = world.rows("select weir_job, shop from all_sales order by 1, 2")
+        yield* world.produce(["a"])
+        yield* world.hosted(job, (daemon) => Effect.zipRight(once(daemon), daemon.savepoint("sales", "early")))
+        yield* world.hosted(other, onceOf("others"))
+        yield* world.produce(["b"])
+        yield* world.hosted(job, once)
+        yield* world.hosted(other, onceOf("others"))
+        const others = ["a", "b"].map((shop) => ({ weir_job: "others", shop }))
+        expect(yield* rows).toEqual([...others, ...["a", "b"].map((shop) => ({ weir_job: "sales", shop }))])
+        yield* world.hosted(job, (daemon) => daemon.rewind("sales", { savepoint: "early", tables: true }))
+        expect(yield* rows).toEqual([...others, { weir_job: "sales", shop: "a" }])
+      })
+    ))
+
+  it("are told of each other where they replace rows, and neither removes the rows of both", () =>
+    run(
+      Effect.gen(function* () {
+        const world = yield* makeWorld
+        yield* world.produce(["a"])
+        expect(yield* world.warningsOf(world.hosted(sales(), once))).toEqual([])
+        const warnings = yield* world.warningsOf(world.hosted(other, onceOf("others")))
+        expect(warnings).toContainEqual(expect.stringContaining("Job others: shop_totals is also written to by sales"))
+        const before = yield* world.store.lookUp("sales")
+        const refused = yield* world.hosted(sales(), (daemon) => Effect.flip(daemon.reset("sales", { tables: true })))
+        expect(refused.message).toBe("Job sales is not the only one that writes to shop_totals: so does others")
+        expect(yield* world.rows("select shop from shop_totals")).toEqual([{ shop: "a" }])
+        expect(yield* world.store.lookUp("sales")).toEqual(before)
+        yield* world.hosted(sales(), (daemon) => daemon.reset("sales", { tables: false }))
       })
     ))
 })

@@ -31,7 +31,7 @@ export const make = ({ code, reason, sql }: StatementFailure, about: About): Tab
       hint: "It is tried again with the same epoch. If it goes on: check the server, its disk, and restart the process."
     })
   }
-  const isAppended = about === "row that is there" && `${reason} ${sql}`.includes("weir_source")
+  const isAppended = about === "row that is there" && `${reason} ${sql}`.includes("weir_job")
   return new StatementRefused({
     code,
     statement,

@@ -35,8 +35,11 @@ export interface UpsertOptions<A> {
   /** A column of its own that says when the epoch was closed that wrote the row. Absent: there is none. */
   readonly updatedAt?: string
   /** Views over the table, as `select` statements by name: made anew at each start of the job. */
-  readonly views?: Readonly<Record<string, string>>
+  readonly views?: Readonly<Record<string, View>>
 }
+
+/** A `select` statement, or one for each family of databases where they spell it differently: MariaDB's is `mysql`. */
+export type View = string | Readonly<Record<Dialect["name"], string>>
 
 /**
  * Keeps one row for each key: a later row replaces an earlier one, and a change without `after` removes it. Rows that
@@ -57,7 +60,7 @@ export const upsert = <A, I>(
     guarantee: "exactly once",
     replaces: true,
     key: options.key,
-    clear: clear(table),
+    clear: () => removed(table),
     open: open({
       table,
       columns,
@@ -71,8 +74,8 @@ export const upsert = <A, I>(
 }
 
 /**
- * Adds every row, equal ones too. The key of a row is its record's place; columns `weir_lineage` and `weir_epoch`
- * say which epoch wrote it.
+ * Adds every row, equal ones too. The key of a row is the job and its record's place, so several jobs may append to one
+ * table; columns `weir_lineage` and `weir_epoch` say which epoch wrote it.
  */
 export const append = <A, I>(
   table: string,
@@ -83,14 +86,14 @@ export const append = <A, I>(
   guarantee: "exactly once",
   replaces: false,
   key: [],
-  clear: clear(table),
-  clearAfter: (epoch) => clearAfter(table, epoch),
+  clear: (job) => removed(table, job),
+  clearAfter: (job, epoch) => removed(table, job, epoch),
   open: open({
     table,
     columns: TableColumns.make(table, schema, []),
     added: placeColumns,
     key: [],
-    tableKey: placeColumns.slice(0, 4).map((column) => column.name),
+    tableKey: placeColumns.slice(0, 5).map((column) => column.name),
     views: {},
     replaces: false
   })
@@ -105,7 +108,7 @@ interface Table {
   readonly added: ReadonlyArray<Column>
   readonly key: ReadonlyArray<TableColumns.FieldColumn>
   readonly tableKey: ReadonlyArray<string>
-  readonly views: Readonly<Record<string, string>>
+  readonly views: Readonly<Record<string, View>>
   readonly replaces: boolean
 }
 
@@ -118,6 +121,7 @@ const updatedAtColumn = (table: string, columns: ReadonlyArray<Column>, name: st
 }
 
 const placeColumns: ReadonlyArray<Column> = [
+  { name: "weir_job", type: { kind: "text" }, nullable: false },
   { name: "weir_source", type: { kind: "text" }, nullable: false },
   { name: "weir_partition", type: { kind: "integer" }, nullable: false },
   { name: "weir_offset", type: { kind: "int64" }, nullable: false },
@@ -126,21 +130,20 @@ const placeColumns: ReadonlyArray<Column> = [
   { name: "weir_epoch", type: { kind: "int64" }, nullable: false }
 ]
 
-const clear = (table: string): Effect.Effect<void, SqlSinkError, Tables> =>
+/**
+ * Removes rows: all, or those that a job appended after an epoch. Epochs of a job are never used twice, so those of
+ * abandoned lineages are higher, too.
+ */
+const removed = (table: string, job: string | null = null, epoch = 0): Effect.Effect<void, SqlSinkError, Tables> =>
   Effect.gen(function* () {
     const tables = yield* Tables
     if ((yield* tables.describe(table)) === null) return
-    yield* TableCheck.run(tables, tables.dialect.remove(table, [], []))
-  })
-
-/** Epochs are never used twice, so those of abandoned lineages are higher, too. */
-const clearAfter = (table: string, epoch: number): Effect.Effect<void, SqlSinkError, Tables> =>
-  Effect.gen(function* () {
-    const tables = yield* Tables
-    if ((yield* tables.describe(table)) === null) return
-    const { parameter, quote } = tables.dialect
-    const sql = `delete from ${quote(table)} where ${quote("weir_epoch")} > ${parameter(1)}`
-    yield* TableCheck.run(tables, [{ sql, parameters: [epoch] }])
+    const { parameter, quote, remove } = tables.dialect
+    const appended = {
+      sql: `delete from ${quote(table)} where ${quote("weir_job")} = ${parameter(1)} and ${quote("weir_epoch")} > ${parameter(2)}`,
+      parameters: [job, epoch]
+    }
+    yield* TableCheck.run(tables, job === null ? remove(table, [], []) : [appended])
   })
 
 // The writer
@@ -155,11 +158,14 @@ const open =
         columns: [...table.columns, ...table.added],
         key: table.tableKey,
         replaced: table.replaces,
-        views: table.views,
+        views: viewsIn(tables.dialect, table.views),
         writer: opening.isKnown === true ? opening.job : null
       })
       return writer(within(table, tables.dialect), opening, tables)
     })
+
+const viewsIn = ({ name }: Dialect, views: Table["views"]): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(views).map(([view, sql]) => [view, typeof sql === "string" ? sql : sql[name]]))
 
 /** The table with rows refused that its database cannot hold. */
 const within = (table: Table, dialect: Dialect): Table => {
@@ -202,7 +208,7 @@ const prepare = (table: Table, opening: SinkOpening, { barrier, batches }: Epoch
   const removedRows = table.key.length === 0 ? Number(rows.removed.rows > 0) : rows.removed.rows
   const added = table.replaces
     ? table.added.map(() => new Array<SqlValue>(size).fill(barrier.closedAt))
-    : placeValues(rows.written.places, opening.lineage, barrier.epoch)
+    : placeValues(rows.written.places, opening, barrier.epoch)
   const digest = RowsDigest.make()
   RowsDigest.addColumns(digest, rows.written.columns)
   RowsDigest.addColumns(digest, rows.removed.columns)
@@ -217,7 +223,8 @@ const prepare = (table: Table, opening: SinkOpening, { barrier, batches }: Epoch
   return { prepared, written: [...rows.written.columns, ...added], removed: rows.removed.columns, removedRows }
 }
 
-const placeValues = (places: ReadonlyArray<TableRows.Place>, lineage: number, epoch: number): Columns => [
+const placeValues = (places: ReadonlyArray<TableRows.Place>, { job, lineage }: SinkOpening, epoch: number): Columns => [
+  places.map(() => job),
   places.map((place) => place.origin),
   places.map((place) => place.partition),
   places.map((place) => place.offset),
