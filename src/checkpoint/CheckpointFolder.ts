@@ -96,10 +96,15 @@ const makeFolder = (files: FileSystem.FileSystem, path: string) =>
     yield* files.makeDirectory(path, { recursive: true })
     // The names of new folders are in their parents: the job's, the root's, and that of the root.
     for (let folder = path, i = 0; i < 3; i++) {
-      folder = folder.slice(0, folder.lastIndexOf("/")) || "."
+      folder = parentOf(folder)
       yield* sync(files, folder)
     }
   })
+
+const parentOf = (folder: string): string => {
+  const end = folder.lastIndexOf("/")
+  return end < 0 ? "." : folder.slice(0, Math.max(end, 1))
+}
 
 /** Makes the names of a folder durable. */
 const sync = (files: FileSystem.FileSystem, path: string) =>

@@ -114,6 +114,26 @@ describe("the checkpoint store in a folder", () => {
       })
     )
 
+    it.scoped("makes its folder where the path has but one name, or is at the root", () =>
+      Effect.gen(function* () {
+        const files = yield* FileSystem.FileSystem
+        const synced: Array<string> = []
+        const made = FileSystem.FileSystem.of({
+          ...files,
+          exists: () => Effect.succeed(false),
+          makeDirectory: () => Effect.void,
+          open: (path) =>
+            Effect.suspend(() => {
+              synced.push(path)
+              return files.open(".", { flag: "r" })
+            })
+        })
+        for (const root of ["ck", "/ck"])
+          yield* Effect.ignore(Effect.provideService(FileCheckpointStore.make(root), FileSystem.FileSystem, made))
+        expect(new Set(synced.filter((path) => !path.includes(".writing")))).toEqual(new Set([".", "/"]))
+      })
+    )
+
     it.scoped("makes nothing visible of an owner that died while it wrote", () =>
       Effect.gen(function* () {
         const files = yield* FileSystem.FileSystem

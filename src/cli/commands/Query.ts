@@ -37,7 +37,7 @@ const jsonColumn = "weir_row"
 const asJson = (weir: WeirService, sql: string): Effect.Effect<Answer, Usage.Failure> => {
   const statement = sql.trim().replace(/;+$/, "")
   return /^(select|with|values|table)\b/i.test(statement)
-    ? weir.ask(`select row_to_json(q)::text as ${jsonColumn} from (${statement}\n) as q`)
+    ? weir.ask(`select row_to_json(weir_rows)::text as ${jsonColumn} from (${statement}\n) as weir_rows`)
     : weir.ask(sql)
 }
 
