@@ -73,6 +73,11 @@ export default Job.make("orders", {
 })
 
 /** The table under the names that the original gave it: instants as seconds. */
-const aggOrderMinute = (table: string) => `
+const aggOrderMinute = (table: string): Sql.View => ({
+  postgres: `
   select region, shopid, itemid, extract(epoch from window_start)::bigint as "timestamp", gross_income, updated_at as utime
-  from "${table.replaceAll('"', '""')}"`
+  from "${table.replaceAll('"', '""')}"`,
+  mysql: `
+  select region, shopid, itemid, timestampdiff(second, '1970-01-01', window_start) as \`timestamp\`, gross_income, updated_at as utime
+  from \`${table.replaceAll("`", "``")}\``
+})

@@ -39,6 +39,9 @@ const ConfigurationText = Schema.Struct({
   token: Schema.NullOr(Schema.Redacted(Schema.String.pipe(Schema.minLength(8)))),
   checkpoints: Checkpoints,
   stockApiPort: port,
+  databaseUrl: Schema.NullOr(
+    Schema.Redacted(Schema.String.pipe(Schema.pattern(/^(postgres|postgresql|mysql|mariadb):\/\//)))
+  ),
   kafkaBrokers: Schema.NullOr(Schema.NonEmptyString),
   kafkaSsl: Schema.NullOr(Schema.NonEmptyString),
   kafkaSaslMechanism: Schema.Literal(...saslMechanisms),
@@ -109,6 +112,15 @@ export const settings: { readonly [N in keyof Configuration]: Setting } = {
     meaning: "the TCP port of the gateway of the stock API",
     form: "a whole number from 0 to 65535"
   },
+  databaseUrl: {
+    variable: "DATABASE_URL",
+    flag: "database-url",
+    takes: "URL",
+    fallback: null,
+    meaning:
+      "a database server, as postgres://user:password@host:port/database, mysql://… or mariadb://…; set: tables are there, not in the data folder",
+    form: "an address that begins with postgres://, mysql:// or mariadb://"
+  },
   kafkaBrokers: {
     variable: "KAFKA_BROKERS",
     flag: "kafka-brokers",
@@ -161,10 +173,8 @@ export const settings: { readonly [N in keyof Configuration]: Setting } = {
 
 const names = Object.keys(settings) as ReadonlyArray<keyof Configuration>
 
-/** Systems that this version does not speak to. */
-const unsupported: Readonly<Record<string, string>> = {
-  DATABASE_URL: "tables of a database server"
-}
+/** What is never shown. */
+const secrets: ReadonlyArray<keyof Configuration> = ["token", "databaseUrl", "kafkaSaslPassword"]
 
 export type Texts = { readonly [N in keyof Configuration]?: string | undefined }
 
@@ -180,15 +190,6 @@ export const load = (
 ): Effect.Effect<Configuration, InvalidConfiguration, Process | FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const process = yield* Process
-    for (const [variable, what] of Object.entries(unsupported))
-      if ((process.environment[variable] ?? "") !== "")
-        return yield* Effect.fail(
-          new InvalidConfiguration({
-            name: variable,
-            message: `${variable} is set, but this version has no ${what}: it has the embedded parts only`,
-            hint: `Unset ${variable}; topics and tables then live in the data folder (WEIR_DATA).`
-          })
-        )
     const file = yield* fileTexts(process.modules.root)
     const texts: Record<string, string | null> = {}
     const origins: Record<string, string> = {}
@@ -216,8 +217,7 @@ const decode = (
   Either.mapLeft(Schema.decodeUnknownEither(ConfigurationText)(texts), (error) => {
     const name = ParseResult.ArrayFormatter.formatErrorSync(error)[0]!.path[0] as keyof Configuration
     const { form, meaning } = settings[name]
-    // Secrets stay out of every message.
-    const given = name === "token" || name === "kafkaSaslPassword" ? "its value" : `'${texts[name]}'`
+    const given = secrets.includes(name) ? "its value" : `'${texts[name]}'`
     return new InvalidConfiguration({
       name,
       message: `${origins[name]}: ${given} is not ${form}`,

@@ -6,7 +6,7 @@
  * first request on.
  */
 import { type FileSystem, HttpServer, type Path } from "@effect/platform"
-import { Context, Effect, Layer, Option, Scope } from "effect"
+import { Context, Effect, Layer, Option, Redacted, Scope } from "effect"
 import type { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { Daemon, type DaemonService } from "../daemon/Daemon.ts"
 import * as DataFolder from "../daemon/DataFolder.ts"
@@ -58,10 +58,15 @@ export const make = (
         return log.layer({ folder: `${folder.path}/log` })
       }
     )
-    const tables = yield* opened(Tables, async () => {
-      const sql = await import("../connectors/sql/index.ts")
-      return sql.layerPGlite({ folder: `${folder.path}/postgres`, thread: process.databaseThread })
-    })
+    const tables = yield* opened(
+      Tables,
+      async (): Promise<Layer.Layer<Tables, Failure, FileSystem.FileSystem | Path.Path>> => {
+        const sql = await import("../connectors/sql/index.ts")
+        const url = configuration.databaseUrl === null ? null : Redacted.value(configuration.databaseUrl)
+        if (url === null) return sql.layerPGlite({ folder: `${folder.path}/postgres`, thread: process.databaseThread })
+        return url.startsWith("postgres") ? sql.layerPostgres({ url }) : sql.layerMysql({ url })
+      }
+    )
     const daemon = yield* Effect.cached(
       openDaemon(configuration, { topics, tables, jobs, isDaemon }, scope).pipe(Effect.provide(needs))
     )

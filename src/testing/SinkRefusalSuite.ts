@@ -160,11 +160,16 @@ export const checks: ReadonlyArray<Case> = [
     name: "views are made with the table, and made anew at each start",
     run: Effect.gen(function* () {
       const tables = yield* Tables
-      const sink = (sql: string) => SqlSink.upsert("sink_viewed", Income, { key, views: { sink_view: sql } })
+      const sink = (sql: SqlSink.View) => SqlSink.upsert("sink_viewed", Income, { key, views: { sink_view: sql } })
       yield* onSink(sink("select region from sink_viewed"), ({ tables, write }) =>
         Effect.gen(function* () {
           yield* write(1, batch([income("a", 1, 1n)]))
-          yield* openTable(sink("select concat(region, '!') as region from sink_viewed"))
+          yield* openTable(
+            sink({
+              postgres: "select region || '!' as region from sink_viewed",
+              mysql: "select concat(region, '!') as region from sink_viewed"
+            })
+          )
           const found = yield* tables.query({ sql: "select * from sink_view", parameters: [] })
           yield* expectEqual("view", found, [{ region: "a!" }])
         })

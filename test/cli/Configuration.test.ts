@@ -48,6 +48,7 @@ describe("Configuration", () => {
       token: null,
       checkpoints: { kind: "tables" },
       stockApiPort: 5000,
+      databaseUrl: null,
       kafkaBrokers: null,
       kafkaSsl: null,
       kafkaSaslMechanism: "plain",
@@ -103,6 +104,8 @@ describe("Configuration", () => {
     expect(await left({ environment: { WEIR_TOKEN: "short" } })).not.toContain("short")
     const { kafkaSaslPassword } = await right({ environment: { KAFKA_SASL_PASSWORD: "a long secret" } })
     expect(`${kafkaSaslPassword} ${JSON.stringify(kafkaSaslPassword)}`).not.toContain("secret")
-    expect(await left({ environment: { DATABASE_URL: "postgres://u:secret@h/d" } })).not.toContain("secret")
+    const { databaseUrl } = await right({ environment: { DATABASE_URL: "postgres://u:secret@h/d" } })
+    expect(`${databaseUrl} ${JSON.stringify(databaseUrl)}`).not.toContain("secret")
+    expect(await left({ environment: { DATABASE_URL: "oracle://u:secret@h/d" } })).not.toContain("secret")
   })
 })

@@ -60,8 +60,8 @@ const refused: ReadonlyArray<Case> = [
   {
     words: ["jobs"],
     code: 2,
-    err: ["DATABASE_URL", "embedded"],
-    environment: { DATABASE_URL: "postgres://u:hidden@h/d" }
+    err: ["DATABASE_URL", "postgres://", "mariadb://"],
+    environment: { DATABASE_URL: "oracle://u:hidden@h/d" }
   },
   { words: ["tail", "nothing"], code: 1, err: ["nothing", "weir topics"] },
   { words: ["produce", "t", "/no/such/file"], code: 1, err: ["/no/such/file"] }

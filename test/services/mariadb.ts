@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs"
 import { userInfo } from "node:os"
 import { createConnection } from "mysql2/promise"
-import { freePort, Missing, programOf, run, type Service, serve } from "./Service.ts"
+import { freePort, isRoot, Missing, programOf, run, type Service, serve } from "./Service.ts"
 
 const user = "weir"
 /** Of a server that only this machine reaches, and only while tests run. */
@@ -17,7 +17,7 @@ export const service: Service = {
     if (install === undefined || server === undefined)
       throw new Missing("no mariadbd was found: install MariaDB (Debian: apt-get install mariadb-server)")
     const data = `${folder}/data`
-    const as = `--user=${userInfo().username}`
+    const as = `--user=${isRoot ? "root" : userInfo().username}`
     await run(install, [
       "--no-defaults",
       `--datadir=${data}`,
