@@ -167,9 +167,6 @@ const open =
 const viewsIn = ({ name }: Dialect, views: Table["views"]): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(views).map(([view, sql]) => [view, typeof sql === "string" ? sql : sql[name]]))
 
-const viewsIn = ({ name }: Dialect, views: Table["views"]): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(views).map(([view, sql]) => [view, typeof sql === "string" ? sql : sql[name]]))
-
 /** The table with rows refused that its database cannot hold. */
 const within = (table: Table, dialect: Dialect): Table => {
   const bounded = dialect.bounded([...table.columns, ...table.added], table.tableKey)
