@@ -10,8 +10,10 @@ export const user = "weir"
 export const password = "weir password"
 
 export interface Broker extends Running {
-  /** The address of the listener that asks for user and password, by SASL PLAIN. */
+  /** The address of the listener that asks for user and password, by SASL PLAIN over TLS. */
   readonly guarded: string
+  /** The certificate by which that listener is known, in PEM form. */
+  readonly authority: string
   readonly port: number
   readonly guardedPort: number
 }
@@ -35,8 +37,16 @@ export const start = async (folder: string, { ports, signal }: BrokerOptions = {
   const isNew = !existsSync(properties)
   writeFileSync(
     properties,
-    settings({ data: join(folder, "data"), port, guardedPort, controllerPort: await freePort() })
+    settings({
+      data: join(folder, "data"),
+      keys: join(folder, "keys"),
+      port,
+      guardedPort,
+      controllerPort: await freePort()
+    })
   )
+  const authority = join(folder, "authority.pem")
+  if (isNew) await makeKeys(join(folder, "keys"), authority)
   if (isNew) await run(java, [...classes, "kafka.tools.StorageTool", "format", "-t", clusterId(), "-c", properties])
   const running = await serve({
     command: java,
@@ -45,7 +55,14 @@ export const start = async (folder: string, { ports, signal }: BrokerOptions = {
     log: join(folder, "log"),
     answers: () => listens(port)
   })
-  return { address: `127.0.0.1:${port}`, guarded: `127.0.0.1:${guardedPort}`, port, guardedPort, stop: running.stop }
+  return {
+    address: `127.0.0.1:${port}`,
+    guarded: `127.0.0.1:${guardedPort}`,
+    port,
+    guardedPort,
+    authority: readFileSync(authority, "utf8"),
+    stop: running.stop
+  }
 }
 
 export const service: Service = { name: "Kafka", variable: "KAFKA_BROKERS", start: (folder) => start(folder) }
@@ -80,27 +97,41 @@ export const jars = async (): Promise<string> => {
   }
 }
 
+/** A key for this machine, and the certificate that it has signed itself, by Java's own tool. */
+const makeKeys = async (keys: string, authority: string): Promise<void> => {
+  const keytool = programOf(["keytool"])
+  if (keytool === undefined) throw new Missing("no keytool was found beside java")
+  const store = ["-keystore", keys, "-storetype", "PKCS12", "-storepass", password, "-alias", "broker"]
+  const made = ["-keyalg", "EC", "-dname", "CN=localhost", "-ext", "san=ip:127.0.0.1,dns:localhost", "-validity", "30"]
+  await run(keytool, ["-genkeypair", ...store, ...made])
+  await run(keytool, ["-exportcert", "-rfc", ...store, "-file", authority])
+}
+
 /** 16 bytes, as Kafka writes them. */
 const clusterId = (): string => Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url")
 
 interface Settings {
   readonly data: string
+  readonly keys: string
   readonly port: number
   readonly guardedPort: number
   readonly controllerPort: number
 }
 
-const settings = ({ controllerPort, data, guardedPort, port }: Settings): string =>
+const settings = ({ controllerPort, data, guardedPort, keys, port }: Settings): string =>
   Object.entries({
     "process.roles": "broker,controller",
     "node.id": 1,
     "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
     listeners: `PLAINTEXT://127.0.0.1:${port},GUARDED://127.0.0.1:${guardedPort},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,GUARDED:SASL_SSL,CONTROLLER:PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "sasl.enabled.mechanisms": "PLAIN",
     "listener.name.guarded.plain.sasl.jaas.config": `org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${password}";`,
+    "listener.name.guarded.ssl.keystore.location": keys,
+    "listener.name.guarded.ssl.keystore.password": password,
+    "listener.name.guarded.ssl.keystore.type": "PKCS12",
     "log.dirs": data,
     "auto.create.topics.enable": false,
     "offsets.topic.replication.factor": 1,
@@ -108,6 +139,9 @@ const settings = ({ controllerPort, data, guardedPort, port }: Settings): string
     "transaction.state.log.replication.factor": 1,
     "transaction.state.log.min.isr": 1,
     "transaction.state.log.num.partitions": 1,
+    // A broker that was killed is taken back as soon as it is there again.
+    "broker.session.timeout.ms": 2_000,
+    "broker.heartbeat.interval.ms": 500,
     "group.initial.rebalance.delay.ms": 0
   })
     .map(([name, value]) => `${name}=${value}\n`)

@@ -14,7 +14,7 @@ import Encoder from "kafkajs/src/protocol/encoder.js"
 import protocolError from "kafkajs/src/protocol/error.js"
 import compression from "kafkajs/src/protocol/message/compression/index.js"
 import * as Limits from "../../model/Limits.ts"
-import { driverOptions, type ResolvedConfig } from "./KafkaConfig.ts"
+import { driverOptions, type ResolvedConfig, withoutPassword } from "./KafkaConfig.ts"
 import { isStale, KafkaFailure } from "./KafkaFailure.ts"
 import * as KafkaRecords from "./KafkaRecords.ts"
 import type { Request } from "./KafkaRequests.ts"
@@ -204,14 +204,6 @@ const failureOf =
       return new KafkaFailure({ type: "FORMAT", message: `an answer could not be read: ${message}`, retry: false })
     return new KafkaFailure({ type: "CONNECTION", message: withoutPassword(config, message), retry: true })
   }
-
-const withoutPassword = ({ sasl }: ResolvedConfig, message: string): string => {
-  if (sasl === null) return message
-  const options = driverOptions({ brokers: [], clientId: "", tls: null, sasl }) as {
-    readonly sasl: { readonly password: string }
-  }
-  return options.sasl.password === "" ? message : message.replaceAll(options.sasl.password, "…")
-}
 
 interface Entry {
   readonly namespace: string

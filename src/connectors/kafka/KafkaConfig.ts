@@ -50,7 +50,7 @@ export const resolve = (config: KafkaConfig): Effect.Effect<ResolvedConfig, Inva
     }
   })
 
-/** The same in the driver's words. The password leaves its wrapping here, and nowhere else. */
+/** The same in the driver's words. */
 export const driverOptions = ({ brokers, clientId, sasl, tls }: ResolvedConfig): object => ({
   brokers: [...brokers],
   clientId,
@@ -60,6 +60,12 @@ export const driverOptions = ({ brokers, clientId, sasl, tls }: ResolvedConfig):
       ? null
       : { mechanism: sasl.mechanism, username: sasl.username, password: Redacted.value(sasl.password) }
 })
+
+/** A text without the password, whoever put it there. */
+export const withoutPassword = ({ sasl }: ResolvedConfig, text: string): string => {
+  const password = sasl === null ? "" : Redacted.value(sasl.password)
+  return password === "" ? text : text.replaceAll(password, "…")
+}
 
 // Private
 

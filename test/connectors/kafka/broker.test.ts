@@ -32,10 +32,11 @@ describe.skipIf(missing !== null)("a broker of Kafka", () => {
   const asUser = (password: string, mechanism: KafkaSasl["mechanism"] = "plain") =>
     layerKafka({
       brokers: [broker.guarded],
+      tls: { authority: broker.authority },
       sasl: { mechanism, username: kafka.user, password: Redacted.make(password) }
     })
 
-  it.live("serves who names the right password", () =>
+  it.live("serves who names the right password, over TLS", () =>
     Effect.gen(function* () {
       const topics = yield* Topics
       const topic = topicNamed("guarded")
@@ -71,9 +72,15 @@ describe.skipIf(missing !== null)("a broker of Kafka", () => {
   it.live("that wants a user, or is none, is said to within 5 seconds", () =>
     Effect.gen(function* () {
       const nobody = `127.0.0.1:${yield* Effect.promise(freePort)}`
-      for (const address of [broker.guarded, nobody]) {
+      for (const config of [
+        { brokers: [nobody] },
+        { brokers: [broker.guarded] },
+        // Its certificate is signed by nobody whom the runtime trusts.
+        { brokers: [broker.guarded], tls: true as const }
+      ]) {
+        const [address] = config.brokers
         const begun = Date.now()
-        const error = yield* Effect.flip(Effect.scoped(Layer.build(layerKafka({ brokers: [address] }))))
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(layerKafka(config))))
         expect(Date.now() - begun).toBeLessThan(5_000)
         expect(error).toMatchObject({ _tag: "SourceUnavailable", retry: true })
         expect(error.message).toContain(address)
