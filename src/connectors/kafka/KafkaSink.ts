@@ -6,7 +6,7 @@
  * how far that one came. After every failure whose outcome is unknown it does so again, unless a newer owner has begun:
  * then it stops, and takes nothing.
  */
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import * as EpochFence from "../../flow/EpochFence.ts"
 import type { EpochStamp, EpochWriter, ProducedRecord, TopicsError } from "../../flow/Topics.ts"
 import type { Fenced, OtherLineage, SinkAhead, SinkBehind } from "../../model/Errors.ts"
@@ -22,7 +22,7 @@ import * as TransactionRequests from "./KafkaTransactionRequests.ts"
 /** Times that a transaction is begun anew, of an owner whom others disturb, before it fails. */
 const attemptsMax = 5
 /** Milliseconds that are waited for records to be seen by readers, who see none behind a transaction that is open. */
-const visibleMillisMax = 1_000
+const visibleMillisMax = 250
 
 type Records = ReadonlyMap<number, ReadonlyArray<ProducedRecord>>
 
@@ -153,19 +153,15 @@ const commit = (
   })
 
 /** Waits until readers see the records before these ends: a broker says that a transaction is committed before it is. */
-const seen = (cluster: Cluster, topic: string, ends: ReadonlyMap<number, number>): Effect.Effect<void, KafkaFailure> =>
-  Effect.flatMap(offsets(cluster, [topic], "latest", "read committed"), (found) =>
-    [...ends].every(([partition, end]) => (found.get(topic)![partition] ?? 0) >= end)
-      ? Effect.void
-      : Effect.delay(
-          Effect.suspend(() => seen(cluster, topic, ends)),
-          "2 millis"
-        )
-  ).pipe(
-    // They are committed whatever the answer is.
-    Effect.ignore,
+const seen = (cluster: Cluster, topic: string, ends: ReadonlyMap<number, number>): Effect.Effect<void> =>
+  offsets(cluster, [topic], "latest", "read committed").pipe(
+    Effect.repeat({
+      until: (found) => [...ends].every(([partition, end]) => (found.get(topic)![partition] ?? 0) >= end),
+      schedule: Schedule.exponential("1 millis")
+    }),
     Effect.timeoutOption(visibleMillisMax),
-    Effect.asVoid
+    // They are committed, whatever the answer is.
+    Effect.ignore
   )
 
 /** Asks the broker that coordinates the transactions of this id. */
