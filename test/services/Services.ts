@@ -27,18 +27,25 @@ export interface Services {
 }
 
 export const make = (): Services => {
-  const folder = mkdtempSync(join(tmpdir(), "weir-services-"))
-  // A server that runs as another user has to reach the part that is its own.
-  chmodSync(folder, 0o711)
+  let made: string | null = null
+  /** Made with the first server: most runs start none. */
+  const folder = (): string => {
+    if (made === null) {
+      made = mkdtempSync(join(tmpdir(), "weir-services-"))
+      // A server that runs as another user has to reach the part that is its own.
+      chmodSync(made, 0o711)
+    }
+    return made
+  }
   const asked = new Map<ServiceName, Promise<Found>>()
   const running: Array<Running> = []
   const start = async (name: ServiceName): Promise<Found> => {
     const { start, variable } = all[name]
     const given = process.env[variable]
     if (given !== undefined && given !== "") return { address: given }
-    mkdirSync(join(folder, name))
+    mkdirSync(join(folder(), name))
     try {
-      const started = await start(join(folder, name))
+      const started = await start(join(folder(), name))
       running.push(started)
       return { address: started.address }
     } catch (cause) {
@@ -61,7 +68,7 @@ export const make = (): Services => {
     stop: async () => {
       await Promise.allSettled(asked.values())
       await Promise.all(running.map((one) => one.stop()))
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      if (made !== null) rmSync(made, { recursive: true, force: true, maxRetries: 5 })
     }
   }
 }
