@@ -1,6 +1,6 @@
 /** A closed description with a name. Its type is its bill of materials: what can fail, what it needs. */
 import { Duration, Either } from "effect"
-import { InvalidParameter } from "../model/Errors.ts"
+import { InvalidJob, InvalidParameter } from "../model/Errors.ts"
 import type { Migrations } from "./Migration.ts"
 import * as Parameter from "./Parameter.ts"
 import type { Output } from "./steps/Step.ts"
@@ -22,7 +22,9 @@ export interface Job<out E = unknown, out R = unknown, out Values = unknown> {
   /** How state that older versions of it kept is restored: by step, the oldest first. */
   readonly migrations: Migrations
   /** The nodes and options under given parameters: those not given have their defaults. */
-  readonly configure: (texts: Readonly<Record<string, string>>) => Either.Either<Configured, InvalidParameter>
+  readonly configure: (
+    texts: Readonly<Record<string, string>>
+  ) => Either.Either<Configured, InvalidParameter | InvalidJob>
   /** Types only. */
   readonly error?: E
   readonly requirements?: R
@@ -121,7 +123,7 @@ const configure = (
     readonly outputs: (parameters: never) => Outputs
   },
   texts: Readonly<Record<string, string>>
-): Either.Either<Configured, InvalidParameter> =>
+): Either.Either<Configured, InvalidParameter | InvalidJob> =>
   Either.gen(function* () {
     const known: Parameter.Parameters = { ...common, ...options.parameters }
     for (const name of Object.keys(texts))
@@ -142,7 +144,7 @@ const configure = (
     if (maxPerEpoch < 0) yield* Either.left(invalid(job, "maxPerEpoch", "it must not be negative"))
     const own = Object.fromEntries(Object.keys(options.parameters).map((name) => [name, values[name]]))
     const outputs = yield* outputsOf(job, own, texts, () => options.outputs(own as never))
-    const topology = Topology.make(job, listOf(outputs), {
+    const topology = yield* topologyOf(job, outputs, {
       ...(texts.maxOutOfOrderness === undefined
         ? {}
         : { maxOutOfOrdernessMillis: Duration.toMillis(values.maxOutOfOrderness as Duration.Duration) }),
@@ -151,7 +153,7 @@ const configure = (
         : { allowedLatenessMillis: Duration.toMillis(values.allowedLateness as Duration.Duration) })
     })
     const fallbacks: Record<string, string> = {
-      ...writtenIn(Topology.make(job, listOf(outputs))),
+      ...writtenIn(yield* topologyOf(job, outputs)),
       trigger: Trigger.toText(options.trigger),
       startAt: options.startAt ?? "earliest"
     }
@@ -171,18 +173,35 @@ const configure = (
     }
   })
 
+/** What is wrong with a job is that job's fault alone: whoever hosts others too goes on. */
+const topologyOf = (
+  job: string,
+  outputs: Outputs,
+  overrides: Topology.Overrides = {}
+): Either.Either<Topology.Topology, InvalidJob> =>
+  Either.try({ try: () => Topology.make(job, listOf(outputs), overrides), catch: (error) => unmade(job, error) })
+
+const unmade = (job: string, error: unknown): InvalidJob =>
+  error instanceof InvalidJob
+    ? error
+    : new InvalidJob({
+        job,
+        message: `Job ${job} cannot be made: ${error instanceof Error ? error.message : String(error)}`,
+        hint: "Mend what its outputs are made of, in the module of the job."
+      })
+
 /** A job's text that refuses a value that a person has set, such as a window of 0, blames the value. */
 const outputsOf = (
   job: string,
   own: Readonly<Record<string, unknown>>,
   texts: Readonly<Record<string, string>>,
   outputs: () => Outputs
-): Either.Either<Outputs, InvalidParameter> => {
+): Either.Either<Outputs, InvalidParameter | InvalidJob> => {
   const set = Object.entries(texts).filter(([name]) => Object.hasOwn(own, name))
   try {
     return Either.right(outputs())
   } catch (error) {
-    if (!(error instanceof RangeError) || set.length === 0) throw error
+    if (!(error instanceof RangeError) || set.length === 0) return Either.left(unmade(job, error))
     const said = set.map(([name, text]) => `${name}=${text}`).join(", ")
     return Either.left(
       new InvalidParameter({

@@ -169,7 +169,7 @@ export const make = (
       throw new InvalidJob({
         job,
         message: `Job ${job}: two nodes are called '${id}' (${other.what}, ${what})`,
-        hint: isSink && other.isSink ? oneSink(id) : oneName
+        hint: isSink && other.isSink ? oneSink(id) : isSink || other.isSink ? otherName(id) : oneName
       })
     }
     taken.set(id, { what, isSink })
@@ -234,6 +234,9 @@ export const make = (
 }
 
 const oneName = "Give each stateful step an id of its own, use each sink once, and name a flow to use its source twice."
+
+const otherName = (name: string): string =>
+  `A source is named by its topic, a sink by its table or topic, and a stateful step by its id: call one of those that are called '${name}' otherwise.`
 
 const oneSink = (name: string): string =>
   `A sink is named by the table or topic that it writes, and each is written by one: bring the flows together with Flow.merge before one sink of '${name}', or give each a table or topic of its own.`

@@ -7,7 +7,7 @@ import * as Parameter from "../../src/flow/Parameter.ts"
 import * as Trigger from "../../src/flow/Trigger.ts"
 import * as Window from "../../src/flow/Window.ts"
 import { Instant } from "../../src/model/Columns.ts"
-import type { InvalidParameter } from "../../src/model/Errors.ts"
+import type { InvalidJob, InvalidParameter } from "../../src/model/Errors.ts"
 import { append, topic, upsert } from "./Connectors.ts"
 
 class Order extends Schema.Class<Order>("Order")({ region: Schema.String, at: Instant }) {}
@@ -31,7 +31,7 @@ const income = Job.make("income", {
 
 const configured = (texts: Readonly<Record<string, string>> = {}, job: Job.Job = income): Job.Configured =>
   Either.getOrThrow(job.configure(texts))
-const refused = (texts: Readonly<Record<string, string>>): InvalidParameter =>
+const refused = (texts: Readonly<Record<string, string>>): InvalidParameter | InvalidJob =>
   Either.getOrThrow(Either.flip(income.configure(texts)))
 const setting = (name: string, texts: Readonly<Record<string, string>> = {}) => {
   const { fallback, value } = configured(texts).settings.find((one) => one.name === name)!
@@ -53,6 +53,22 @@ describe("a job", () => {
     })
     expect(careful).toMatchObject({ startAt: "latest", starts: false, deadLetters: { shareMax: 0.1 } })
     expect(configured({}, careful)).toMatchObject({ startAt: "latest", trigger: { kind: "availableNow" } })
+  })
+
+  it("that cannot be made is its own fault: said, and not thrown at whoever hosts it", () => {
+    const of = (outputs: () => ReturnType<typeof made>) =>
+      Either.getOrThrow(
+        Either.flip(Job.make("bad", { parameters: {}, trigger: Trigger.availableNow, outputs }).configure({}))
+      )
+    const made = () => Flow.from(topic("orders")).pipe(Flow.to(append("orders")))
+    expect(of(made)).toMatchObject({
+      _tag: "InvalidJob",
+      message: expect.stringContaining("two nodes are called 'orders'")
+    })
+    const thrown = of(() => {
+      throw new TypeError("no such column")
+    })
+    expect(thrown).toMatchObject({ _tag: "InvalidJob", job: "bad", message: "Job bad cannot be made: no such column" })
   })
 
   it("may have one output or several", () => {
@@ -130,8 +146,9 @@ describe("a job", () => {
     ["maxPerEpoch", "-1", "Job income: parameter 'maxPerEpoch': it must not be negative"],
     ["maxPerEpoch", "many", "Job income: parameter 'maxPerEpoch': 'many' is no whole number"]
   ])("refuses %s=%s by name", (name, text, told) => {
-    const { hint, message, parameter } = refused({ [name]: text })
-    expect(parameter).toBe(name)
+    const refusal = refused({ [name]: text })
+    const { hint, message } = refusal
+    expect(refusal).toMatchObject({ _tag: "InvalidParameter", parameter: name })
     expect(message.startsWith(told), message).toBe(true)
     expect(hint).toBe("`weir explain income` lists all parameters with their types and defaults.")
   })

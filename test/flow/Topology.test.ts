@@ -137,7 +137,9 @@ describe("a job is refused", () => {
     expect(hint).toBe(
       told.startsWith("'a' (sink")
         ? "A sink is named by the table or topic that it writes, and each is written by one: bring the flows together with Flow.merge before one sink of 'a', or give each a table or topic of its own."
-        : "Give each stateful step an id of its own, use each sink once, and name a flow to use its source twice."
+        : told.startsWith("'orders' (source topic orders, sink")
+          ? "A source is named by its topic, a sink by its table or topic, and a stateful step by its id: call one of those that are called 'orders' otherwise."
+          : "Give each stateful step an id of its own, use each sink once, and name a flow to use its source twice."
     )
   })
 
