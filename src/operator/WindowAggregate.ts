@@ -6,7 +6,8 @@
  *   row that differs from what was emitted, its key the key columns and `windowStart`; the row of a session that
  *   went into another is removed. `onClose`: the row itself, once, at the first barrier with watermark ≥
  *   `windowEnd + allowedLateness`; a session's at `windowEnd + gap + allowedLateness`, until when an event that is
- *   not late can still join it. At a final barrier also the rows of open windows
+ *   not late can still join it. At a final barrier also the rows of open windows; where those are appended, and of
+ *   sessions, they are closed with it: what comes for them later is late
  * - **Keeps** one state for each aggregate, key and open window, until the window closes; the watermark; and until when
  *   windows have been forgotten
  * - **Sets aside** on `late` the events that are late for all their windows, as they came. An event is late for a
