@@ -1,8 +1,16 @@
+import { Schema } from "effect"
 import { describe, expect, it } from "vitest"
+import type { Manifest } from "../../src/checkpoint/Checkpoint.ts"
+import type { StepState } from "../../src/checkpoint/CheckpointStore.ts"
+import * as Flow from "../../src/flow/Flow.ts"
 import type { SpecOf } from "../../src/flow/Topology.ts"
+import * as Topology from "../../src/flow/Topology.ts"
+import { Instant } from "../../src/model/Columns.ts"
 import type { Barrier, Batch, PartitionCut } from "../../src/model/Message.ts"
 import * as AssignTime from "../../src/operator/AssignTime.ts"
 import { Calendar } from "../../src/operator/Calendar.ts"
+import * as Waits from "../../src/runtime/Waits.ts"
+import { append, topic } from "../flow/Connectors.ts"
 
 const cut = (partition: number, state: PartitionCut["state"]): PartitionCut => ({
   source: "orders",
@@ -88,6 +96,36 @@ describe("What a step waits for", () => {
       partitions: [{ source: "orders", partition: 0, highest: 5_000, watermark: 4_000, state: null }],
       holder: null
     })
+  })
+
+  it("is told of a job that does not run with the partitions that have given no event", () => {
+    const Order = Schema.Struct({ at: Instant })
+    const rows = Flow.from(topic("orders")).pipe(
+      Flow.decode(Order),
+      Flow.eventTime((order) => order.at, { maxOutOfOrderness: "0 seconds" }),
+      Flow.to(append("kept"))
+    )
+    const others = Flow.from(topic("others")).pipe(Flow.to(append("others kept")))
+    const topology = Topology.make("job", [rows, others])
+    const time = AssignTime.make({ id: "eventTime", spec }, { triggerMillis: 0 })
+    time.onBatch(batch(0, 5_000), out, 0)
+    time.onBarrier(barrier(100, [cut(0, "active"), cut(1, "active")]), out)
+    const manifest = {
+      job: "job",
+      partitions: [cut(0, "active"), cut(1, "active"), { ...cut(0, "active"), source: "others" }],
+      steps: [{ step: "eventTime", fingerprint: time.state!.fingerprint }]
+    } as unknown as Manifest
+    const waitsOf = (state: ReadonlyArray<StepState>) =>
+      Waits.ofCheckpoint(topology, manifest, state).map(({ node, waiting }) => [
+        node,
+        waiting.kind === "time" &&
+          waiting.partitions.map(({ highest, partition, state }) => [partition, highest, state])
+      ])
+    const silent = [1, null, "active"]
+    expect(waitsOf([{ step: "eventTime", parts: time.state!.snapshot(1).parts }])).toEqual([
+      ["eventTime", [[0, 5_000, "active"], silent]]
+    ])
+    expect(waitsOf([])).toEqual([["eventTime", [[0, null, "active"], silent]]])
   })
 
   it("is told of the windows that close first, in the order of time", () => {
