@@ -1,26 +1,18 @@
-/**
- * `weir run orders` as a process of its own, killed with SIGKILL again and again, until it has ended once.
- *
- * Whether a kill fell between an intent and its manifest is not guessed from the clock: the next life says which
- * intents it found, and of which generation.
- */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+/** The orders job on what is built in, killed as a process. */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
 import { NodeContext } from "@effect/platform-node"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { orders } from "../../fixtures/orders.ts"
-import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
+import type { Expected } from "../../fixtures/orders-oracle.ts"
 import * as Log from "../../src/connectors/log/index.ts"
 import { layerPGlite } from "../../src/connectors/sql/index.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import { check } from "../runtime/Expectation.ts"
+import * as Kills from "./Kills.ts"
 
-const root = join(import.meta.dirname, "../..")
 const input = {
   seed: 11,
   count: 200_000,
@@ -32,145 +24,26 @@ const input = {
   malformed: 0.001,
   farFuture: 0.0005
 }
-const killsMin = 30
 
 let data: string
 let expected: Expected
 
 beforeAll(async () => {
   data = mkdtempSync(join(tmpdir(), "weir-kill-"))
-  const partitions: Array<Array<Uint8Array>> = Array.from({ length: input.partitions }, () => [])
-  for (const { records } of orders(input))
-    for (const { partition, value } of records) partitions[partition]!.push(value.slice())
-  expected = expectedOf(partitions, { windowMillis: 60_000 })
-  await Effect.gen(function* () {
-    const topics = yield* Topics
-    yield* topics.create("orders", { partitions: input.partitions })
-    for (const [partition, values] of partitions.entries()) {
-      for (let start = 0; start < values.length; start += 5_000) {
-        const some = values.slice(start, start + 5_000).map((value) => ({ key: null, value, headers: [] }))
-        yield* topics.produce("orders", partition, some)
-      }
-    }
-  }).pipe(
+  expected = await Kills.produce("orders", input).pipe(
     Effect.provide(Log.layer({ folder: join(data, "log") })),
     Effect.scoped,
     Effect.provide(NodeContext.layer),
     Effect.runPromise
   )
-  execFileSync(process.execPath, ["build.mjs"], { cwd: root })
+  Kills.build()
 }, 60_000)
 afterAll(() => rmSync(data, { recursive: true, force: true }))
 
-interface Line {
-  readonly message: string
-  readonly annotations: Readonly<Record<string, unknown>>
-}
-
-/** What one life said before it ended. */
-interface Life {
-  readonly code: number | null
-  readonly generation: number
-  /** Generations of the intents that it found above the manifest. */
-  readonly found: ReadonlyArray<number>
-  readonly replayed: number
-  readonly alreadyThere: number
-  readonly epochs: number
-  /** Killed before every intent that it had found was replayed. */
-  readonly whileRecovering: boolean
-  readonly rest: string
-}
-
-/** Starts the job, and kills it when `isDue` says so of what it has said so far. */
-const live = (isDue: (life: Life) => boolean, delayMillis: number): Promise<Life> =>
-  new Promise((resolve) => {
-    const child: ChildProcess = spawn(
-      process.execPath,
-      ["bin/weir.mjs", "run", "orders", "--available-now", "--final", "--set", "maxPerEpoch=1500"],
-      { cwd: root, env: { ...process.env, WEIR_DATA: data, WEIR_LOG: "debug" }, stdio: ["ignore", "ignore", "pipe"] }
-    )
-    let life: Life = {
-      code: null,
-      generation: 0,
-      found: [],
-      replayed: 0,
-      alreadyThere: 0,
-      epochs: 0,
-      whileRecovering: false,
-      rest: ""
-    }
-    let killed = false
-    createInterface({ input: child.stderr! }).on("line", (text) => {
-      life = heard(life, text)
-      if (killed || !isDue(life)) return
-      killed = true
-      setTimeout(() => child.kill("SIGKILL"), delayMillis)
-    })
-    child.on("close", (code) =>
-      resolve({ ...life, code, whileRecovering: code === null && life.found.length > life.replayed })
-    )
-  })
-
-const heard = (life: Life, text: string): Life => {
-  if (!text.startsWith("{")) return { ...life, rest: `${life.rest}${text}\n` }
-  const { annotations, message } = JSON.parse(text) as Line
-  switch (message) {
-    case "claimed": {
-      const found = (annotations.intents as ReadonlyArray<string>).map((intent) =>
-        Number(/generation (\d+)$/.exec(intent)![1])
-      )
-      return { ...life, generation: annotations.generation as number, found }
-    }
-    case "intent is durable":
-      return annotations.replayed === true ? life : { ...life, epochs: life.epochs + 1 }
-    case "epoch is durable":
-      return {
-        ...life,
-        replayed: life.replayed + (annotations.replayed === true ? 1 : 0),
-        alreadyThere: life.alreadyThere + (annotations.alreadyThere as number)
-      }
-    default:
-      return life
-  }
-}
-
 describe("weir run orders, killed with SIGKILL", () => {
   it("writes to the cent what the oracle computes, nothing twice, nothing missing", { timeout: 540_000 }, async () => {
-    const seen = { lives: 0, betweenIntentAndManifest: 0, replayed: 0, alreadyThere: 0, whileRecovering: 0, epochs: 0 }
-    let before: Life | null = null
-    // A small generator of its own: the test chooses its moments by a seed, the machine adds its own chance.
-    let state = 12345
-    const random = (below: number): number => {
-      state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
-      return (state >> 8) % below
-    }
-    for (;;) {
-      const enough = seen.betweenIntentAndManifest >= killsMin && seen.alreadyThere > 0 && seen.whileRecovering >= 3
-      const inRecovery = seen.lives % 5 === 4
-      const intents = 1 + random(3)
-      const life: Life = await live(
-        (now) => !enough && (inRecovery ? now.generation > 0 && now.found.length > 0 : now.epochs >= intents),
-        inRecovery ? random(40) : random(12)
-      )
-      seen.lives += 1
-      seen.replayed += life.replayed
-      seen.alreadyThere += life.alreadyThere
-      seen.epochs += life.epochs
-      if (life.whileRecovering) seen.whileRecovering += 1
-      if (before !== null && life.found.includes(before.generation)) seen.betweenIntentAndManifest += 1
-      if (life.code === 0) break
-      if (life.code !== null) throw new Error(`the job ended with ${life.code}: ${life.rest}`)
-      before = life
-    }
-    process.stdout.write(
-      `${seen.lives} lives: ${seen.betweenIntentAndManifest} kills between an intent and its manifest, ${seen.whileRecovering} while recovering; ` +
-        `${seen.replayed} intents replayed, ${seen.alreadyThere} fences answered 'already there', ${seen.epochs} intents written\n`
-    )
-    expect(seen.betweenIntentAndManifest).toBeGreaterThanOrEqual(killsMin)
-    expect(seen.replayed).toBeGreaterThan(0)
-    expect(seen.alreadyThere).toBeGreaterThan(0)
-    expect(seen.whileRecovering).toBeGreaterThan(0)
-    expect(seen.epochs).toBeGreaterThanOrEqual(100)
+    const environment = { WEIR_DATA: data }
+    await Kills.killed({ environment, topic: "orders", maxPerEpoch: 1_500, killsMin: 30 })
     expect(expected.late.length).toBeGreaterThan(0)
     await Effect.gen(function* () {
       yield* check(expected, yield* Tables, yield* Topics)

@@ -32,17 +32,17 @@ export const checkTable = (expected: Expected, tables: TablesService) =>
   })
 
 /** Every row to the cent, every record in exactly one place, nothing twice, nothing missing. */
-export const check = (expected: Expected, tables: TablesService, topics: TopicsService) =>
+export const check = (expected: Expected, tables: TablesService, topics: TopicsService, topic = "orders") =>
   Effect.gen(function* () {
     yield* checkTable(expected, tables)
-    const invalid = (yield* all(topics, "orders.invalid")).map(({ headers }) =>
+    const invalid = (yield* all(topics, `${topic}.invalid`)).map(({ headers }) =>
       Object.fromEntries(headers.map(({ name, value }) => [name, text.decode(value)]))
     )
     const place = (partition: unknown, offset: unknown) => `${partition}/${offset}`
     expect(invalid.map((about) => place(about["weir.partition"], about["weir.offset"])).sort()).toEqual(
       expected.deadLetters.map(({ offset, partition }) => place(partition, offset)).sort()
     )
-    const late = yield* all(topics, "orders.late")
+    const late = yield* all(topics, `${topic}.late`)
     expect(late.length).toBe(expected.late.length)
   })
 
@@ -65,8 +65,8 @@ const drain = (
 ): Effect.Effect<ReadonlyArray<StoredRecord>, TopicsError> =>
   Effect.gen(function* () {
     const records: Array<StoredRecord> = []
-    while (from + records.length < latest) {
-      const more = yield* topics.fetch(topic, partition, from + records.length, latest - from - records.length)
+    for (let next = from; next < latest; next = records.at(-1)!.offset + 1) {
+      const more = yield* topics.fetch(topic, partition, next, latest - next)
       if (more.length === 0) break
       records.push(...more)
     }

@@ -1,0 +1,58 @@
+/** The orders job over Kafka into the tables of servers, killed as a process. */
+import { randomUUID } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { layerKafka } from "../../src/connectors/kafka/index.ts"
+import { layerMysql, layerPostgres } from "../../src/connectors/sql/index.ts"
+import { Tables } from "../../src/flow/Tables.ts"
+import { Topics } from "../../src/flow/Topics.ts"
+import { check } from "../runtime/Expectation.ts"
+import { ask, database } from "../services/asked.ts"
+import * as Kills from "./Kills.ts"
+
+const input = {
+  seed: 23,
+  count: 40_000,
+  partitions: 4,
+  rate: 400,
+  items: 200,
+  outOfOrder: 0.02,
+  late: 0.005,
+  malformed: 0.002,
+  farFuture: 0.001
+}
+
+const kafka = await ask("kafka")
+const brokers = "missing" in kafka ? "" : kafka.address
+const targets = [
+  { name: "Postgres", layer: layerPostgres, own: await database("postgres") },
+  { name: "MariaDB", layer: layerMysql, own: await database("mariadb") }
+] as const
+
+const home = mkdtempSync(join(tmpdir(), "weir-kill-servers-"))
+beforeAll(() => Kills.build(), 60_000)
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+describe.each(targets)("weir run orders from Kafka into $name, killed with SIGKILL", ({ layer, name, own }) => {
+  afterAll(() => own?.drop())
+
+  it.skipIf(brokers === "" || own === null)(
+    "writes to the cent what the oracle computes, nothing twice, nothing missing",
+    { timeout: 540_000 },
+    async () => {
+      const url = own!.url
+      const servers = Layer.merge(layer({ url }), layerKafka({ brokers: [brokers] }))
+      const topic = `orders-${randomUUID().slice(0, 8)}`
+      const expected = await Effect.runPromise(Effect.provide(Kills.produce(topic, input), servers))
+      const environment = { WEIR_DATA: join(home, name), DATABASE_URL: url, KAFKA_BROKERS: brokers }
+      await Kills.killed({ environment, topic, maxPerEpoch: 500, killsMin: 20 })
+      expect(expected.late.length).toBeGreaterThan(0)
+      await Effect.gen(function* () {
+        yield* check(expected, yield* Tables, yield* Topics, topic)
+      }).pipe(Effect.provide(servers), Effect.runPromise)
+    }
+  )
+})
