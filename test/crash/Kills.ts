@@ -103,29 +103,48 @@ export interface Life {
   readonly rest: string
 }
 
+type Job = Pick<Killed, "environment" | "maxPerEpoch" | "topic">
+
+/** Starts the job, which ends at the end of the topic. */
+const start = ({ environment, maxPerEpoch, topic }: Job): ChildProcess => {
+  const set = [`maxPerEpoch=${maxPerEpoch}`, `topic=${topic}`].flatMap((one) => ["--set", one])
+  return spawn(process.execPath, ["bin/weir.mjs", "run", "orders", "--available-now", "--final", ...set], {
+    cwd: root,
+    env: { ...process.env, ...environment, WEIR_LOG: "debug" },
+    stdio: ["ignore", "ignore", "pipe"]
+  })
+}
+
+/**
+ * Stops the job as a process in the middle of an epoch, lets another process do all of its work, and wakes it up.
+ * Answers what both said in the end.
+ */
+export const overtaken = async (
+  of: Job,
+  successor: Job,
+  stop: { readonly afterEpochs: number; readonly delayMillis: number }
+): Promise<{ readonly sleeper: Life; readonly successor: Life }> => {
+  const child = start(of)
+  let life = unborn
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve))
+  await new Promise<void>((resolve) =>
+    createInterface({ input: child.stderr! }).on("line", (text) => {
+      life = heard(life, text)
+      if (life.epochs === stop.afterEpochs) setTimeout(resolve, stop.delayMillis)
+    })
+  )
+  child.kill("SIGSTOP")
+  const other = await live({ ...successor, killsMin: 0 }, () => false, 0)
+  child.kill("SIGCONT")
+  const code = await ended
+  return { sleeper: { ...life, code }, successor: other }
+}
+
 /** Starts the job, and kills it when `isDue` says so of what it has said so far. */
-const live = (
-  { environment, maxPerEpoch, topic }: Killed,
-  isDue: (life: Life) => boolean,
-  delayMillis: number
-): Promise<Life> =>
+const live = (of: Killed, isDue: (life: Life) => boolean, delayMillis: number): Promise<Life> =>
   new Promise((resolve) => {
-    const set = [`maxPerEpoch=${maxPerEpoch}`, `topic=${topic}`].flatMap((one) => ["--set", one])
-    const child: ChildProcess = spawn(
-      process.execPath,
-      ["bin/weir.mjs", "run", "orders", "--available-now", "--final", ...set],
-      { cwd: root, env: { ...process.env, ...environment, WEIR_LOG: "debug" }, stdio: ["ignore", "ignore", "pipe"] }
-    )
-    let life: Life = {
-      code: null,
-      generation: 0,
-      found: [],
-      replayed: 0,
-      alreadyThere: 0,
-      epochs: 0,
-      whileRecovering: false,
-      rest: ""
-    }
+    const child = start(of)
+    let life = unborn
     let killed = false
     createInterface({ input: child.stderr! }).on("line", (text) => {
       life = heard(life, text)
@@ -137,6 +156,17 @@ const live = (
       resolve({ ...life, code, whileRecovering: code === null && life.found.length > life.replayed })
     )
   })
+
+const unborn: Life = {
+  code: null,
+  generation: 0,
+  found: [],
+  replayed: 0,
+  alreadyThere: 0,
+  epochs: 0,
+  whileRecovering: false,
+  rest: ""
+}
 
 const heard = (life: Life, text: string): Life => {
   if (!text.startsWith("{")) return { ...life, rest: `${life.rest}${text}\n` }

@@ -28,19 +28,19 @@ const input = {
 const kafka = await ask("kafka")
 const brokers = "missing" in kafka ? "" : kafka.address
 const targets = [
-  { name: "Postgres", layer: layerPostgres, own: await database("postgres") },
-  { name: "MariaDB", layer: layerMysql, own: await database("mariadb") }
+  { name: "Postgres", server: "postgres", layer: layerPostgres, own: await database("postgres") },
+  { name: "MariaDB", server: "mariadb", layer: layerMysql, own: await database("mariadb") }
 ] as const
 
 const home = mkdtempSync(join(tmpdir(), "weir-kill-servers-"))
 beforeAll(() => Kills.build(), 60_000)
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
-describe.each(targets)("weir run orders from Kafka into $name, killed with SIGKILL", ({ layer, name, own }) => {
+describe.each(targets)("weir run orders from Kafka into $name", ({ layer, name, own, server }) => {
   afterAll(() => own?.drop())
 
   it.skipIf(brokers === "" || own === null)(
-    "writes to the cent what the oracle computes, nothing twice, nothing missing",
+    "writes to the cent what the oracle computes, killed again and again, nothing twice, nothing missing",
     { timeout: 540_000 },
     async () => {
       const url = own!.url
@@ -53,6 +53,38 @@ describe.each(targets)("weir run orders from Kafka into $name, killed with SIGKI
       await Effect.gen(function* () {
         yield* check(expected, yield* Tables, yield* Topics, topic)
       }).pipe(Effect.provide(servers), Effect.runPromise)
+    }
+  )
+
+  it.skipIf(brokers === "" || own === null).each([
+    { afterEpochs: 2, delayMillis: 0 },
+    { afterEpochs: 3, delayMillis: 4 },
+    { afterEpochs: 4, delayMillis: 9 }
+  ])(
+    "lets nothing through of a process that sleeps in epoch $afterEpochs while another takes over",
+    { timeout: 180_000 },
+    async (stop) => {
+      const fresh = (await database(server))!
+      try {
+        const servers = Layer.merge(layer({ url: fresh.url }), layerKafka({ brokers: [brokers] }))
+        const topic = `orders-${randomUUID().slice(0, 8)}`
+        const some = { ...input, count: 6_000, late: 0.02 }
+        const expected = await Effect.runPromise(Effect.provide(Kills.produce(topic, some), servers))
+        const job = (folder: string) => ({
+          environment: { WEIR_DATA: join(home, topic, folder), DATABASE_URL: fresh.url, KAFKA_BROKERS: brokers },
+          topic,
+          maxPerEpoch: 500
+        })
+        const { sleeper, successor } = await Kills.overtaken(job("first"), job("second"), stop)
+        expect([successor.code, successor.generation]).toEqual([0, 2])
+        expect([sleeper.code, sleeper.generation]).toEqual([1, 1])
+        expect(sleeper.rest).toMatch(/^Fenced: .*generation 2/m)
+        await Effect.gen(function* () {
+          yield* check(expected, yield* Tables, yield* Topics, topic)
+        }).pipe(Effect.provide(servers), Effect.runPromise)
+      } finally {
+        await fresh.drop()
+      }
     }
   )
 })
