@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { type Context, Effect, Exit, Layer, Scope } from "effect"
 import { layerMemory } from "../../src/connectors/sql/index.ts"
 import type { Tables } from "../../src/flow/Tables.ts"
+import { stride as every, isThorough } from "../Thorough.ts"
 import * as World from "./World.ts"
 
 const small = {
@@ -23,8 +24,8 @@ const small = {
 }
 
 const fates: ReadonlyArray<{ readonly checkpoints: World.Checkpoints; readonly stride: number }> = [
-  { checkpoints: "in the tables", stride: 1 },
-  { checkpoints: "in files", stride: 5 }
+  { checkpoints: "in the tables", stride: every },
+  { checkpoints: "in files", stride: isThorough ? 5 : 13 }
 ]
 
 let scope: Scope.CloseableScope
@@ -79,18 +80,20 @@ describe.each(fates)("with checkpoints $checkpoints", ({ checkpoints, stride }) 
               .filter((sink) => sink.outcome === "already there").length
             yield* World.check(world)
           }
-          expect(seen.crashes).toBeGreaterThan(30)
+          expect(seen.crashes).toBeGreaterThan(isThorough ? 30 : 10)
           expect(seen.replayed).toBeGreaterThan(0)
           expect(seen.alreadyThere).toBeGreaterThan(0)
-          expect([...seen.steps]).toEqual(
-            expect.arrayContaining([
-              "before transaction",
-              "after transaction",
-              "before sync",
-              "after sync",
-              "in the middle of write"
-            ])
-          )
+          if (isThorough) {
+            expect([...seen.steps]).toEqual(
+              expect.arrayContaining([
+                "before transaction",
+                "after transaction",
+                "before sync",
+                "after sync",
+                "in the middle of write"
+              ])
+            )
+          }
         })
       ),
     240_000

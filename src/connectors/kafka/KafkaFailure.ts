@@ -77,7 +77,7 @@ export const unavailable = (source: string, message: string, retry = true): Sour
     source,
     message: `Kafka, ${source}: ${message}`,
     hint: retry
-      ? "It is tried again. See whether the brokers of KAFKA_BROKERS run and can be reached."
+      ? "See whether the brokers of KAFKA_BROKERS run and can be reached. A job tries again by itself."
       : "The brokers' logs say more."
   })
 

@@ -28,7 +28,7 @@ export const make = ({ code, reason, sql }: StatementFailure, about: About): Tab
     return new TablesUnavailable({
       code,
       message: `The database did not answer (${why || "no reason given"}) to: ${statement}`,
-      hint: "It is tried again with the same epoch. If it goes on: check the server, its disk, and restart the process."
+      hint: "A job tries the same epoch again by itself. If it goes on: check the server, its disk, and restart the process."
     })
   }
   const isAppended = about === "row that is there" && `${reason} ${sql}`.includes("weir_job")

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { type Context, Effect, Exit, Layer, Scope } from "effect"
 import { layerMemory } from "../../../src/connectors/sql/index.ts"
 import type { Tables } from "../../../src/flow/Tables.ts"
+import { isThorough, stride } from "../../Thorough.ts"
 import type { Case } from "./Case.ts"
 import * as CaseWorld from "./CaseWorld.ts"
 
@@ -37,15 +38,15 @@ export const survives = (cases: ReadonlyArray<Case>): void => {
     it("writes the same after a crash at any durable step", { timeout }, () =>
       run(
         Effect.gen(function* () {
-          const seen = yield* crashes(one, "in memory", 1)
-          expect(seen.crashes).toBeGreaterThan(30)
-          expect(seen.replayed).toBeGreaterThan(10)
-          expect(seen.alreadyThere).toBeGreaterThan(5)
+          const seen = yield* crashes(one, "in memory", stride)
+          expect(seen.crashes * stride).toBeGreaterThan(30)
+          expect(seen.replayed * stride).toBeGreaterThan(10)
+          expect(seen.alreadyThere * stride).toBeGreaterThan(5)
           const edges = ["claim", "intent", "transaction", "manifest"].flatMap((step) => [
             `before ${step}`,
             `after ${step}`
           ])
-          expect([...seen.steps]).toEqual(expect.arrayContaining(edges))
+          if (isThorough) expect([...seen.steps]).toEqual(expect.arrayContaining(edges))
         })
       )
     )
