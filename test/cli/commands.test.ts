@@ -111,6 +111,12 @@ describe("query", () => {
     expect(err).toContain(why)
     expect(err).toContain(hint)
   })
+
+  it("lists rows as JSON whatever their columns are called", async () => {
+    const sql = "select 1 as q, 2 as weir_row"
+    const { code, out } = await inProcess(["query", sql, "--format", "json"], { environment: tables })
+    expect([code, JSON.parse(out)]).toEqual([0, [{ q: 1, weir_row: 2 }]])
+  })
 })
 
 describe("explain", () => {
