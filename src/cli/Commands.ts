@@ -5,6 +5,7 @@ import { pause, restart, resume, savepoint, savepoints, stop } from "./commands/
 import { deadLetters } from "./commands/DeadLetters.ts"
 import { explain } from "./commands/Explain.ts"
 import { generate } from "./commands/Generate.ts"
+import { health } from "./commands/Health.ts"
 import { init } from "./commands/Init.ts"
 import { jobs, progress, reset } from "./commands/Jobs.ts"
 import { produce } from "./commands/Produce.ts"
@@ -21,6 +22,7 @@ export const commands: ReadonlyArray<Usage.Entry<Needs>> = [
   start,
   run,
   jobs,
+  health,
   explain,
   progress,
   pause,

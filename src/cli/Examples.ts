@@ -7,6 +7,7 @@ export const examples: Readonly<Record<string, ReadonlyArray<string>>> = {
     "weir run orders --from-savepoint before-the-change"
   ],
   jobs: ["weir jobs", "weir jobs --format json"],
+  health: ["weir health", "weir health --data /var/lib/weir"],
   explain: ["weir explain orders", "weir explain orders --set window=5s"],
   progress: ["weir progress orders --last 20"],
   pause: ["weir pause orders"],

@@ -85,7 +85,7 @@ describe("Help", { timeout: 20_000 }, () => {
   it("goes to standard output, names every command, and hides what is not Weir's", async () => {
     const { code, out, err } = await weir(["--help"])
     expect([code, err]).toEqual([0, ""])
-    for (const command of "start run jobs explain progress topics produce tail generate query dead-letters pause resume stop restart savepoint savepoints check reset init".split(
+    for (const command of "start run jobs explain progress topics produce tail health generate query dead-letters pause resume stop restart savepoint savepoints check reset init".split(
       " "
     ))
       expect(out).toMatch(new RegExp(`^ {2}${command} `, "m"))
