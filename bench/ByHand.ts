@@ -1,11 +1,10 @@
 /**
- * The work of the job `orders`, by hand: reads the log, parses with `JSON.parse`, sums in a Map for each window, and
+ * The work of the job `orders`, by hand: reads the embedded log, parses with `JSON.parse`, sums in a Map for each window, and
  * upserts the final rows in batches. No checkpoint, no lateness, no dead letters, one pass.
  *
  * Tried, and not faster: one Map over all windows, `TextDecoder`, a string for each batch and slices of it, array
  * literals in place of the driver's arrays, JSON in place of arrays, one transaction around all.
  */
-import type { PGlite } from "@electric-sql/pglite"
 import { Effect } from "effect"
 import { Topics } from "../src/flow/Topics.ts"
 import * as Limits from "../src/model/Limits.ts"
@@ -22,6 +21,8 @@ export interface Income {
 
 /** By start of the window, by key. */
 export type Windows = ReadonlyMap<number, ReadonlyMap<string, Income>>
+
+export const keysOf = (windows: Windows): number => [...windows.values()].reduce((sum, { size }) => sum + size, 0)
 
 const windowMillis = 60_000
 
@@ -52,7 +53,7 @@ export const sumOrders = (topic: string): Effect.Effect<Windows, unknown, Topics
     })
   )
 
-interface Order {
+export interface Order {
   readonly region: string
   readonly shopid: number
   readonly itemid: number
@@ -61,7 +62,7 @@ interface Order {
   readonly timestamp: number
 }
 
-const add = (windows: Map<number, Map<string, Income>>, order: Order): void => {
+export const add = (windows: Map<number, Map<string, Income>>, order: Order): void => {
   const { count, itemid, price, region, shopid, timestamp } = order
   const start = timestamp * 1000 - ((timestamp * 1000) % windowMillis)
   let incomes = windows.get(start)
@@ -97,8 +98,14 @@ const upsert = `
 
 const batchRows = 10_000
 
+/** A database, embedded or not. */
+export interface Session {
+  readonly exec: (sql: string) => Promise<unknown>
+  readonly query: (sql: string, columns: Columns) => Promise<unknown>
+}
+
 /** Upserts every row; answers how many. */
-export const writeRows = async (session: PGlite, windows: Windows): Promise<number> => {
+export const writeRows = async (session: Session, windows: Windows): Promise<number> => {
   await session.exec(createTable)
   let rows = 0
   let columns = emptyColumns()
@@ -123,7 +130,7 @@ export const writeRows = async (session: PGlite, windows: Windows): Promise<numb
   return rows
 }
 
-type Columns = [
+export type Columns = [
   Array<string>,
   Array<number>,
   Array<number>,
@@ -135,4 +142,4 @@ type Columns = [
 ]
 const emptyColumns = (): Columns => [[], [], [], [], [], [], [], []]
 
-const write = (session: PGlite, columns: Columns) => session.query(upsert, columns)
+const write = (session: Session, columns: Columns) => session.query(upsert, columns)

@@ -3,7 +3,7 @@
  * names kept, so that a profile can be read. Bun runs the sources: `bun bench/<name>.ts`.
  */
 import { spawnSync } from "node:child_process"
-import { readdirSync } from "node:fs"
+import { cpSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
@@ -33,6 +33,8 @@ await build({
   },
   logLevel: "error"
 })
+// The broker's jars are named by a file that its module looks for beside itself.
+cpSync(join(folder, "../test/services/kafka/pom.xml"), join(out, "kafka/pom.xml"))
 const { status } = spawnSync(process.execPath, [...process.execArgv, join(out, `${name}.js`), ...options], {
   stdio: "inherit"
 })

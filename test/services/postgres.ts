@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process"
 import { chownSync, existsSync, readdirSync, writeFileSync } from "node:fs"
 import postgres from "postgres"
-import { freePort, isRoot, Missing, programOf, run, type Service, serve } from "./Service.ts"
+import { freePort, isRoot, Missing, programOf, type Running, run, type Service, serve } from "./Service.ts"
 
 const user = "postgres"
 /** Of a server that only this machine reaches, and only while tests run. */
@@ -15,36 +15,35 @@ const folders = ["/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt"]
   .flatMap((folder) => readdirSync(folder).map((version) => `${folder}/${version}/bin`))
   .sort((left, right) => right.localeCompare(left, "en", { numeric: true }))
 
-export const service: Service = {
-  name: "Postgres",
-  variable: "DATABASE_URL",
-  start: async (folder) => {
-    const initdb = programOf(["initdb"], folders)
-    if (initdb === undefined)
-      throw new Missing("no initdb was found: install PostgreSQL (Debian: apt-get install postgresql)")
-    const data = `${folder}/data`
-    const passwordFile = `${folder}/password`
-    writeFileSync(passwordFile, password)
-    if (isRoot) own(folder, passwordFile)
-    const authentication = ["--auth=scram-sha-256", `--pwfile=${passwordFile}`, `--username=${user}`]
-    await run(initdb, ["-D", data, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", ...authentication], user)
-    const port = await freePort()
-    const address = `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`
-    const settings = ["fsync=off", "max_connections=200", "listen_addresses=127.0.0.1"]
-    const server = await serve({
-      command: initdb.replace(/initdb$/, "postgres"),
-      parameters: ["-D", data, "-p", String(port), "-k", folder, ...settings.flatMap((setting) => ["-c", setting])],
-      user,
-      signal: "INT",
-      log: `${folder}/log`,
-      answers: async () => {
-        const sql = postgres(address, { max: 1, connect_timeout: 5 })
-        await sql`select 1`.finally(() => sql.end())
-      }
-    })
-    return { address, stop: server.stop }
-  }
+/** Starts a server that keeps its data in `folder`, with these settings; as tests want it, it is fast and not durable. */
+export const start = async (folder: string, settings: ReadonlyArray<string> = ["fsync=off"]): Promise<Running> => {
+  const initdb = programOf(["initdb"], folders)
+  if (initdb === undefined)
+    throw new Missing("no initdb was found: install PostgreSQL (Debian: apt-get install postgresql)")
+  const data = `${folder}/data`
+  const passwordFile = `${folder}/password`
+  writeFileSync(passwordFile, password)
+  if (isRoot) own(folder, passwordFile)
+  const authentication = ["--auth=scram-sha-256", `--pwfile=${passwordFile}`, `--username=${user}`]
+  await run(initdb, ["-D", data, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", ...authentication], user)
+  const port = await freePort()
+  const address = `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`
+  const all = [...settings, "max_connections=200", "listen_addresses=127.0.0.1"]
+  const server = await serve({
+    command: initdb.replace(/initdb$/, "postgres"),
+    parameters: ["-D", data, "-p", String(port), "-k", folder, ...all.flatMap((setting) => ["-c", setting])],
+    user,
+    signal: "INT",
+    log: `${folder}/log`,
+    answers: async () => {
+      const sql = postgres(address, { max: 1, connect_timeout: 5 })
+      await sql`select 1`.finally(() => sql.end())
+    }
+  })
+  return { address, stop: server.stop }
 }
+
+export const service: Service = { name: "Postgres", variable: "DATABASE_URL", start: (folder) => start(folder) }
 
 /** Gives the paths to the user that the server runs as. */
 const own = (...paths: ReadonlyArray<string>): void => {
