@@ -1,10 +1,12 @@
 /**
  * The door of Weir for a person who writes a job: the language, in data order.
  *
- * Connectors have doors of their own: `weir/topic`, `weir/sql`, `weir/files`, `weir/console`.
+ * Connectors have doors of their own: `weir/topic`, `weir/sql`, `weir/files`, `weir/console`; who writes one enters by
+ * `weir/connector`.
  */
 
 export * as Aggregate from "./flow/Aggregate.ts"
+export * as Codec from "./flow/Codec.ts"
 export * as Flow from "./flow/Flow.ts"
 export * as Frame from "./flow/Frame.ts"
 export * as Job from "./flow/Job.ts"

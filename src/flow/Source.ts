@@ -3,6 +3,7 @@
  */
 import type { Effect, Scope } from "effect"
 import type {
+  AccessRefused,
   InvalidTopic,
   LogCorrupted,
   OffsetOutOfRange,
@@ -20,6 +21,7 @@ export type SourceError =
   | OffsetOutOfRange
   | SourceReplaced
   | SourceUnavailable
+  | AccessRefused
   | StorageFailed
   | LogCorrupted
 

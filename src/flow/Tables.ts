@@ -6,7 +6,13 @@
  */
 import { Context, type Effect } from "effect"
 import type { ColumnType } from "../model/Columns.ts"
-import type { RowsUnexpected, StatementRefused, StorageFailed, TablesUnavailable } from "../model/Errors.ts"
+import type {
+  AccessRefused,
+  RowsUnexpected,
+  StatementRefused,
+  StorageFailed,
+  TablesUnavailable
+} from "../model/Errors.ts"
 
 /**
  * A value on its way to the database. Exact: a bigint is never made a double, an instant travels as `Dialect.instant`
@@ -22,7 +28,7 @@ export interface Statement {
   readonly rowsExpected?: number
 }
 
-export type TablesError = StatementRefused | StorageFailed | TablesUnavailable
+export type TablesError = StatementRefused | StorageFailed | TablesUnavailable | AccessRefused
 
 /**
  * What a column holds, whatever the database calls it. Text may be bounded, in characters (Unicode code points), and

@@ -10,6 +10,7 @@ import { Duration } from "effect"
 import type { Instant, KeyValue } from "../model/Columns.ts"
 import { InvalidJob } from "../model/Errors.ts"
 import type { Aggregate } from "./Aggregate.ts"
+import type { AnyCodec } from "./Codec.ts"
 import * as Frame from "./Frame.ts"
 import * as Join from "./Join.ts"
 import type { AnyLookup } from "./Lookup.ts"
@@ -29,10 +30,24 @@ export interface KeyColumn {
 /** What a user's own operator does with an event or a timer. */
 export type Handler<A> = (given: A, context: never) => Iterable<unknown> | undefined
 
+/** What a part of each record holds, and in which form. */
+export interface Part {
+  readonly schema: Schema.Schema<any, any>
+  readonly codec: AnyCodec
+}
+
 /** What a node is to do: the description that an operator is made from. */
 export type NodeSpec =
   | { readonly kind: "source"; readonly source: Source<unknown, unknown, unknown> }
-  | { readonly kind: "decode"; readonly schema: Schema.Schema<any, any>; readonly invalid: AnySink | null }
+  | {
+      readonly kind: "decode"
+      /** Of its rows. */
+      readonly schema: Schema.Schema<any, any>
+      readonly value: Part
+      /** `null`: the key is not read, and the row is the value. */
+      readonly key: Part | null
+      readonly invalid: AnySink | null
+    }
   | { readonly kind: "map"; readonly f: (event: never) => unknown }
   | { readonly kind: "filter"; readonly predicate: (event: never) => boolean; readonly label?: string }
   | { readonly kind: "flatMap"; readonly f: (event: never) => Iterable<unknown> }
@@ -262,7 +277,7 @@ const labelOf = (spec: NodeSpec): string => {
     case "source":
       return spec.source.label
     case "decode":
-      return [identifierOf(spec.schema), ...(spec.invalid === null ? [withoutInvalid] : [])].join("; ")
+      return [decodedOf(spec), ...(spec.invalid === null ? [withoutInvalid] : [])].join("; ")
     case "eventTime":
       return `maxOutOfOrderness ${Duration.format(spec.maxOutOfOrdernessMillis)}, idleAfter ${Duration.format(spec.idleAfterMillis)}, maxFutureSkew ${Duration.format(spec.maxFutureSkewMillis)}`
     case "keyBy":
@@ -301,6 +316,12 @@ const labelOf = (spec: NodeSpec): string => {
       return ""
   }
 }
+
+const decodedOf = ({ key, value }: SpecOf<"decode">): string =>
+  key === null ? partOf(value) : `${partOf(value)}, key ${partOf(key)}`
+
+const partOf = ({ codec, schema }: Part): string =>
+  codec.name === "json" ? identifierOf(schema) : `${identifierOf(schema)} from ${codec.name}`
 
 const withoutInvalid = "no invalid: the first record that cannot be used fails the job"
 

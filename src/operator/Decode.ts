@@ -1,7 +1,7 @@
 /**
- * Reads the value of each record by a Schema.
+ * Reads the value of each record by a Schema and a codec, and its key where the job wants it.
  *
- * - **Emits** the values of a batch in the order of their records, with the raw records beside them
+ * - **Emits** the rows of a batch in the order of their records, with the raw records beside them
  * - **Keeps** nothing
  * - **Sets aside** records that the Schema refuses, on `invalid`, with a copy of their bytes and the cause
  * - **Restores** nothing
@@ -21,16 +21,16 @@ import { stepFailed } from "./StepFailure.ts"
 
 export const make = (node: { readonly id: string; readonly spec: SpecOf<"decode"> }): Operator => {
   const { id, spec } = node
-  const reader = Codec.compile(spec.schema)
+  const parts = partsOf(spec)
   let deadLetters = 0
 
   const readAll = (message: Batch | Records): Decoded => {
     const decoded: Decoded = { values: [], indexes: [], invalid: [], invalidIndexes: [] }
-    const count = message._tag === "Records" ? message.records.count : message.values.length
-    const read = message._tag === "Records" ? recordReader(reader, message) : eventReader(reader, message)
-    for (let i = 0; i < count; i++) {
+    const spans = spansOf(message)
+    const readRow = rowReader(parts, message, spans)
+    for (let i = 0; i < spans.count; i++) {
       try {
-        decoded.values.push(read(i))
+        decoded.values.push(readRow(i))
         decoded.indexes.push(i)
       } catch (error) {
         decoded.invalid.push(refusal(message, i, error))
@@ -52,6 +52,7 @@ export const make = (node: { readonly id: string; readonly spec: SpecOf<"decode"
 
   return {
     id,
+    prepare: prepareOf(parts),
     onBatch: (message, out) => {
       const { indexes, invalid, invalidIndexes, values } = readAll(message)
       const columns = message._tag === "Records" ? RawBatch.columnsOf(message) : message
@@ -77,17 +78,100 @@ interface Decoded {
   readonly invalidIndexes: Array<number>
 }
 
-const recordReader = (reader: Codec.Reader<unknown>, { records }: Records): ((index: number) => unknown) => {
-  const { bytes, valueEnds, valueStarts } = records
-  return (i) => reader.read(bytes, valueStarts[i]!, valueEnds[i]!)
+/** Readers of the parts of a record. */
+interface Parts {
+  readonly value: Codec.Reader<unknown, unknown, unknown>
+  readonly key: KeyReader | null
 }
 
-const eventReader =
-  (reader: Codec.Reader<unknown>, batch: Batch): ((index: number) => unknown) =>
-  (i) => {
-    const { value } = batch.values[i] as RawEvent
-    return reader.read(value, 0, value.length)
+interface KeyReader extends Codec.Reader<unknown, unknown, unknown> {
+  /** Does the Schema take a record without a key? */
+  readonly takesNull: boolean
+}
+
+const partsOf = ({ key, value }: SpecOf<"decode">): Parts => ({
+  value: value.codec.reader(value.schema),
+  key: key === null ? null : { ...key.codec.reader(key.schema), takesNull: Codec.takesNull(key.schema) }
+})
+
+/** Where the parts of each record stand. */
+interface Spans {
+  readonly bytesOf: (part: keyof Parts, index: number) => Uint8Array
+  /** Negative: the record has no such part. */
+  readonly startOf: (part: keyof Parts, index: number) => number
+  readonly endOf: (part: keyof Parts, index: number) => number
+  readonly count: number
+}
+
+const spansOf = (message: Batch | Records): Spans => {
+  if (message._tag === "Batch") {
+    const partAt = (part: keyof Parts, i: number): Uint8Array | null => (message.values[i] as RawEvent)[part]
+    return {
+      bytesOf: (part, i) => partAt(part, i) ?? nothing,
+      startOf: (part, i) => (partAt(part, i) === null ? -1 : 0),
+      endOf: (part, i) => partAt(part, i)?.length ?? 0,
+      count: message.values.length
+    }
   }
+  const { bytes, count, keyEnds, keyStarts, valueEnds, valueStarts } = message.records
+  return {
+    bytesOf: () => bytes,
+    startOf: (part, i) => (part === "key" ? keyStarts : valueStarts)[i]!,
+    endOf: (part, i) => (part === "key" ? keyEnds : valueEnds)[i]!,
+    count
+  }
+}
+
+const nothing = new Uint8Array(0)
+
+/** Reads record `i` of a batch. */
+const rowReader = ({ key, value }: Parts, message: Batch | Records, spans: Spans): ((i: number) => unknown) => {
+  if (key === null && message._tag === "Records") {
+    const { bytes, valueEnds, valueStarts } = message.records
+    return (i) => value.read(bytes, valueStarts[i]!, valueEnds[i]!)
+  }
+  const readValue = (i: number): unknown =>
+    value.read(spans.bytesOf("value", i), spans.startOf("value", i), spans.endOf("value", i))
+  if (key === null) return readValue
+  return (i) => ({ key: within("key", () => readKey(key, spans, i)), value: within("value", () => readValue(i)) })
+}
+
+const readKey = (key: KeyReader, spans: Spans, i: number): unknown => {
+  const start = spans.startOf("key", i)
+  if (start >= 0) return key.read(spans.bytesOf("key", i), start, spans.endOf("key", i))
+  if (key.takesNull) return null
+  throw new Codec.Undecodable("the record has none", 0)
+}
+
+const within = (part: keyof Parts, read: () => unknown): unknown => {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof Codec.Undecodable ? error.within(part) : error
+  }
+}
+
+/** What both parts need before a batch is read. */
+const prepareOf = (parts: Parts): Operator["prepare"] => {
+  const needing = (["value", "key"] as const).flatMap((part) => {
+    const prepare = parts[part]?.prepare
+    return prepare === undefined ? [] : [{ part, prepare }]
+  })
+  if (needing.length === 0) return undefined
+  return (message) => {
+    const spans = spansOf(message)
+    return Codec.inTurn(
+      needing.map(({ part, prepare }) =>
+        prepare((see) => {
+          for (let i = 0; i < spans.count; i++) {
+            const start = spans.startOf(part, i)
+            if (start >= 0) see(spans.bytesOf(part, i), start, spans.endOf(part, i))
+          }
+        })
+      )
+    )
+  }
+}
 
 const eventAt = (message: Batch | Records, index: number): RawEvent =>
   message._tag === "Records" ? rawEventAt(message.records, index) : (message.values[index] as RawEvent)

@@ -4,6 +4,7 @@
  * An operator sees batches, then a barrier, then again batches. Rows of windows leave at barriers only. After every
  * barrier it hands over what changed in its state, so an epoch writes what changed and not the whole.
  */
+import type { Preparation } from "../flow/Codec.ts"
 import type { Migration } from "../flow/Migration.ts"
 import type { Port } from "../flow/Topology.ts"
 import type { Barrier, Batch, Records } from "../model/Message.ts"
@@ -29,6 +30,11 @@ export interface Migrating {
 export interface Operator {
   /** The node's id: names its state, its metrics and its errors. */
   readonly id: string
+  /**
+   * What has to be at hand before `onBatch` gets this batch, as whoever hosts the operator is to fetch it; `null`: all is.
+   * Such an operator is the first of its chain. Absent: nothing ever has to be fetched.
+   */
+  readonly prepare?: ((batch: Batch | Records) => Preparation | null) | undefined
   /**
    * Called for each batch of an epoch, in order within a partition, in any order between partitions and inputs. May
    * emit. `input`: by which of the node's inputs it came, from 0. Throws only what `model/Errors` holds; a function of

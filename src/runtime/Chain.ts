@@ -7,6 +7,7 @@
 import type { StepMark } from "../checkpoint/Checkpoint.ts"
 import type { StepState } from "../checkpoint/CheckpointStore.ts"
 import type { Acknowledgement } from "../checkpoint/EpochFacts.ts"
+import type { Preparation } from "../flow/Codec.ts"
 import type { Migration } from "../flow/Migration.ts"
 import { isLate } from "../flow/Topology.ts"
 import { RecordUnusable } from "../model/Errors.ts"
@@ -40,6 +41,8 @@ export type Kept = Omit<Acknowledgement, "busyMillis">
 export interface Chain {
   /** The id of its actor. */
   readonly id: string
+  /** What has to be fetched before the batch comes; `null`: nothing. */
+  readonly prepare: (batch: Batch | Records) => Preparation | null
   /** What the batch becomes, for other actors, in order. */
   readonly onBatch: (batch: Batch | Records, input?: number) => ReadonlyArray<Outgoing>
   /** Ends the epoch: the last batches, the barrier as it goes on, and what is to be kept. */
@@ -148,6 +151,7 @@ export const make = (planned: PlannedChain): Chain => {
       ),
     // What makes single records of a batch is no node of the drawing.
     figures: figures.filter((_, index) => planned.operators[index]!.kind !== "source"),
+    prepare: (batch) => operators[0]!.prepare?.(batch) ?? null,
     onBatch: (batch, input = 0) => {
       feed(0, batch, input)
       return sent()

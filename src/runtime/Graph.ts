@@ -66,6 +66,10 @@ export const isPart = (kind: NodeKind): boolean => kind === "keyBy" || kind === 
 /** Does a step of this kind keep rows and let others go at barriers? */
 export const keepsRows = (kind: NodeKind): boolean => keeping.has(kind)
 
+/** May something have to be fetched before the step gets a batch? Then its actor does it. */
+export const fetches = ({ spec }: TopologyNode): boolean =>
+  spec.kind === "decode" && (spec.value.codec.fetches || spec.key?.codec.fetches === true)
+
 /** Does a step of this kind give places of its own to what it lets go? The first events of keys keep theirs. */
 const makesRows = (kind: NodeKind): boolean => keepsRows(kind) && kind !== "distinct"
 

@@ -7,6 +7,7 @@
  */
 import { Effect } from "effect"
 import type { Acknowledgement } from "../checkpoint/EpochFacts.ts"
+import type { Preparation } from "../flow/Codec.ts"
 import { type Explained, isExplained, type MailboxClosed, StepFailed } from "../model/Errors.ts"
 import type { Message } from "../model/Message.ts"
 import { Alignment, type Incoming } from "./Alignment.ts"
@@ -55,6 +56,7 @@ export const run = (options: OperatorOptions): Effect.Effect<void, Explained & E
             break
           }
           case "batch":
+            yield* prepared(chain.prepare(turn.batch))
             yield* sendAll(yield* busy(() => chain.onBatch(turn.batch, turn.input)))
             // Other actors get their turn, and between two turns of the scheduler timers and sockets get theirs.
             yield* Effect.yieldNow()
@@ -62,6 +64,10 @@ export const run = (options: OperatorOptions): Effect.Effect<void, Explained & E
       }
     }
   })
+
+/** What a codec asks for can fail with nothing but errors of the engine; what it needs, the job needs. */
+const prepared = (preparation: Preparation | null): Effect.Effect<void, Explained & Error> =>
+  preparation === null ? Effect.void : (preparation as Effect.Effect<void, Explained & Error>)
 
 const attempt = <A>(id: string, decide: () => A): Effect.Effect<A, Explained & Error> =>
   Effect.try({

@@ -1,8 +1,8 @@
 /**
  * A topology as actors: one for each source, each chain of operators, each sink.
  *
- * A chain begins behind a source, at a node with several inputs, behind a node that several others read, and behind a
- * step that keeps rows; within it a batch goes from operator to operator by plain calls. `keyBy`, `window`,
+ * A chain begins behind a source, at a node with several inputs, behind a node that several others read, behind a step
+ * that keeps rows, and at one that fetches what a batch needs; within it a batch goes from operator to operator by plain calls. `keyBy`, `window`,
  * `aggregate` and `emit` become one operator. Where a source is read by what takes events, be it a sink, the chain
  * begins with an operator that makes them.
  */
@@ -149,6 +149,7 @@ const beginsChain = (graph: Graph.Graph, node: TopologyNode): boolean => {
   if (node.spec.kind === "sink") return false
   return (
     producers.length > 1 ||
+    Graph.fetches(node) ||
     Graph.keepsRows(from.node.spec.kind) ||
     from.port !== "out" ||
     graph.consumers(from.node.id, "out").length > 1

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { describe, expect, test } from "vitest"
+import { json } from "../../src/flow/Codec.ts"
 import { Int64 } from "../../src/model/Columns.ts"
 import { RecordUnusable, StepFailed } from "../../src/model/Errors.ts"
 import type { Invalid } from "../../src/model/Event.ts"
@@ -11,7 +12,7 @@ import { collect, recordsOf } from "./Messages.ts"
 const Row = Schema.Struct({ id: Int64 })
 const letters = { name: "invalid" } as never
 const decode = (schema: Schema.Schema<any, any> = Row, invalid: never | null = letters) =>
-  Decode.make({ id: "decode", spec: { kind: "decode", schema, invalid } })
+  Decode.make({ id: "decode", spec: { kind: "decode", schema, value: { schema, codec: json }, key: null, invalid } })
 
 describe("Decode", () => {
   test("emits the values of records in their order, with their offsets and the raw records beside them", () => {

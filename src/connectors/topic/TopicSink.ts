@@ -1,7 +1,6 @@
 /** Rows as JSON records of a topic. */
 import type { Schema } from "effect"
-import { encodeJson } from "../../flow/Codec.ts"
-import { Unencodable } from "../../flow/codec/JsonEncoder.ts"
+import { encodeJson, Unencodable } from "../../flow/Codec.ts"
 import type { Refuses } from "../../flow/Flow.ts"
 import type { Sink, SinkError } from "../../flow/Sink.ts"
 import type { Topics } from "../../flow/Topics.ts"

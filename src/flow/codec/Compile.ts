@@ -5,8 +5,9 @@ import { isEventTime } from "../../model/Time.ts"
 import { type Cursor, passWord, refuse, refuseFrom, type ValueReader } from "./Cursor.ts"
 import { makeDecimalReader, readInt64, readInteger, readNumber } from "./JsonNumber.ts"
 import { makeStringReader } from "./JsonString.ts"
-import { absent, type Field, leftOut, makeStructReader } from "./JsonStruct.ts"
+import { type Field, makeStructReader } from "./JsonStruct.ts"
 import { type Numbers, passArray, readValue } from "./JsonValue.ts"
+import { absent, leftOut } from "./RowMaker.ts"
 import { plain, shapeOf } from "./Shape.ts"
 import { Undecodable } from "./Undecodable.ts"
 
@@ -58,7 +59,7 @@ const noText: Numbers = { either: "double", undecided: false }
 const fast = (read: ValueReader): Compiled => ({ read, slow: false, slowParts: [], missing: () => missing })
 
 /** Options or a fallback that the Schema carries are its own affair. */
-const hasOwnRules = (ast: SchemaAST.AST): boolean =>
+export const hasOwnRules = (ast: SchemaAST.AST): boolean =>
   ast.annotations[SchemaAST.ParseOptionsAnnotationId] !== undefined ||
   ast.annotations[SchemaAST.DecodingFallbackAnnotationId] !== undefined
 
@@ -311,7 +312,7 @@ const slow = (ast: SchemaAST.AST, path: string): Compiled => {
 }
 
 /** One sentence of what a Schema refuses, with the path to it. */
-const refused = (issue: ParseResult.ParseIssue, position: number): Undecodable => {
+export const refused = (issue: ParseResult.ParseIssue, position: number): Undecodable => {
   const first = ParseResult.ArrayFormatter.formatIssueSync(issue)[0]!
   const path = first.path.map((step) => (typeof step === "number" ? step : String(step)))
   return new Undecodable(first.message.replace(/\s+/g, " "), position, path)

@@ -3,15 +3,7 @@ import { Either, Function, Option, ParseResult, Schema, SchemaAST } from "effect
 import { type ColumnType, columnType, formatDecimal } from "../../model/Columns.ts"
 import { refuseEffects } from "./Effectful.ts"
 import { type Shape, shapeOf } from "./Shape.ts"
-
-/** Why a value cannot be written as JSON. */
-export class Unencodable {
-  /** One sentence. */
-  readonly message: string
-  constructor(message: string) {
-    this.message = message
-  }
-}
+import { Unencodable } from "./Unencodable.ts"
 
 /** The JSON of a value, or `undefined` for one that is left out. */
 type Writer = (value: unknown) => string | undefined

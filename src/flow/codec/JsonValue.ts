@@ -2,6 +2,7 @@
 import { afterSpace, type Cursor, enter, passWord, refuse, truncated } from "./Cursor.ts"
 import { numberText, skipNumber } from "./JsonNumber.ts"
 import { readString, skipString } from "./JsonString.ts"
+import { putField } from "./RowMaker.ts"
 import type { Shape } from "./Shape.ts"
 
 /** How the numbers of one value are read. */
@@ -85,13 +86,6 @@ export const passColon = (cursor: Cursor): void => {
   cursor.position = afterSpace(cursor.bytes, cursor.position)
   if (cursor.bytes[cursor.position] !== 58) refuse(cursor, "':'")
   cursor.position = afterSpace(cursor.bytes, cursor.position + 1)
-}
-
-/** Puts a field on an object, whatever its name is. */
-export const putField = (object: Record<string, unknown>, name: string, value: unknown): void => {
-  if (name === "__proto__") {
-    Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true })
-  } else object[name] = value
 }
 
 const passObject = <Key>(cursor: Cursor, key: (cursor: Cursor) => Key, field: (cursor: Cursor, key: Key) => void) => {

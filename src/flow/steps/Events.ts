@@ -1,8 +1,9 @@
 /** Where flows begin, and the steps that look at one event at a time. */
-import type { Schema } from "effect"
+import { Schema } from "effect"
 import type { RecordUnusable } from "../../model/Errors.ts"
 import type { Invalid, RawEvent } from "../../model/Event.ts"
 import type { NoOpenWindow, Refuses, Without } from "../Brands.ts"
+import * as Codec from "../Codec.ts"
 import type { Sink } from "../Sink.ts"
 import type { Source } from "../Source.ts"
 import type { Input } from "../Topology.ts"
@@ -13,18 +14,51 @@ export type InvalidSink<E, R> = Sink<Invalid, E, R>
 
 export const from = <A, E, R>(source: Source<A, E, R>): Flow<A, E, R> => step({ kind: "source", source })
 
+/** How a step that reads records is told their form. */
+export interface DecodeOptions<E, R, E2, R2> {
+  /** Where records go that cannot be used. Default: the first of them fails the job. */
+  readonly invalid?: InvalidSink<E, R>
+  /** The form of values. Default: `Codec.json`. */
+  readonly codec?: Codec.Codec<E2, R2>
+}
+
 /**
  * Reads a record's value by a Schema. Records that it cannot read, and later those from the far future and rows that
  * a sink refuses, go to `invalid` with their raw bytes, and the job goes on. Without it the first of them fails the job:
  * nothing of its epoch is written, and every start fails there until the job has an `invalid`, or can use the record.
  */
 export const decode =
-  <A, I, E2 = RecordUnusable, R2 = never>(
+  <A, I, E2 = RecordUnusable, R2 = never, E3 = never, R3 = never>(
     schema: Schema.Schema<A, I>,
-    options?: { readonly invalid: InvalidSink<E2, R2> }
+    options: DecodeOptions<E2, R2, E3, R3> = {}
   ) =>
-  <E, R, B>(self: Flow<RawEvent, E, R, B>): Flow<A, E | E2, R | R2, B> =>
-    step({ kind: "decode", schema, invalid: options?.invalid ?? null }, self)
+  <E, R, B>(self: Flow<RawEvent, E, R, B>): Flow<A, E | E2 | E3, R | R2 | R3, B> => {
+    const { codec = Codec.json, invalid = null } = options
+    return step({ kind: "decode", schema, value: { schema, codec }, key: null, invalid }, self)
+  }
+
+/**
+ * Reads a record's key and value, each by its Schema and codec, as rows of `{ key, value }`. A record without a key is
+ * read where the key's Schema takes `null`. What cannot be used goes to `invalid`, as in `Flow.decode`.
+ *
+ *     Flow.decodeRecord({ key: OrderKey, value: Order }, { keyCodec: Codec.text, codec: Avro.codec(), invalid })
+ */
+export const decodeRecord =
+  <K, KI, A, I, E2 = RecordUnusable, R2 = never, E3 = never, R3 = never, E4 = never, R4 = never>(
+    schemas: { readonly key: Schema.Schema<K, KI>; readonly value: Schema.Schema<A, I> },
+    options: DecodeOptions<E2, R2, E3, R3> & {
+      /** The form of keys. Default: `Codec.text`. */
+      readonly keyCodec?: Codec.Codec<E4, R4>
+    } = {}
+  ) =>
+  <E, R, B>(
+    self: Flow<RawEvent, E, R, B>
+  ): Flow<{ readonly key: K; readonly value: A }, E | E2 | E3 | E4, R | R2 | R3 | R4, B> => {
+    const { codec = Codec.json, invalid = null, keyCodec = Codec.text } = options
+    const value = { schema: schemas.value, codec }
+    const key = { schema: schemas.key, codec: keyCodec }
+    return step({ kind: "decode", schema: Schema.Struct(schemas), value, key, invalid }, self)
+  }
 
 /** What a function makes of each event. A key's columns are of the event before: after it, `keyBy` is due again. */
 export const map =
