@@ -4,7 +4,8 @@
  * A process that stops in the middle of a transaction loses it to the server's own time bound. Statements that define
  * tables are durable at once, whatever becomes of their transaction.
  */
-import { type Connection, createConnection, type FieldPacket, type TypeCastField, TypedParameter } from "mysql2"
+// As a whole: not every runtime finds by name what its getters give.
+import mysql, { type Connection, type FieldPacket, type TypeCastField } from "mysql2"
 import type { Answer, SqlValue } from "../../flow/Tables.ts"
 import * as Limits from "../../model/Limits.ts"
 import type { Bounds } from "./Ask.ts"
@@ -44,7 +45,7 @@ const preparedMax = 64
 
 const connect = async (url: string, now: () => number): Promise<ServerSession.ServerConnection> => {
   let lost = false
-  const driver = createConnection({
+  const driver = mysql.createConnection({
     uri: url,
     connectTimeout: Limits.connectMillisMax,
     charset: "UTF8MB4_BIN",
@@ -122,7 +123,7 @@ const typeCast = (field: TypeCastField, next: () => unknown): unknown => {
 
 /** Numbers go as doubles, and whole ones are exact in them; what is larger goes as an integer of 64 bits. */
 const parameterOf = (value: SqlValue): unknown => {
-  if (typeof value === "bigint") return TypedParameter.LONGLONG(value)
+  if (typeof value === "bigint") return mysql.TypedParameter.LONGLONG(value)
   return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.length) : value
 }
 
