@@ -44,7 +44,10 @@ afterAll(() => rmSync(data, { recursive: true, force: true }))
 describe("weir run orders, killed with SIGKILL", () => {
   it("writes to the cent what the oracle computes, nothing twice, nothing missing", { timeout: 540_000 }, async () => {
     const environment = { WEIR_DATA: data }
-    await Kills.killed({ environment, topic: "orders", maxPerEpoch: 1_500, killsMin: isThorough ? 30 : 10 })
+    const killsMin = isThorough ? 30 : 10
+    const seen = await Kills.killed({ environment, topic: "orders", maxPerEpoch: 1_500, killsMin })
+    process.stdout.write(`${Kills.summary(seen)}\n`)
+    expect(Kills.shortcomings(seen, killsMin)).toEqual([])
     expect(expected.late.length).toBeGreaterThan(0)
     await Effect.gen(function* () {
       yield* check(expected, yield* Tables, yield* Topics)

@@ -1,4 +1,4 @@
-/** The orders job over Kafka into the tables of servers, killed as a process. */
+/** The orders job over Kafka, into the tables of servers and into topics, killed as a process. */
 import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -12,6 +12,7 @@ import { Topics } from "../../src/flow/Topics.ts"
 import { check } from "../runtime/Expectation.ts"
 import { ask, database } from "../services/asked.ts"
 import { isThorough } from "../Thorough.ts"
+import * as KillPaths from "./KillPaths.ts"
 import * as Kills from "./Kills.ts"
 
 const input = {
@@ -33,29 +34,42 @@ const targets = [
   { name: "MariaDB", server: "mariadb", layer: layerMysql, own: await database("mariadb") }
 ] as const
 
+const missing: ReadonlySet<string> = new Set(targets.flatMap(({ own, server }) => (own === null ? [server] : [])))
+
 const home = mkdtempSync(join(tmpdir(), "weir-kill-servers-"))
 beforeAll(() => Kills.build(), 60_000)
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
-describe.each(targets)("weir run orders from Kafka into $name", ({ layer, name, own, server }) => {
-  afterAll(() => own?.drop())
+/** Kills of a path on a runtime: the least that shows each path, or, thoroughly, each path on each runtime. */
+const killings = KillPaths.paths.flatMap((path) => {
+  const isMain = path.name !== "kafka-kafka-postgres"
+  if (!isThorough) return isMain ? [{ path, runtime: "node" as const, killsMin: 2 }] : []
+  const onNode = { path, runtime: "node" as const, killsMin: isMain ? 20 : 3 }
+  return isMain ? [onNode, ...(["bun", "deno"] as const).map((runtime) => ({ path, runtime, killsMin: 3 }))] : [onNode]
+})
 
-  it.skipIf(brokers === "" || own === null)(
+describe.each(killings)("$path.meaning, killed with SIGKILL on $runtime", ({ killsMin, path, runtime }) => {
+  it.skipIf(brokers === "" || (path.database !== null && missing.has(path.database)))(
     "writes to the cent what the oracle computes, killed again and again, nothing twice, nothing missing",
-    { timeout: 540_000 },
+    { timeout: 900_000 },
     async () => {
-      const url = own!.url
-      const servers = Layer.merge(layer({ url }), layerKafka({ brokers: [brokers] }))
-      const topic = `orders-${randomUUID().slice(0, 8)}`
-      const expected = await Effect.runPromise(Effect.provide(Kills.produce(topic, input), servers))
-      const environment = { WEIR_DATA: join(home, name), DATABASE_URL: url, KAFKA_BROKERS: brokers }
-      await Kills.killed({ environment, topic, maxPerEpoch: 500, killsMin: isThorough ? 20 : 5 })
-      expect(expected.late.length).toBeGreaterThan(0)
-      await Effect.gen(function* () {
-        yield* check(expected, yield* Tables, yield* Topics, topic)
-      }).pipe(Effect.provide(servers), Effect.runPromise)
+      const own = path.database === null ? null : (await database(path.database))!
+      try {
+        const servers = { brokers, database: own?.url ?? null }
+        const { differences, orders, seen } = await KillPaths.killed(path, servers, { killsMin, runtime })
+        process.stdout.write(`${Kills.summary(seen)}\n`)
+        expect(Kills.shortcomings(seen, killsMin)).toEqual([])
+        for (const count of Object.values(orders)) expect(count).toBeGreaterThan(0)
+        expect(differences).toEqual([])
+      } finally {
+        await own?.drop()
+      }
     }
   )
+})
+
+describe.each(targets)("weir run orders from Kafka into $name", ({ layer, own, server }) => {
+  afterAll(() => own?.drop())
 
   it.skipIf(brokers === "" || own === null).each([
     { afterEpochs: 2, delayMillis: 0 },
