@@ -84,7 +84,9 @@ const drivers: Readonly<Record<string, string>> = {
   "src/connectors/sql/SqlSession.ts": "@electric-sql/pglite",
   "src/connectors/sql/PostgresServer.ts": "postgres",
   "src/connectors/sql/MysqlServer.ts": "mysql2",
-  "src/connectors/kafka/KafkaClient.ts": "kafkajs"
+  "src/connectors/kafka/KafkaClient.ts": "kafkajs",
+  "src/connectors/kafka/KafkaGzip.ts": "node:zlib",
+  "src/connectors/kafka/KafkaZstd.ts": "fzstd"
 }
 
 const allowed = ({ file, from }: Import, rules: ReadonlyArray<string>): boolean => {

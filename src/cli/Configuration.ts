@@ -18,6 +18,8 @@ export const logLevels = ["all", "trace", "debug", "info", "warning", "error", "
 
 /** How Kafka may be told who asks. */
 const saslMechanisms = ["plain", "scram-sha-256", "scram-sha-512"] as const
+/** How records may be packed that are written to it. */
+const compressions = ["none", "gzip", "lz4"] as const
 
 const port = Schema.NumberFromString.pipe(Schema.int(), Schema.between(0, 65_535))
 
@@ -47,6 +49,7 @@ const ConfigurationText = Schema.Struct({
   kafkaSaslMechanism: Schema.Literal(...saslMechanisms),
   kafkaSaslUsername: Schema.NullOr(Schema.NonEmptyString),
   kafkaSaslPassword: Schema.NullOr(Schema.Redacted(Schema.String)),
+  kafkaCompression: Schema.Literal(...compressions),
   log: Schema.Literal(...logLevels)
 })
 
@@ -160,6 +163,14 @@ export const settings: { readonly [N in keyof Configuration]: Setting } = {
     fallback: null,
     meaning: "the password of that user",
     form: "a text"
+  },
+  kafkaCompression: {
+    variable: "KAFKA_COMPRESSION",
+    flag: "kafka-compression",
+    takes: "METHOD",
+    fallback: "none",
+    meaning: "how records are packed that are written to Kafka; read are also those packed by snappy and zstd",
+    form: `one of ${compressions.join(", ")}`
   },
   log: {
     variable: "WEIR_LOG",

@@ -16,6 +16,7 @@ export const layer = (
       const sasl = saslOf(configuration)
       return layerKafka({
         brokers: brokers.split(","),
+        compression: configuration.kafkaCompression,
         ...(tls === null ? {} : { tls }),
         ...(sasl === null ? {} : { sasl })
       })

@@ -145,6 +145,10 @@ export const brokerRequestMillisMax = 30_000
 export const brokerAwayMillisMax = 60_000
 /** Milliseconds for which a broker may hold a request for records until some come. */
 export const brokerWaitMillis = 500
+/** Bytes that one packed batch of Kafka's records may come to. A batch says how large it is and may lie: gigabytes fit into a packet. */
+export const unpackedBatchBytesMax = 67_108_864
+/** Bytes to which the packed batches of one answer are unpacked; what is left is asked for again. */
+export const unpackedBytes = 16_777_216
 /** Milliseconds after which Kafka aborts the transaction of a process that has gone silent. */
 export const transactionMillisMax = 60_000
 
@@ -209,6 +213,7 @@ holds("the largest record of a log fits into an epoch", recordBytesMax <= epochB
 holds("what is decoded can be stored", decodeBytesMax <= recordBytesMax)
 holds("a full mailbox is less than an epoch", mailboxBatchesMax * batchRecordsMax < epochRecordsMax)
 holds("an epoch may wait for the watermark as a whole", epochRecordsMax < waitingEventsMax)
+holds("a packed batch may hold the largest record", recordBytesMax < unpackedBatchBytesMax)
 holds("a segment holds the largest record", recordBytesMax < segmentBytesMax)
 holds("several frames fit into a read", frameBytesMax * 8 <= batchBytesMax)
 holds("a part of a lookup fits into a statement", lookupPartBytes <= statementBytesMax)

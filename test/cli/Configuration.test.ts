@@ -54,6 +54,7 @@ describe("Configuration", () => {
       kafkaSaslMechanism: "plain",
       kafkaSaslUsername: null,
       kafkaSaslPassword: null,
+      kafkaCompression: "none",
       log: "info"
     })
   })

@@ -12,11 +12,9 @@ import RequestQueue from "kafkajs/src/network/requestQueue/index.js"
 import socketFactory from "kafkajs/src/network/socketFactory.js"
 import Encoder from "kafkajs/src/protocol/encoder.js"
 import protocolError from "kafkajs/src/protocol/error.js"
-import compression from "kafkajs/src/protocol/message/compression/index.js"
 import * as Limits from "../../model/Limits.ts"
 import { driverOptions, type ResolvedConfig, withoutPassword } from "./KafkaConfig.ts"
 import { isStale, KafkaFailure } from "./KafkaFailure.ts"
-import * as KafkaRecords from "./KafkaRecords.ts"
 import type { Request } from "./KafkaRequests.ts"
 
 export interface Client {
@@ -116,22 +114,6 @@ export const failureOfCode = (code: number): KafkaFailure => {
   return new KafkaFailure({ type, message, retry: retriable || code === 51 })
 }
 
-/** A batch whose records lie open. */
-export const decompress = (batch: KafkaRecords.StoredBatch): Effect.Effect<KafkaRecords.StoredBatch, KafkaFailure> =>
-  Effect.tryPromise({
-    try: async () => {
-      const codec = compression.lookupCodecByAttributes(batch.attributes)
-      const bytes = await codec!.decompress(batch.bytes.subarray(batch.start, batch.end))
-      return KafkaRecords.decompressed(batch, plain(bytes))
-    },
-    catch: () =>
-      new KafkaFailure({
-        type: "COMPRESSION",
-        message: `its records are compressed with ${compressions[KafkaRecords.compressionOf(batch.attributes)] ?? "an unknown method"}, only gzip can be read`,
-        retry: false
-      })
-  })
-
 // Private
 
 // The driver looks for requests that wait for their turn a thousand times a second, on each connection, for ever, and
@@ -140,8 +122,6 @@ const lookForPending = RequestQueue.prototype.scheduleCheckPendingRequests
 RequestQueue.prototype.scheduleCheckPendingRequests = function () {
   if (this.pending.length > 0) lookForPending.call(this)
 }
-
-const compressions = ["none", "gzip", "snappy", "lz4", "zstd"]
 
 /** Errors that came after the driver's last version. */
 const newerCodes = new Map([

@@ -1,6 +1,7 @@
 /** How a cluster of Kafka is reached. */
 import { Effect, Redacted } from "effect"
 import { InvalidConfiguration } from "../../model/Errors.ts"
+import type { Compression } from "./KafkaCompression.ts"
 
 export interface KafkaConfig {
   /** Where to ask first, as `host:port`; the port is 9092 if none is named. The cluster names its other brokers itself. */
@@ -11,6 +12,8 @@ export interface KafkaConfig {
   readonly tls?: true | KafkaTls
   /** Who Weir is. Absent: nobody. */
   readonly sasl?: KafkaSasl
+  /** How records are written: `none`, `gzip` or `lz4`. Default: `none`. What others wrote is read however it is packed. */
+  readonly compression?: Compression
 }
 
 /** Texts in PEM form. */
@@ -33,6 +36,7 @@ export interface ResolvedConfig {
   readonly clientId: string
   readonly tls: true | KafkaTls | null
   readonly sasl: KafkaSasl | null
+  readonly compression: Compression
 }
 
 /** The configuration with what is left out filled in. Fails where a broker is no `host:port`. */
@@ -46,7 +50,8 @@ export const resolve = (config: KafkaConfig): Effect.Effect<ResolvedConfig, Inva
       brokers: brokers.map((broker) => (broker.includes(":") ? broker : `${broker}:9092`)),
       clientId: config.clientId ?? "weir",
       tls: config.tls ?? null,
-      sasl: config.sasl ?? null
+      sasl: config.sasl ?? null,
+      compression: config.compression ?? "none"
     }
   })
 

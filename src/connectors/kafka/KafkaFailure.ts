@@ -48,7 +48,11 @@ export const explain = (topic: string, { message, retry, type }: KafkaFailure): 
       })
     case "COMPRESSION":
     case "FORMAT":
-      return invalid(topic, message)
+      return new InvalidTopic({
+        topic,
+        message: `Topic ${topic} cannot be read: ${message}`,
+        hint: "What is written stays as it is: write these records once more to another topic, in smaller batches or packed in another way, and read that."
+      })
     case "MESSAGE_TOO_LARGE":
     case "RECORD_LIST_TOO_LARGE":
       return new RecordTooLarge({

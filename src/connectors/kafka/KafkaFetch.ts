@@ -2,11 +2,13 @@
 import { Effect } from "effect"
 import type { Offset } from "../../model/Event.ts"
 import * as Limits from "../../model/Limits.ts"
-import { checked, decompress, failureOfCode } from "./KafkaClient.ts"
+import { checked, failureOfCode } from "./KafkaClient.ts"
+import * as KafkaCompression from "./KafkaCompression.ts"
 import { KafkaFailure } from "./KafkaFailure.ts"
 import * as KafkaRecords from "./KafkaRecords.ts"
 import * as Requests from "./KafkaRequests.ts"
 import { type Cluster, find } from "./KafkaTopics.ts"
+import { TooLarge } from "./Unpacked.ts"
 
 /** What one request found of a partition: records in the order of their offsets, in as many buffers as they came in. */
 export interface Found {
@@ -87,35 +89,72 @@ const recordsOf = (
   found: Requests.Fetched,
   offset: Offset
 ): Effect.Effect<ReadonlyArray<KafkaRecords.Records>, KafkaFailure> =>
-  Effect.map(opened(found), (all) => {
-    const isShown = KafkaRecords.shown(all, found.aborted)
-    const batches = all.filter(({ nextOffset }) => nextOffset > offset)
-    const groups: Array<Array<KafkaRecords.StoredBatch>> = []
-    for (const batch of batches) {
-      const group = groups.at(-1)
-      if (group === undefined || group[0]!.bytes !== batch.bytes) groups.push([batch])
-      else group.push(batch)
+  Effect.flatMap(opened(found), (all) =>
+    Effect.try({
+      try: () => {
+        const isShown = KafkaRecords.shown(all, found.aborted)
+        const batches = all.filter(({ nextOffset }) => nextOffset > offset)
+        const groups: Array<Array<KafkaRecords.StoredBatch>> = []
+        for (const batch of batches) {
+          const group = groups.at(-1)
+          if (group === undefined || group[0]!.bytes !== batch.bytes) groups.push([batch])
+          else group.push(batch)
+        }
+        return groups.map((group) => KafkaRecords.columnsOf(found.partition, group, isShown, offset))
+      },
+      catch: unreadable
+    })
+  )
+
+/**
+ * The batches of an answer, unpacked: those whose records come to `Limits.unpackedBytes` together, and at least one. The
+ * others are asked for again, after these.
+ */
+const opened = ({
+  batches,
+  partition
+}: Requests.Fetched): Effect.Effect<ReadonlyArray<KafkaRecords.StoredBatch>, KafkaFailure> =>
+  Effect.gen(function* () {
+    const found = yield* Effect.try({ try: () => KafkaRecords.batchesOf(batches), catch: unreadable })
+    const all: Array<KafkaRecords.StoredBatch> = []
+    let bytes = 0
+    for (const batch of found) {
+      if (bytes >= Limits.unpackedBytes) break
+      const method = KafkaRecords.compressionOf(batch.attributes)
+      const open =
+        method === 0
+          ? batch
+          : yield* Effect.try({ try: () => unpacked(batch), catch: unpackable(partition, batch, method) })
+      if (method !== 0) bytes += open.bytes.length
+      all.push(open)
     }
-    return groups.map((group) => KafkaRecords.columnsOf(found.partition, group, isShown, offset))
+    return all
   })
 
-/** The batches of an answer, decompressed. */
-const opened = ({ batches }: Requests.Fetched): Effect.Effect<ReadonlyArray<KafkaRecords.StoredBatch>, KafkaFailure> =>
-  Effect.try({
-    try: () => KafkaRecords.batchesOf(batches),
-    catch: (cause) =>
-      new KafkaFailure({
-        type: "FORMAT",
-        message:
-          cause instanceof KafkaRecords.OldFormat ? "its records are in a format of before Kafka 0.11" : String(cause),
-        retry: false
-      })
-  }).pipe(
-    Effect.flatMap((found) =>
-      found.every(({ attributes }) => KafkaRecords.compressionOf(attributes) === 0)
-        ? Effect.succeed(found)
-        : Effect.forEach(found, (batch) =>
-            KafkaRecords.compressionOf(batch.attributes) === 0 ? Effect.succeed(batch) : decompress(batch)
-          )
-    )
-  )
+const unpacked = (batch: KafkaRecords.StoredBatch): KafkaRecords.StoredBatch => {
+  const { attributes, bytes, end, start } = batch
+  const method = KafkaRecords.compressionOf(attributes)
+  const packed = bytes.subarray(start, end)
+  return KafkaRecords.unpacked(batch, KafkaCompression.unpack(method, packed, Limits.unpackedBatchBytesMax))
+}
+
+const unreadable = (cause: unknown) =>
+  new KafkaFailure({
+    type: "FORMAT",
+    message: cause instanceof KafkaRecords.Malformed ? cause.message : String(cause),
+    retry: false
+  })
+
+const unpackable = (partition: number, { base, nextOffset }: KafkaRecords.StoredBatch, method: number) => {
+  const place = `the records from offset ${base} to ${nextOffset - 1} of partition ${partition}`
+  const name = KafkaCompression.nameOf(method)
+  return (cause: unknown) =>
+    new KafkaFailure({
+      type: "COMPRESSION",
+      message:
+        cause instanceof TooLarge
+          ? `${place} are one batch that is packed by ${name} and holds more than ${Limits.unpackedBatchBytesMax} bytes, the most that is unpacked at once`
+          : `${place} are packed by ${name} and cannot be unpacked: ${cause instanceof Error ? cause.message : cause}`,
+      retry: false
+    })
+}

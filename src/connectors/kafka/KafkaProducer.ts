@@ -55,7 +55,14 @@ export const append = (
       const sequence = sequences.get(key) ?? 0
       const timestamp = yield* Clock.currentTimeMillis
       const isTransactional = transactionalId !== null
-      const batch = KafkaRecords.encode(part, { producerId, producerEpoch, sequence, isTransactional, timestamp })
+      const batch = KafkaRecords.encode(part, {
+        producerId,
+        producerEpoch,
+        sequence,
+        isTransactional,
+        timestamp,
+        compression: cluster.compression
+      })
       const request = Requests.produce(place, batch, transactionalId)
       const { offset } = yield* onLeader(cluster, place.topic, place.partition, request)
       if (first < 0) first = offset

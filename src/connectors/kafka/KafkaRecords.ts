@@ -14,6 +14,7 @@ import * as Digest from "../../model/Digest.ts"
 import type { Header, Offset, RecordBatch } from "../../model/Event.ts"
 import { int64At } from "./KafkaBytes.ts"
 import { crc32c } from "./KafkaChecksum.ts"
+import * as KafkaCompression from "./KafkaCompression.ts"
 
 /** Bytes before the records of a batch. */
 const headBytes = 61
@@ -32,7 +33,7 @@ export interface StoredBatch {
   /** Of all its records, where the broker stamps them; `null`: each has its own. */
   readonly appendTime: number | null
   readonly attributes: number
-  /** Its records are `bytes[start, end)`, compressed as `attributes` says. */
+  /** Its records are `bytes[start, end)`, packed as `attributes` says. */
   readonly bytes: Uint8Array
   readonly start: number
   readonly end: number
@@ -55,7 +56,7 @@ export const batchesOf = (buffer: Uint8Array): ReadonlyArray<StoredBatch> => {
   for (let at = 0; at + headBytes <= buffer.length; ) {
     const end = at + 12 + view.getInt32(at + 8)
     if (end > buffer.length) break
-    if (view.getInt8(at + 16) !== 2) throw new OldFormat()
+    if (view.getInt8(at + 16) !== 2) throw new Malformed("its records are in a format of before Kafka 0.11")
     const attributes = view.getInt16(at + 21)
     const base = int64At(view, at)
     batches.push({
@@ -77,8 +78,8 @@ export const batchesOf = (buffer: Uint8Array): ReadonlyArray<StoredBatch> => {
   return batches
 }
 
-/** A batch of a format that no broker has written since 2017. */
-export class OldFormat extends Error {}
+/** What cannot be read as batches of records. */
+export class Malformed extends Error {}
 
 /** Where a transaction that was aborted begins. */
 export interface AbortedTransaction {
@@ -187,8 +188,8 @@ export const commits = ({ bytes, end, start }: StoredBatch): boolean => {
   return cursor.at <= end && key[3] === 1
 }
 
-/** A batch with the records of another buffer, to which those of `batch` were decompressed. */
-export const decompressed = (batch: StoredBatch, bytes: Uint8Array): StoredBatch => ({
+/** A batch with the records of another buffer, to which those of `batch` were unpacked. */
+export const unpacked = (batch: StoredBatch, bytes: Uint8Array): StoredBatch => ({
   ...batch,
   attributes: batch.attributes & ~7,
   bytes,
@@ -203,6 +204,7 @@ export interface BatchOrigin {
   readonly sequence: number
   readonly isTransactional: boolean
   readonly timestamp: number
+  readonly compression: KafkaCompression.Compression
 }
 
 /** Bytes that a record takes in a batch, at most. */
@@ -218,10 +220,13 @@ export const encode = (records: ReadonlyArray<ProducedRecord>, origin: BatchOrig
   const view = viewOf(bytes)
   let at = headBytes
   for (const [i, record] of records.entries()) at = writeRecord(bytes, at, record, i)
+  const packed = KafkaCompression.pack(origin.compression, bytes.subarray(headBytes, at))
+  if (packed.method !== 0) bytes.set(packed.bytes, headBytes)
+  at = headBytes + packed.bytes.length
   view.setInt32(8, at - 12)
   view.setInt32(12, -1)
   view.setInt8(16, 2)
-  view.setInt16(21, origin.isTransactional ? 16 : 0)
+  view.setInt16(21, (origin.isTransactional ? 16 : 0) | packed.method)
   view.setInt32(23, records.length - 1)
   setInt64(view, 27, origin.timestamp)
   setInt64(view, 35, origin.timestamp)
@@ -301,6 +306,7 @@ const fill = (columns: Columns, count: number, batch: StoredBatch, offset: Offse
     }
     cursor.at = next
   }
+  if (cursor.at !== batch.end) throw new Malformed("the records of a batch do not fill it")
   return n
 }
 

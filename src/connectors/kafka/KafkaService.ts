@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import { type TopicsService, topicPartitionsDefault } from "../../flow/Topics.ts"
 import { InvalidTopic } from "../../model/Errors.ts"
 import * as KafkaClient from "./KafkaClient.ts"
+import type { Compression } from "./KafkaCompression.ts"
 import * as KafkaEpochs from "./KafkaEpochs.ts"
 import { type KafkaFailure, mapped, unknown } from "./KafkaFailure.ts"
 import * as KafkaProducer from "./KafkaProducer.ts"
@@ -15,10 +16,11 @@ const followMillis = 200
 
 /** Topics of the cluster that `connect` reaches: once for all, and once more for each reader. */
 export const serviceOf = (
-  connect: Effect.Effect<KafkaClient.Client, KafkaFailure, Scope.Scope>
+  connect: Effect.Effect<KafkaClient.Client, KafkaFailure, Scope.Scope>,
+  compression: Compression
 ): Effect.Effect<TopicsService, KafkaFailure, Scope.Scope> =>
   Effect.gen(function* () {
-    const cluster = yield* KafkaTopics.make(yield* connect)
+    const cluster = yield* KafkaTopics.make(yield* connect, compression)
     const epochs = yield* KafkaEpochs.make(cluster)
     const produce = yield* producing(cluster)
     return {

@@ -5,6 +5,7 @@ import { type InvalidTopic, TopicExists } from "../../model/Errors.ts"
 import type { Offset } from "../../model/Event.ts"
 import * as Limits from "../../model/Limits.ts"
 import { type Client, checked, failureOfCode, patiently } from "./KafkaClient.ts"
+import type { Compression } from "./KafkaCompression.ts"
 import { epochsTopic, explain, invalid, KafkaFailure, type TopicFailure } from "./KafkaFailure.ts"
 import * as Requests from "./KafkaRequests.ts"
 
@@ -26,15 +27,18 @@ export interface Cluster {
   readonly client: Client
   /** For good. */
   readonly id: string
+  /** How records are written. */
+  readonly compression: Compression
   readonly known: Map<string, KnownTopic>
   /** The brokers that coordinate transactions, by their id. */
   readonly coordinators: Map<string, number>
 }
 
-export const make = (client: Client): Effect.Effect<Cluster, KafkaFailure> =>
+export const make = (client: Client, compression: Compression): Effect.Effect<Cluster, KafkaFailure> =>
   Effect.map(client.send(null, Requests.metadata([])), ({ clusterId }) => ({
     client,
     id: clusterId,
+    compression,
     known: new Map(),
     coordinators: new Map()
   }))

@@ -21,7 +21,9 @@ export const layerKafka = (config: KafkaConfig): Layer.Layer<Topics, SourceUnava
     Topics,
     Effect.gen(function* () {
       const resolved = yield* resolve(config)
-      return yield* Effect.mapError(serviceOf(KafkaClient.make(resolved)), (failure) => refused(resolved, failure))
+      return yield* Effect.mapError(serviceOf(KafkaClient.make(resolved), resolved.compression), (failure) =>
+        refused(resolved, failure)
+      )
     })
   )
 

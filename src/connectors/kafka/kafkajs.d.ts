@@ -45,9 +45,3 @@ declare module "kafkajs/src/protocol/error.js" {
   }
   export default error
 }
-declare module "kafkajs/src/protocol/message/compression/index.js" {
-  const compression: {
-    lookupCodecByAttributes(attributes: number): { decompress(bytes: Uint8Array): Promise<Uint8Array> } | null
-  }
-  export default compression
-}

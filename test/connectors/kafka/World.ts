@@ -45,7 +45,7 @@ export const withIntercepted = <A, E, R>(
         send: (node, request) => intercept(request, client.send(node, request))
       })
     )
-    return yield* body(yield* serviceOf(connect))
+    return yield* body(yield* serviceOf(connect, config.compression))
   }).pipe(Effect.scoped)
 
 /** Another client of the same cluster. */
