@@ -7,6 +7,7 @@
 import { Context, type Effect } from "effect"
 import type { Statement, TablesService } from "../flow/Tables.ts"
 import type {
+  AccessRefused,
   CheckpointCorrupted,
   Defect,
   Fenced,
@@ -22,7 +23,7 @@ import type { StatePart } from "../state/StatePart.ts"
 import type { Intent, Manifest } from "./Checkpoint.ts"
 import type { Savepoint } from "./Savepoint.ts"
 
-export type StoreError = StorageFailed | TablesUnavailable | StatementRefused | CheckpointCorrupted
+export type StoreError = StorageFailed | TablesUnavailable | AccessRefused | StatementRefused | CheckpointCorrupted
 
 /** What an owner finds when it takes a job over. */
 export interface Claim {

@@ -5,10 +5,10 @@
  * Called only when the intent and the manifest before it are durable. Whatever the outcome of an attempt, what is
  * there is read before it is tried again.
  */
-import { Effect, Ref, Schedule } from "effect"
+import { Effect, Ref } from "effect"
+import { patiently } from "../flow/Patience.ts"
 import type { Prepared, SinkError, TablesWriter } from "../flow/Sink.ts"
 import type { Explained, Fenced, NotDeterministic, RowsUnexpected } from "../model/Errors.ts"
-import * as Limits from "../model/Limits.ts"
 import type { Manifest } from "./Checkpoint.ts"
 import type { CheckpointStoreService, Claim, EpochCommit, StoreError } from "./CheckpointStore.ts"
 import type { SinkHandle } from "./EpochFacts.ts"
@@ -94,19 +94,8 @@ const stampOf = (claim: Claim, sink: string, prepared: Prepared) => ({
   epoch: prepared.epoch
 })
 
-/** Tries an action again while its failure says that it can help; between the attempts it grows more patient. */
-const patiently = <A, E extends Explained, R>(action: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.retry(action, {
-    while: (error) => error.retry,
-    schedule: Schedule.exponential(Limits.restartBackoffMillis).pipe(
-      Schedule.jittered,
-      Schedule.either(Schedule.spaced(Limits.restartBackoffMillisMax)),
-      Schedule.upTo(Limits.restartPeriodMillis)
-    )
-  })
-
-/** The same for an action whose outcome may be unknown: looks whether it is done before it is tried again. */
-export const retried = <A, E extends Explained>(
+/** Patient with an action whose outcome may be unknown: looks whether it is done before it is tried again. */
+export const retried = <A, E extends Explained & Error>(
   action: Effect.Effect<A, E>,
   isDone: () => Effect.Effect<boolean, StoreError>
 ): Effect.Effect<void, E | StoreError> =>

@@ -66,6 +66,7 @@ export const make = (
 export const sentenceOf = ({ epoch, reason, restarts, rowsIn, runId, state }: Heard): string | null => {
   switch (state) {
     case "running":
+      if (reason !== null) return `waits, and asks again: ${explained(reason)}`
       return rowsIn === 0 ? "runs" : `runs, after epoch ${epoch} with ${ProgressLine.grouped(rowsIn)} rows in all`
     case "recovering":
       return "commits what it had begun before"

@@ -263,7 +263,9 @@ const health = HttpApiGroup.make("health")
     HttpApiEndpoint.get("ready", "/health/ready")
       .addSuccess(Readiness)
       .addSuccess(answered(503, Readiness))
-      .annotateContext(said("No job is starting, recovering or backing off; 503 while one is."))
+      .annotateContext(
+        said("No job is starting, recovering or backing off, or waits for another system; 503 while one does.")
+      )
   )
 
 const page = HttpApiGroup.make("page")

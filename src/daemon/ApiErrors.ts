@@ -22,7 +22,8 @@ const statusOfTag: Readonly<Record<string, number>> = {
   FolderOwned: 409,
   Fenced: 409,
   RecordTooLarge: 413,
-  RequestTooLarge: 413
+  RequestTooLarge: 413,
+  AccessRefused: 502
 }
 
 /** 4xx for a user's fault, 502 and 503 for another system's (503: try again), 500 for a defect. */

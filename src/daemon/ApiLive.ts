@@ -19,6 +19,7 @@ import { Topics } from "../flow/Topics.ts"
 import { InvalidRequest, UnknownTable } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import * as Metrics from "../observe/Metrics.ts"
+import type { JobStatus } from "../observe/Progress.ts"
 import { Api } from "./Api.ts"
 import { deadLetterShown, detailShown, progressShown, recordShown, statusShown } from "./ApiAnswers.ts"
 import * as ApiBody from "./ApiBody.ts"
@@ -277,7 +278,7 @@ const layerHealth = HttpApiBuilder.group(Api, "health", (handlers) =>
       .handle("live", () => Effect.succeed({ live: true as const }))
       .handle("ready", () =>
         Effect.map(daemon.statuses, (statuses) => {
-          const waitingFor = statuses.filter(({ state }) => unready.has(state)).map(({ job }) => job)
+          const waitingFor = statuses.filter(isUnready).map(({ job }) => job)
           const ready = waitingFor.length === 0
           return HttpServerResponse.unsafeJson({ ready, waitingFor }, { status: ready ? 200 : 503 })
         })
@@ -285,7 +286,9 @@ const layerHealth = HttpApiBuilder.group(Api, "health", (handlers) =>
   )
 )
 
-const unready: ReadonlySet<string> = new Set(["starting", "recovering", "backing off"])
+/** It does not run, and will by itself; or it runs, and waits for another system. */
+const isUnready = ({ reason, state }: JobStatus): boolean =>
+  state === "starting" || state === "recovering" || state === "backing off" || (state === "running" && reason !== null)
 
 const layerPage = (folder: string) =>
   HttpApiBuilder.group(Api, "page", (handlers) =>

@@ -76,6 +76,11 @@ export class SourceUnavailable extends explained("SourceUnavailable", { fault: "
   Sentence & { readonly source: string }
 > {}
 
+/** Another system knows this process no longer: its password was changed, its user was locked. */
+export class AccessRefused extends explained("AccessRefused", { fault: "user", retry: true })<
+  Sentence & { readonly system: string }
+> {}
+
 // Tables and sinks
 
 export class TableMismatch extends explained("TableMismatch", { fault: "user", retry: false })<

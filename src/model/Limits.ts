@@ -115,6 +115,11 @@ export const tablesOpenMillisMax = 10_000
 export const statementMillisMax = 120_000
 /** Milliseconds that a statement waits for a lock in a database server before it is tried again. */
 export const lockMillisMax = 30_000
+/**
+ * Milliseconds that a client waits for the answer to one statement before it gives its connection up: the server has
+ * ended the statement by then, and who still says nothing is not there.
+ */
+export const answerMillisMax = 130_000
 /** Milliseconds that a database server waits for the next statement of a transaction before it takes it back. */
 export const idleTransactionMillisMax = 10_000
 
@@ -141,8 +146,6 @@ export const logFilesMax = 128
 export const brokerConnectMillisMax = 4_000
 /** Milliseconds that a broker may take to answer one request. */
 export const brokerRequestMillisMax = 30_000
-/** Milliseconds for which requests to Kafka are tried again, as while a broker is started anew, before they fail. */
-export const brokerAwayMillisMax = 60_000
 /** Milliseconds for which a broker may hold a request for records until some come. */
 export const brokerWaitMillis = 500
 /** Bytes that one packed batch of Kafka's records may come to. A batch says how large it is and may lie: gigabytes fit into a packet. */
@@ -184,6 +187,15 @@ export const tileSqlMax = 20_000
 /** Columns that one chart draws as series: more colours than this are not told apart. */
 export const chartSeriesMax = 8
 
+/**
+ * Milliseconds for which a job asks a system again that does not answer, as while that is started anew: behind them it
+ * begins anew from its last checkpoint, and asks on.
+ */
+export const outageMillisMax = 60_000
+/** Milliseconds before what was not answered is asked again; doubled for each further time. */
+export const outageRetryMillis = 50
+/** Milliseconds that this wait never exceeds. */
+export const outageRetryMillisMax = 1_000
 /** Restarts of a job within `restartPeriodMillis` before it is failed. */
 export const restartIntensity = 10
 /** Milliseconds over which restarts are counted. */
@@ -220,5 +232,11 @@ holds("a part of a lookup fits into a statement", lookupPartBytes <= statementBy
 holds(
   "an owner that stopped in a transaction holds its locks for less than another waits",
   idleTransactionMillisMax < lockMillisMax
+)
+holds("a server ends a statement before its client gives it up", statementMillisMax < answerMillisMax)
+holds("a wait for an answer grows", outageRetryMillis < outageRetryMillisMax)
+holds(
+  "a job that waits for a system at each of its starts spends no restarts",
+  outageMillisMax * restartIntensity > restartPeriodMillis
 )
 holds("backoff grows", restartBackoffMillis < restartBackoffMillisMax)

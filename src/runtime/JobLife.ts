@@ -15,6 +15,7 @@ import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import * as Fence from "../checkpoint/Fence.ts"
 import type { Configured, Job } from "../flow/Job.ts"
 import type { Letter, LetterReader } from "../flow/Letters.ts"
+import { patiently } from "../flow/Patience.ts"
 import type { SinkOpening, SinkWriter } from "../flow/Sink.ts"
 import type { SourceError, SourceReader } from "../flow/Source.ts"
 import type { TablesService } from "../flow/Tables.ts"
@@ -99,7 +100,7 @@ export const actors = <R>(
         of: (lookup, version) => lookups!.tables.of(lookup, version)
       }
     })
-    const claimed = yield* store.claim(job.name, options.jobId)
+    const claimed = yield* patiently(store.claim(job.name, options.jobId))
     yield* Effect.logDebug("claimed").pipe(
       Effect.annotateLogs({
         job: job.name,
@@ -124,7 +125,7 @@ export const actors = <R>(
     })
     const marks = chains.flatMap(({ chain }) => chain.marksNow())
     const claim = yield* begun(found, sources, { steps: marks, lookups })
-    const writers = yield* Effect.forEach(plan.sinks, (planned) => openSink(job.name, planned, claim))
+    const writers = yield* Effect.forEach(plan.sinks, (planned) => patiently(openSink(job.name, planned, claim)))
     yield* options.listener.onClaimed(claim, {
       sources,
       chains: chains.map(({ chain }) => chain),
@@ -222,7 +223,7 @@ const openSource = (
   boxes: ReadonlyArray<Replays.LetterBox>
 ) =>
   Effect.gen(function* () {
-    const reader: SourceReader = yield* planned.source.open as Effect.Effect<SourceReader, LifeError, Scope.Scope>
+    const reader = yield* patiently(planned.source.open as Effect.Effect<SourceReader, LifeError, Scope.Scope>)
     const restored = (claim.manifest ?? claim.intents[0])?.partitions.filter((cut) => cut.source === planned.id) ?? []
     if (options.bounded && !options.ends.has(planned.id)) {
       const ends = options.replaysOnly ? restored : yield* reader.partitions

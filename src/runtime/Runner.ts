@@ -7,6 +7,7 @@ import type { ReplayCounts } from "../checkpoint/Checkpoint.ts"
 import { CheckpointStore, type Claim, type JobRecord } from "../checkpoint/CheckpointStore.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import type { Job } from "../flow/Job.ts"
+import * as Patience from "../flow/Patience.ts"
 import { type Explained, InvalidJob } from "../model/Errors.ts"
 import type { Offset } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
@@ -71,6 +72,8 @@ export interface NodeFigures {
 interface Board {
   state: JobState
   reason: JobStatus["reason"]
+  /** What it waits for, by the place where it asks. */
+  readonly troubles: Map<object, Patience.Trouble>
   restarts: number
   jobId: string | null
   claim: Claim | null
@@ -136,7 +139,13 @@ export const start = <E, R>(
     })
     const supervised = Supervisor.oneForAll(job.name, life, {
       listener: (_, state) => turnOf(job.name, state, board, control, turn)
-    }).pipe(Effect.annotateLogs({ job: job.name }))
+    }).pipe(
+      Effect.provideService(
+        Patience.Watch,
+        watchOf(job.name, board, () => listener({ _tag: "State", status: status() }))
+      ),
+      Effect.annotateLogs({ job: job.name })
+    )
     const ended = yield* Deferred.make<void, Explained & Error>()
     const fiber = yield* Effect.forkScoped(
       Effect.onExit(supervised, (exit) =>
@@ -186,6 +195,7 @@ const firstBoard = (startedAt: Millis, record: JobRecord | null): Board => {
   const board: Board = {
     state: "starting",
     reason: null,
+    troubles: new Map(),
     restarts: 0,
     jobId: record?.jobId ?? null,
     claim: null,
@@ -272,7 +282,7 @@ const see = (board: Board, manifest: NonNullable<Claim["manifest"]>): void => {
 const statusOf = (job: string, runId: string, board: Board): JobStatus => ({
   job,
   state: board.state,
-  reason: board.reason,
+  reason: board.reason ?? waitingFor(job, board),
   runId,
   jobId: board.jobId,
   epoch: board.epoch,
@@ -284,6 +294,27 @@ const statusOf = (job: string, runId: string, board: Board): JobStatus => ({
   late: board.totals.late,
   deadLetters: board.totals.deadLetters,
   replayed: board.totals.replayed
+})
+
+/** What a job that goes on waits for. */
+const waitingFor = (job: string, { troubles }: Board): JobStatus["reason"] => {
+  const [trouble] = troubles.values()
+  return trouble === undefined ? null : reasonOf(job, Cause.fail(trouble))
+}
+
+/** Keeps what the job waits for, and tells of the first of it, and of its end. */
+const watchOf = (job: string, board: Board, told: () => Effect.Effect<void>): Patience.Listener => ({
+  begins: (place, trouble) =>
+    Effect.suspend(() => {
+      board.troubles.set(place, trouble)
+      if (board.troubles.size > 1) return Effect.void
+      return Effect.zipRight(logFailure(job, "waits, and asks again", Cause.fail(trouble)), told())
+    }),
+  ends: (place, answered) =>
+    Effect.suspend(() => {
+      const isOver = board.troubles.delete(place) && board.troubles.size === 0
+      return isOver && answered ? Effect.zipRight(Effect.logInfo("goes on: it is answered"), told()) : Effect.void
+    })
 })
 
 const lagOf = (board: Board): number => {

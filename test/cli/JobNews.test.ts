@@ -76,6 +76,19 @@ describe("The news of jobs", () => {
     )
   })
 
+  it("are what one waits for, and that it goes on", async () => {
+    const away = { tag: "TablesUnavailable", message: "The database did not answer", hint: "Start it." }
+    const said = await told(
+      ["orders"],
+      [status({ rowsIn: 5, epoch: 1 }), status({ rowsIn: 5, epoch: 1, reason: away }), status({ rowsIn: 9, epoch: 2 })]
+    )
+    expect(said).toBe(
+      "job orders runs, after epoch 1 with 5 rows in all\n" +
+        "job orders waits, and asks again: The database did not answer. Start it.\n" +
+        "job orders runs, after epoch 2 with 9 rows in all\n"
+    )
+  })
+
   it("are why one failed, and that none is left", async () => {
     const failed = status({ state: "failed", reason })
     const one = "job orders failed: The disk is full. Make room.\n"

@@ -315,7 +315,7 @@ describe("Api: tables", () => {
 })
 
 describe("Api: health, description", () => {
-  it.scopedLive("is live always, and ready once no job starts, recovers or backs off", () =>
+  it.scopedLive("is live always, and ready once no job starts, recovers, backs off or waits", () =>
     Effect.gen(function* () {
       const { url } = yield* ApiServer.start()
       expect((yield* call(`${url}/health/live`)).json).toEqual({ live: true })
@@ -323,14 +323,19 @@ describe("Api: health, description", () => {
     })
   )
 
-  it.scopedLive("is not ready while a job starts, recovers or backs off, and names it", () =>
+  it.scopedLive("is not ready while a job recovers, or waits for another system, and names it", () =>
     Effect.gen(function* () {
       const { url, service, setState } = yield* ApiServer.start()
       yield* service.stop("orders")
       expect((yield* call(`${url}/health/ready`)).status).toBe(200)
-      yield* setState("orders", "recovering")
-      const answer = yield* call(`${url}/health/ready`)
-      expect([answer.status, answer.json]).toEqual([503, { ready: false, waitingFor: ["orders"] }])
+      const away = { tag: "TablesUnavailable", message: "The database did not answer", hint: "Start it." }
+      for (const [state, reason] of [["recovering", null] as const, ["running", away] as const]) {
+        yield* setState("orders", state, reason)
+        const answer = yield* call(`${url}/health/ready`)
+        expect([answer.status, answer.json]).toEqual([503, { ready: false, waitingFor: ["orders"] }])
+      }
+      yield* setState("orders", "running")
+      expect((yield* call(`${url}/health/ready`)).status).toBe(200)
     })
   )
 

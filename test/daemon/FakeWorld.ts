@@ -251,9 +251,9 @@ export const makeDaemon = Effect.gen(function* () {
           })
       )
     )
-  const move = (of: Running, state: JobState) =>
+  const move = (of: Running, state: JobState, reason: JobStatus["reason"] = null) =>
     Effect.suspend(() => {
-      of.status = { ...of.status, state, reason: null }
+      of.status = { ...of.status, state, reason }
       return Effect.as(PubSub.publish(hub, { _tag: "State", status: of.status }), of.status)
     })
   const refuse = (name: string, why: string) =>
@@ -403,7 +403,8 @@ export const makeDaemon = Effect.gen(function* () {
       yield* PubSub.publish(hub, { _tag: "Progress", progress: report })
     }
   })
-  const setState = (name: string, state: JobState) => Effect.flatMap(known(name), (of) => move(of, state))
+  const setState = (name: string, state: JobState, reason: JobStatus["reason"] = null) =>
+    Effect.flatMap(known(name), (of) => move(of, state, reason))
   return { service, tick, setState }
 })
 

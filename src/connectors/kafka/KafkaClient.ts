@@ -5,16 +5,17 @@
  * reader here asks for records from an offset and gets them, or learns that there are none: no group, no rebalance, no
  * heartbeat that a slow job could miss, and nothing is fetched that nobody asks for.
  */
-import { Effect, Runtime, Schedule, type Scope } from "effect"
+import { Effect, Runtime, type Scope } from "effect"
 import Cluster from "kafkajs/src/cluster/index.js"
 import loggers from "kafkajs/src/loggers/index.js"
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js"
 import socketFactory from "kafkajs/src/network/socketFactory.js"
 import Encoder from "kafkajs/src/protocol/encoder.js"
 import protocolError from "kafkajs/src/protocol/error.js"
+import * as Patience from "../../flow/Patience.ts"
 import * as Limits from "../../model/Limits.ts"
 import { driverOptions, type ResolvedConfig, withoutPassword } from "./KafkaConfig.ts"
-import { isStale, KafkaFailure } from "./KafkaFailure.ts"
+import { isStale, KafkaFailure, unavailable } from "./KafkaFailure.ts"
 import type { Request } from "./KafkaRequests.ts"
 
 export interface Client {
@@ -87,20 +88,13 @@ export const make = (config: ResolvedConfig): Effect.Effect<Client, KafkaFailure
     } satisfies Client
   })
 
-/** Tries again what can succeed later, as while a broker is started anew, for `Limits.brokerAwayMillisMax`. */
+/** Tries again what can succeed later, as while a broker is started anew. */
 export const patiently =
   (client: Client) =>
   <A>(effect: Effect.Effect<A, KafkaFailure>): Effect.Effect<A, KafkaFailure> =>
     effect.pipe(
       Effect.tapError((failure) => (isStale(failure) ? client.refresh : Effect.void)),
-      Effect.retry({
-        while: (failure) => failure.retry,
-        schedule: Schedule.exponential("20 millis").pipe(
-          Schedule.either(Schedule.spaced("1 second")),
-          Schedule.jittered,
-          Schedule.upTo(Limits.brokerAwayMillisMax)
-        )
-      })
+      Patience.waiting(({ message, retry }) => (retry ? unavailable("the brokers", message) : null))
     )
 
 /** The answer, unless it holds an error. */

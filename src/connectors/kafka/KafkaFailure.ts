@@ -1,6 +1,13 @@
 /** What a broker refused, or why it could not be asked; and the same as an error of the contract. */
 import { Data, Effect } from "effect"
-import { InvalidTopic, OffsetOutOfRange, RecordTooLarge, SourceUnavailable, UnknownTopic } from "../../model/Errors.ts"
+import {
+  AccessRefused,
+  InvalidTopic,
+  OffsetOutOfRange,
+  RecordTooLarge,
+  SourceUnavailable,
+  UnknownTopic
+} from "../../model/Errors.ts"
 import type { Offset } from "../../model/Event.ts"
 
 /** Where the epochs of sinks are kept: one record for each sink and topic, the newest. */
@@ -21,7 +28,7 @@ export const isFenced = ({ type }: KafkaFailure): boolean => fenced.has(type)
 export const isStale = ({ type }: KafkaFailure): boolean => stale.has(type)
 
 /** What every call on a topic can fail with. */
-export type TopicFailure = UnknownTopic | InvalidTopic | SourceUnavailable | RecordTooLarge
+export type TopicFailure = UnknownTopic | InvalidTopic | SourceUnavailable | AccessRefused | RecordTooLarge
 
 /** The failure of a call on a topic, in the contract's words. */
 export const explain = (topic: string, { message, retry, type }: KafkaFailure): TopicFailure => {
@@ -45,6 +52,12 @@ export const explain = (topic: string, { message, retry, type }: KafkaFailure): 
         topic,
         message: `Topic ${topic}: the cluster does not allow it to this user (${type})`,
         hint: `Grant this user read, write and describe on the topic and on ${epochsTopic}, and the transactional ids that begin with 'weir.'.`
+      })
+    case "AUTHENTICATION":
+      return new AccessRefused({
+        system: "Kafka",
+        message: `Kafka, topic ${topic}: the brokers do not let this user in: ${message}`,
+        hint: "See to KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM: what was changed at the brokers takes a new start of this process."
       })
     case "COMPRESSION":
     case "FORMAT":

@@ -29,6 +29,14 @@ const ofServer = new Set([
   "3024",
   "4031" // the transaction waited too long for its next statement
 ])
+const ofUser = new Set([
+  "1045", // another password, or no such user
+  "1698",
+  "1820", // the password has to be changed
+  "1862", // the password has expired
+  "3118", // the user is locked
+  "4151"
+])
 const ofDisk = new Set(["1021", "1114"])
 const rowIsThere = "1062"
 
@@ -37,5 +45,6 @@ export const ofStatement = (failure: StatementFailure): TablesError => SqlFailur
 const aboutOf = ({ code, reason }: StatementFailure): SqlFailure.About => {
   if (ofDisk.has(code) || /No space left on device|Read-only file system/.test(reason)) return "disk"
   if (!/^\d+$/.test(code) || ofServer.has(code)) return "server"
+  if (ofUser.has(code)) return "user"
   return code === rowIsThere ? "row that is there" : "statement"
 }

@@ -1,7 +1,8 @@
 /** Opening sessions of a database server: it is asked for a sign of life before anything is built on it. */
 import { Duration, Effect, Schedule, type Scope } from "effect"
+import { isOutage } from "../../flow/Patience.ts"
 import type { TablesError } from "../../flow/Tables.ts"
-import { InvalidConfiguration, StatementRefused, TablesUnavailable } from "../../model/Errors.ts"
+import { AccessRefused, InvalidConfiguration, StatementRefused, TablesUnavailable } from "../../model/Errors.ts"
 import * as Limits from "../../model/Limits.ts"
 import type { ServerAddress } from "./ServerAddress.ts"
 import type { Row, SqlSession, StatementFailure } from "./SqlSession.ts"
@@ -33,7 +34,7 @@ export const open = (
     )
     const answer = yield* greeted.pipe(
       Effect.retry({
-        while: (error) => error.retry,
+        while: isOutage,
         schedule: Schedule.spaced(Duration.millis(Limits.restartBackoffMillis)).pipe(
           Schedule.upTo(Duration.millis(Limits.tablesOpenMillisMax))
         )
@@ -44,7 +45,7 @@ export const open = (
   })
 
 const unopened = ({ identity }: ServerAddress, error: TablesError): InvalidConfiguration | TablesUnavailable =>
-  error instanceof StatementRefused
+  error instanceof StatementRefused || error instanceof AccessRefused
     ? new InvalidConfiguration({
         name: "DATABASE_URL",
         message: `The database ${identity} lets nobody in with this address: ${error.message}`,

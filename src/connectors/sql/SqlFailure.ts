@@ -1,6 +1,6 @@
 /** What a failed statement means, as errors of ours. */
 import type { TablesError } from "../../flow/Tables.ts"
-import { StatementRefused, StorageFailed, TablesUnavailable } from "../../model/Errors.ts"
+import { AccessRefused, StatementRefused, StorageFailed, TablesUnavailable } from "../../model/Errors.ts"
 import type { StatementFailure } from "./SqlSession.ts"
 
 /** The beginning of a text, for a message. */
@@ -9,9 +9,9 @@ export const shorten = (text: string, lengthMax: number): string =>
 
 /**
  * What the server speaks of: the statement, which it refused; a row of it whose key is there already; itself or the way
- * to it; or its disk.
+ * to it; its disk; or the user, whom it does not let in.
  */
-export type About = "statement" | "row that is there" | "server" | "disk"
+export type About = "statement" | "row that is there" | "server" | "disk" | "user"
 
 /** The parameters are never shown; what the server says of a row is, shortened. */
 export const make = ({ code, reason, sql }: StatementFailure, about: About): TablesError => {
@@ -22,6 +22,13 @@ export const make = ({ code, reason, sql }: StatementFailure, about: About): Tab
       path: "the database's folder",
       message: `The database cannot write to its disk (${why}): ${statement}`,
       hint: "Give the disk space, or make it writable, and start again: what was committed is there, and the rest is done anew."
+    })
+  }
+  if (about === "user") {
+    return new AccessRefused({
+      system: "database",
+      message: `The database does not let this user in (${code}, ${why})`,
+      hint: "Check user, password and database in DATABASE_URL, and that the user may connect from here: what was changed at the server takes a new start of this process."
     })
   }
   if (about === "server") {
