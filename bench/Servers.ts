@@ -65,4 +65,5 @@ export const keepTopics = async ({ brokers }: Servers, kept: ReadonlyArray<strin
 }
 
 export const topicsLayer = (brokers: string) => layerKafka({ brokers: [brokers] })
-export const storeLayer = (url: string) => Layer.provideMerge(SqlCheckpointStore.layer, layerPostgres({ url }))
+export const tablesLayer = (url: string) => layerPostgres({ url })
+export const storeLayer = (url: string) => Layer.provideMerge(SqlCheckpointStore.layer, tablesLayer(url))
