@@ -78,6 +78,8 @@ export interface SourceHandle {
   readonly cut: (cut: Cut) => Effect.Effect<ReadonlyArray<PartitionCut>, SourceError | MailboxClosed>
   /** What it has put through again in the epoch that it cut last, and how far that has come; absent: it never does. */
   readonly again?: () => Again
+  /** Is told, after a manifest is durable, of its cuts. Never waits; absent: it need not know. */
+  readonly acknowledge?: (cuts: ReadonlyArray<PartitionCut>) => void
   /** How to recognise it after this cut. */
   readonly mark: (cuts: ReadonlyArray<PartitionCut>) => Effect.Effect<SourceMark, SourceError>
 }
@@ -217,6 +219,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         yield* commitManifest(prepared, { manifest: facts.manifest, state, progress: options.report(facts) })
         const manifestAt = yield* Clock.currentTimeMillis
         manifest = facts.manifest
+        for (const source of sources) source.acknowledge?.(manifest.partitions)
         const alreadyThere = facts.sinks.filter((sink) => sink.outcome === "already there").length
         yield* Effect.logDebug("epoch is durable").pipe(
           Effect.annotateLogs({ epoch: cut.intent.epoch, replayed: cut.replayed, alreadyThere })

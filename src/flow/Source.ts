@@ -65,6 +65,14 @@ export interface SourceReader {
    * none is held any more. Called at every epoch for every partition that moved.
    */
   readonly markBefore: (partition: number, offset: Offset) => Effect.Effect<RecordMark | null, SourceError>
+  /**
+   * What lies before these offsets, by partition, is done with: a manifest that is durable covers it, and no job of this
+   * name reads it again, but for one that goes back to a savepoint. For what follows from that, as showing the lag or
+   * moving files away. Called after a manifest with its offsets, and at each start with those of the last one; one call
+   * at a time, with the newest offsets, so that not every manifest is told. May wait, and may be cut off after
+   * `Limits.acknowledgeMillisMax`; a failure is a warning, and costs the job nothing. Absent: nothing follows.
+   */
+  readonly acknowledge?: (job: string, offsets: ReadonlyMap<number, Offset>) => Effect.Effect<void, SourceError>
 }
 
 /** What a partition holds: `[oldest, latest)`. */

@@ -148,6 +148,8 @@ export const brokerConnectMillisMax = 4_000
 export const brokerRequestMillisMax = 30_000
 /** Milliseconds for which a broker may hold a request for records until some come. */
 export const brokerWaitMillis = 500
+/** Milliseconds that a source may take to hear of what is done with, and that a job which ends waits for it. */
+export const acknowledgeMillisMax = 4_000
 /** Bytes that one packed batch of Kafka's records may come to. A batch says how large it is and may lie: gigabytes fit into a packet. */
 export const unpackedBatchBytesMax = 67_108_864
 /** Bytes to which the packed batches of one answer are unpacked; what is left is asked for again. */

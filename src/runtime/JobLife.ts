@@ -23,6 +23,7 @@ import * as Topology from "../flow/Topology.ts"
 import { CheckpointCorrupted, type Explained, StepFailed } from "../model/Errors.ts"
 import type { Invalid, Offset } from "../model/Event.ts"
 import type { Millis } from "../model/Time.ts"
+import * as Acknowledgements from "./Acknowledgements.ts"
 import * as Chain from "./Chain.ts"
 import * as Exchange from "./Exchange.ts"
 import * as Lookups from "./Lookups.ts"
@@ -125,6 +126,7 @@ export const actors = <R>(
     })
     const marks = chains.flatMap(({ chain }) => chain.marksNow())
     const claim = yield* begun(found, sources, { steps: marks, lookups })
+    for (const source of sources) source.acknowledge(claim.manifest.partitions)
     const writers = yield* Effect.forEach(plan.sinks, (planned) => patiently(openSink(job.name, planned, claim)))
     yield* options.listener.onClaimed(claim, {
       sources,
@@ -159,7 +161,10 @@ export const actors = <R>(
       onWanted: options.onWanted,
       ...options.listener
     })
-    const finish = Effect.forEach(sources, (source) => source.finish, { discard: true })
+    const finish = Effect.zipRight(
+      Effect.forEach(sources, (source) => source.finish, { discard: true }),
+      Effect.forEach(sources, (source) => source.settled, { concurrency: "unbounded", discard: true })
+    )
     return [
       ...plan.sinks.map((planned, index) => ({
         name: planned.id,
@@ -234,7 +239,8 @@ const openSource = (
     }
     const { maxPerEpoch } = options.configured
     const recordsPerEpochMax = maxPerEpoch === null ? null : Math.max(1, Math.ceil(maxPerEpoch / plan.sources.length))
-    return yield* SourceActor.make({
+    const acknowledgements = yield* Acknowledgements.make({ job: options.job.name, source: planned.id, reader })
+    const source = yield* SourceActor.make({
       id: planned.id,
       reader,
       startAt: options.configured.startAt,
@@ -249,6 +255,7 @@ const openSource = (
       send: (message) =>
         Effect.forEach(planned.actors, (actor) => exchange.send(planned.id, actor, message), { discard: true })
     })
+    return { ...source, acknowledge: acknowledgements.offer, settled: acknowledgements.settled }
   })
 
 /** What reads the dead letters of the job. Late events are not put through again: their windows are forgotten. */

@@ -48,10 +48,11 @@ export const explain = (topic: string, { message, retry, type }: KafkaFailure): 
     case "TOPIC_AUTHORIZATION_FAILED":
     case "TRANSACTIONAL_ID_AUTHORIZATION_FAILED":
     case "CLUSTER_AUTHORIZATION_FAILED":
+    case "GROUP_AUTHORIZATION_FAILED":
       return new UnknownTopic({
         topic,
         message: `Topic ${topic}: the cluster does not allow it to this user (${type})`,
-        hint: `Grant this user read, write and describe on the topic and on ${epochsTopic}, and the transactional ids that begin with 'weir.'.`
+        hint: `Grant this user read, write and describe on the topic and on ${epochsTopic}, and the transactional ids and groups that begin with 'weir.'.`
       })
     case "AUTHENTICATION":
       return new AccessRefused({

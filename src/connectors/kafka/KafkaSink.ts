@@ -11,7 +11,8 @@ import * as EpochFence from "../../flow/EpochFence.ts"
 import type { EpochStamp, EpochWriter, ProducedRecord, TopicsError } from "../../flow/Topics.ts"
 import type { Fenced, OtherLineage, SinkAhead, SinkBehind } from "../../model/Errors.ts"
 import * as Limits from "../../model/Limits.ts"
-import { checked, patiently } from "./KafkaClient.ts"
+import { patiently } from "./KafkaClient.ts"
+import * as KafkaCoordinator from "./KafkaCoordinator.ts"
 import * as KafkaEpochs from "./KafkaEpochs.ts"
 import { epochsTopic, isFenced, KafkaFailure, mapped, unknown } from "./KafkaFailure.ts"
 import * as KafkaProducer from "./KafkaProducer.ts"
@@ -164,19 +165,12 @@ const seen = (cluster: Cluster, topic: string, ends: ReadonlyMap<number, number>
     Effect.ignore
   )
 
-/** Asks the broker that coordinates the transactions of this id. */
+/** Asks the broker that coordinates the transactions of this id, until it answers or patience ends. */
 const onCoordinator = <A extends { readonly error: number }>(
   cluster: Cluster,
   transactionalId: string,
   request: Request<A>
 ): Effect.Effect<A, KafkaFailure> =>
-  Effect.gen(function* () {
-    const known = cluster.coordinators.get(transactionalId)
-    const find = cluster.client.send(null, TransactionRequests.findCoordinator(transactionalId))
-    const node = known ?? (yield* Effect.flatMap(find, checked)).node
-    cluster.coordinators.set(transactionalId, node)
-    return yield* Effect.flatMap(cluster.client.send(node, request), checked)
-  }).pipe(
-    Effect.tapError(() => Effect.sync(() => cluster.coordinators.delete(transactionalId))),
-    patiently(cluster.client)
+  patiently(cluster.client)(
+    KafkaCoordinator.onCoordinator(cluster, { kind: "transaction", name: transactionalId }, request)
   )

@@ -12,6 +12,7 @@ import type { Offset } from "../../model/Event.ts"
 import { patiently } from "./KafkaClient.ts"
 import { explain, KafkaFailure, outOfRange } from "./KafkaFailure.ts"
 import { awaitRecords, type Found, fetchBatches, fetchRecords, leaderOf } from "./KafkaFetch.ts"
+import { keepOffsets } from "./KafkaGroup.ts"
 import * as KafkaRecords from "./KafkaRecords.ts"
 import { type Cluster, find, ranges } from "./KafkaTopics.ts"
 
@@ -172,7 +173,8 @@ export const reader = (cluster: Cluster, topic: string, id: string): Effect.Effe
                 ({ type }) => type === "OFFSET_OUT_OF_RANGE",
                 () => Effect.succeed(null)
               )
-        }).pipe(mapped(topic))
+        }).pipe(mapped(topic)),
+      acknowledge: (job, offsets) => mapped(topic)(keepOffsets(cluster, job, topic, offsets))
     }
   })
 

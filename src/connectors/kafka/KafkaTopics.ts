@@ -30,7 +30,7 @@ export interface Cluster {
   /** How records are written. */
   readonly compression: Compression
   readonly known: Map<string, KnownTopic>
-  /** The brokers that coordinate transactions, by their id. */
+  /** The brokers that coordinate, by what. */
   readonly coordinators: Map<string, number>
 }
 

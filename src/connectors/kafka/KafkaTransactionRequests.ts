@@ -1,24 +1,6 @@
 /** The requests by which a producer is known to the brokers, and by which its transactions begin and end. */
 import { type Request, request, type TopicPartitions } from "./KafkaRequests.ts"
 
-/** Where the transactions of an id are coordinated. */
-export const findCoordinator = (transactionalId: string): Request<{ readonly error: number; readonly node: number }> =>
-  request(
-    "FindCoordinator",
-    10,
-    2,
-    (to) => {
-      to.text(transactionalId)
-      to.int8(1)
-    },
-    (from) => {
-      from.int32()
-      const error = from.int16()
-      from.text()
-      return { error, node: from.int32() }
-    }
-  )
-
 export interface ProducerId {
   readonly producerId: number
   readonly producerEpoch: number
