@@ -157,6 +157,15 @@ export const unpackedBytes = 16_777_216
 /** Milliseconds after which Kafka aborts the transaction of a process that has gone silent. */
 export const transactionMillisMax = 60_000
 
+/** Schemas of a registry that are kept: each is a few kilobytes, and a topic seldom has more than some tens. */
+export const schemasKept = 1_000
+/** Bytes of one schema of a registry, as it answers. */
+export const schemaBytesMax = 1_048_576
+/** Schemas that one schema refers to, one through the other. */
+export const schemaReferencesMax = 100
+/** Milliseconds that a schema registry may take to answer one request. */
+export const registryMillisMax = 5_000
+
 /** Rows that a query over HTTP answers with. */
 export const queryRowsMax = 10_000
 /** Milliseconds that a query over HTTP may take. */

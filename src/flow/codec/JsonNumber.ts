@@ -171,7 +171,7 @@ const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 const small = Array.from({ length: 1024 }, (_, i) => BigInt(i))
 
 /** The bigint of a whole number below 2^53. */
-const bigintOf = (value: number): bigint => {
+export const bigintOf = (value: number): bigint => {
   if (value >= 0 && value < 1024) return small[value]!
   if (!littleEndian) return BigInt(value)
   const high = Math.floor(value / 4_294_967_296)
