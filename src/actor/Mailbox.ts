@@ -93,8 +93,12 @@ export const make = <A>(name: string, options?: Options<A>): Mailbox<A> => {
 
   const suspended = (lane: Lane<A>, message: A, bytes: number): Effect.Effect<void, MailboxClosed> =>
     Effect.async<void, MailboxClosed>((resume) => {
+      if (state !== "open") return resume(Effect.fail(closed()))
       const sender = { message, bytes, resume }
       lane.senders.add(sender)
+      // Others may have had their turn since the lane was looked at: it may have room by now.
+      lane.admit()
+      wakeTaker()
       return Effect.sync(() => {
         if (lane.senders.delete(sender)) lane.admit()
         wakeTaker()
@@ -113,6 +117,8 @@ export const make = <A>(name: string, options?: Options<A>): Mailbox<A> => {
     if (state !== "open" || !holdsNothing()) return Effect.void
     return Effect.async<void>((resume) => {
       if (taker !== null) return resume(Effect.die(secondTaker(name)))
+      // Others may have had their turn since it was looked at: what came then wakes nobody up later.
+      if (state !== "open" || !holdsNothing()) return resume(Effect.void)
       taker = resume
       return Effect.sync(() => {
         if (taker === resume) taker = null

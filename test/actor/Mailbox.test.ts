@@ -1,5 +1,5 @@
 import { it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Exit, FastCheck, Fiber, Option, TestClock } from "effect"
+import { Chunk, Deferred, Effect, Exit, FastCheck, Fiber, Option, type Scheduler, TestClock } from "effect"
 import { describe, expect, test } from "vitest"
 import * as Mailbox from "../../src/actor/Mailbox.ts"
 import { MailboxClosed } from "../../src/model/Errors.ts"
@@ -286,4 +286,38 @@ test("a taker interrupted between any two of its steps has its message, or the m
       for (let yields = 0; yields < 10; yields++) await Effect.runPromise(story(budget, steps, yields))
   expect(interruptedWithIt).toBeGreaterThan(20)
   expect(interruptedBefore).toBeGreaterThan(20)
+})
+
+describe("loses no message and wakes everybody up, after whichever operation others get their turn", () => {
+  /** Ends a turn after so many operations, at least 12 that it takes to get one; what waits for a turn gets it in order. */
+  const scheduler = (every: number): Scheduler.Scheduler & { readonly drain: () => void } => {
+    const tasks: Array<() => void> = []
+    let left = every
+    return {
+      shouldYield: () => {
+        if (--left > 0) return false
+        left = every
+        return 0
+      },
+      scheduleTask: (task) => tasks.push(task),
+      drain: () => {
+        for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) task()
+      }
+    }
+  }
+
+  test.each(Array.from({ length: 16 }, (_, i) => i + 12))("a turn of %i operations", (every) => {
+    for (let ahead = 0; ahead < 24; ahead++) {
+      const mailbox = Mailbox.make<number>("m", { messagesMax: 1 })
+      const turns = scheduler(every)
+      const taken: Array<number> = []
+      const taker = takeAll(mailbox).pipe(Effect.map((all) => taken.push(...all)))
+      const sender = Effect.forEach([1, 2, 3], mailbox.send).pipe(Effect.zipRight(mailbox.end))
+      // The sender begins so many operations later: each meeting of the two is tried.
+      const later = Effect.zipRight(Effect.repeatN(Effect.void, ahead), sender)
+      const done = Effect.runFork(Effect.all([taker, later], { concurrency: 2 }), { scheduler: turns })
+      turns.drain()
+      expect([ahead, taken, done.unsafePoll()?._tag]).toEqual([ahead, [1, 2, 3], "Success"])
+    }
+  })
 })
