@@ -99,6 +99,50 @@ describe("a sink", () => {
     )
   )
 
+  it.effect("writes the key and the headers that a job chooses, and keeps records of a key together and in order", () =>
+    withTopics(
+      Effect.gen(function* () {
+        const keyed = Topic.sink("out", Row, {
+          key: ({ name }) => (name === "none" ? null : name === "bytes" ? Uint8Array.of(0, 255) : name),
+          headers: ({ name }) => (name === "none" ? {} : { kind: "é", raw: Uint8Array.of(1, 2) })
+        })
+        // The partitions of 4 that Java's partitioner gives: as of its own tests, murmur2("21") is -973932308, for one.
+        const partitions = { "21": (-973_932_308 & 0x7fff_ffff) % 4, abc: (479_470_107 & 0x7fff_ffff) % 4 }
+        const names = ["21", "abc", "none", "bytes", "21", "abc"]
+        const writer = yield* opened(keyed)
+        const batches = names.map((name, i) => batch("in", i % 3, i, [row(name, BigInt(i))]))
+        yield* writer.commit(yield* writer.prepare({ barrier: barrier(1), batches: batches.toReversed() }))
+        const found = yield* contents("out")
+        const ofKey = (key: string) =>
+          found.flatMap((records, partition) =>
+            records.flatMap((record) =>
+              record.key !== null && text(record.key) === key
+                ? [[partition, JSON.parse(text(record.value)).amount]]
+                : []
+            )
+          )
+        expect(ofKey("21")).toEqual([
+          [partitions["21"], 0],
+          [partitions["21"], 4]
+        ])
+        expect(ofKey("abc").map(([partition]) => partition)).toEqual([partitions.abc, partitions.abc])
+        const rest = found.flat().filter(({ key }) => key === null || key[0] === 0)
+        expect(rest.map(({ key, headers }) => [key, headers.length])).toEqual(
+          expect.arrayContaining([
+            [null, 0],
+            [Uint8Array.of(0, 255), 2]
+          ])
+        )
+        // Without a key: by its place, partition 2 of 4.
+        expect(found[2]!.some(({ key }) => key === null)).toBe(true)
+        expect(found.flat().find(({ key }) => key !== null)!.headers).toEqual([
+          { name: "kind", value: utf8.encode("é") },
+          { name: "raw", value: Uint8Array.of(1, 2) }
+        ])
+      })
+    )
+  )
+
   it.effect("sets a row aside that JSON has no text for, with what can be shown of it", () =>
     withTopics(
       Effect.gen(function* () {

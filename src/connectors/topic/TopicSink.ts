@@ -4,7 +4,7 @@ import { encodeJson, Unencodable } from "../../flow/Codec.ts"
 import type { Refuses } from "../../flow/Flow.ts"
 import type { Sink, SinkError } from "../../flow/Sink.ts"
 import type { Topics } from "../../flow/Topics.ts"
-import type { Invalid } from "../../model/Event.ts"
+import type { Header, Invalid } from "../../model/Event.ts"
 import type { Batch } from "../../model/Message.ts"
 import * as TopicWriter from "./TopicWriter.ts"
 
@@ -12,11 +12,26 @@ import * as TopicWriter from "./TopicWriter.ts"
 export interface AppendOnly
   extends Refuses<"changes", "this sink appends: put Flow.emit(onClose) before it or use Sql.upsert"> {}
 
+/** What is written beside a row. Each is a pure function: the same row gives the same, also when it is computed again. */
+export interface SinkOptions<in A> {
+  /**
+   * The key of the record; text as UTF-8. Records of one key are in one partition, in order: the one that Kafka's own
+   * producers choose, murmur2(key) mod n. `null`: it has none, and goes to a partition by its place. Absent: none has a key.
+   */
+  readonly key?: (row: A) => string | Uint8Array | null
+  /** Headers of the record, in this order; text as UTF-8. Absent: none. */
+  readonly headers?: (row: A) => Readonly<Record<string, string | Uint8Array>>
+}
+
 /**
- * Appends rows to a topic: JSON, as the schema encodes it, without a key. A row that JSON has no text for is a
- * dead letter. A topic that is not there yet is created with four partitions.
+ * Appends rows to a topic: JSON, as the schema encodes it, with the key and the headers that `options` say. A row that
+ * JSON has no text for is a dead letter. A topic that is not there yet is created with four partitions.
  */
-export const sink = <A, I>(topic: string, schema: Schema.Schema<A, I>): Sink<A, SinkError, Topics, AppendOnly> => ({
+export const sink = <A, I>(
+  topic: string,
+  schema: Schema.Schema<A, I>,
+  { headers, key }: SinkOptions<A> = {}
+): Sink<A, SinkError, Topics, AppendOnly> => ({
   name: topic,
   label: `topic ${topic}`,
   guarantee: "exactly once",
@@ -25,21 +40,32 @@ export const sink = <A, I>(topic: string, schema: Schema.Schema<A, I>): Sink<A, 
   clear: null,
   open: (opening) => {
     const encode = encodeJson(schema)
-    return TopicWriter.open(topic, opening, (batch, i) => {
+    const record: TopicWriter.Encode = (batch, i) => {
       const row = batch.values[i] as A
       try {
-        return { key: null, value: encode(row), headers: [] }
+        return {
+          key: key === undefined ? null : bytesOf(key(row)),
+          value: encode(row),
+          headers: headers === undefined ? [] : headersOf(headers(row))
+        }
       } catch (error) {
         if (!(error instanceof Unencodable)) throw error
         return refused(opening.sink, batch, i, error)
       }
-    })
+    }
+    return TopicWriter.open(topic, opening, record, TopicWriter.byKey)
   }
 })
 
 // Private
 
 const utf8 = new TextEncoder()
+
+const bytesOf = <B extends string | Uint8Array | null>(text: B): Uint8Array | Extract<B, null> =>
+  typeof text === "string" ? utf8.encode(text) : (text as Uint8Array | Extract<B, null>)
+
+const headersOf = (headers: Readonly<Record<string, string | Uint8Array>>): ReadonlyArray<Header> =>
+  Object.entries(headers).map(([name, value]) => ({ name, value: bytesOf(value) }))
 
 const refused = (step: string, batch: Batch, i: number, error: Unencodable): Invalid => ({
   event: {

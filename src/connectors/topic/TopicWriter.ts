@@ -7,6 +7,7 @@ import type { EpochRows, OwnWriter, Prepared, SinkError, SinkOpening } from "../
 import { type ProducedRecord, Topics, topicPartitionsDefault } from "../../flow/Topics.ts"
 import * as Digest from "../../model/Digest.ts"
 import type { Invalid } from "../../model/Event.ts"
+import { kafkaPartition } from "../../model/Key.ts"
 import type { Batch } from "../../model/Message.ts"
 
 /** A row as a record, or why it cannot be one. */
@@ -17,11 +18,21 @@ export type Encode = (batch: Batch, i: number, rows: EpochRows) => Encoded
 
 type Records = ReadonlyMap<number, ReadonlyArray<ProducedRecord>>
 
-/** A writer of epochs to a topic; row of partition p goes to partition p mod n of it. */
+/** The partition of a topic of n for a record that was made of a row of partition `place`. */
+export type Spread = (record: ProducedRecord, place: number, n: number) => number
+
+/** Partition p mod n for a row of partition p. */
+export const byPlace: Spread = (_, place, n) => place % n
+
+/** Where Kafka's own producers put the record's key; without a key by its place. */
+export const byKey: Spread = ({ key }, place, n) => (key === null ? place % n : kafkaPartition(key, n))
+
+/** A writer of epochs to a topic. */
 export const open = (
   topic: string,
   opening: SinkOpening,
-  encode: Encode
+  encode: Encode,
+  spread: Spread = byPlace
 ): Effect.Effect<OwnWriter, SinkError, Topics | Scope.Scope> =>
   Effect.gen(function* () {
     const topics = yield* Topics
@@ -38,7 +49,7 @@ export const open = (
       _tag: "OwnWriter",
       prepare: (rows) =>
         Effect.sync(() => {
-          const { records, prepared } = prepare(rows, partitions, encode)
+          const { records, prepared } = prepare(rows, encode, (record, place) => spread(record, place, partitions))
           waiting.set(prepared.epoch, records)
           return prepared
         }),
@@ -56,8 +67,8 @@ export const open = (
 
 const prepare = (
   rows: EpochRows,
-  partitions: number,
-  encode: Encode
+  encode: Encode,
+  partitionOf: (record: ProducedRecord, place: number) => number
 ): { readonly records: Records; readonly prepared: Prepared } => {
   const records = new Map<number, Array<ProducedRecord>>()
   const invalid: Array<Invalid> = []
@@ -70,7 +81,7 @@ const prepare = (
       invalid.push(encoded)
       continue
     }
-    const partition = batch.partition % partitions
+    const partition = partitionOf(encoded, batch.partition)
     const part = records.get(partition)
     if (part === undefined) records.set(partition, [encoded])
     else part.push(encoded)
