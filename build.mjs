@@ -15,6 +15,9 @@ const modulesOf = (folder) =>
 
 const present = (...files) => files.map((file) => join(root, file)).filter((file) => existsSync(file))
 
+/** Those with a door of their own. */
+const connectors = ["topic", "sql", "files", "console", "avro", "protobuf"]
+
 /** The libraries of the page, by the names under which it asks for them. */
 const pageLibraries = {
   "echarts-5.6.0.js": "echarts/dist/echarts.min.js",
@@ -31,7 +34,7 @@ export const buildWeir = async () => {
   await build({
     entryPoints: [
       ...present("bin/node.ts", "src/index.ts", "src/testing/index.ts", "src/platform/SqlWorker.ts"),
-      ...present(...["topic", "sql", "files", "console"].map((connector) => `src/connectors/${connector}/index.ts`)),
+      ...present(...connectors.map((connector) => `src/connectors/${connector}/index.ts`)),
       ...modulesOf("actors"),
       ...modulesOf("fixtures")
     ],
@@ -45,10 +48,7 @@ export const buildWeir = async () => {
     // A job of this folder that names Weir as a project's does gets the sources, not what was built of them before.
     alias: {
       ...Object.fromEntries(
-        ["topic", "sql", "files", "console"].map((connector) => [
-          `weir/${connector}`,
-          join(root, `src/connectors/${connector}/index.ts`)
-        ])
+        connectors.map((connector) => [`weir/${connector}`, join(root, `src/connectors/${connector}/index.ts`)])
       ),
       "weir/testing": join(root, "src/testing/index.ts"),
       weir: join(root, "src/index.ts")

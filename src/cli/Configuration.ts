@@ -49,6 +49,9 @@ const ConfigurationText = Schema.Struct({
   kafkaSaslMechanism: Schema.Literal(...saslMechanisms),
   kafkaSaslUsername: Schema.NullOr(Schema.NonEmptyString),
   kafkaSaslPassword: Schema.NullOr(Schema.Redacted(Schema.String)),
+  schemaRegistryUrl: Schema.NullOr(Schema.Redacted(Schema.String.pipe(Schema.pattern(/^https?:\/\/./)))),
+  schemaRegistryUsername: Schema.NullOr(Schema.NonEmptyString),
+  schemaRegistryPassword: Schema.NullOr(Schema.Redacted(Schema.String)),
   kafkaCompression: Schema.Literal(...compressions),
   log: Schema.Literal(...logLevels)
 })
@@ -164,6 +167,30 @@ export const settings: { readonly [N in keyof Configuration]: Setting } = {
     meaning: "the password of that user",
     form: "a text"
   },
+  schemaRegistryUrl: {
+    variable: "SCHEMA_REGISTRY_URL",
+    flag: "schema-registry-url",
+    takes: "URL",
+    fallback: null,
+    meaning: "the schema registry that codecs ask, such as http://localhost:8081; unset: codecs that need one fail",
+    form: "an address that begins with http:// or https://"
+  },
+  schemaRegistryUsername: {
+    variable: "SCHEMA_REGISTRY_USERNAME",
+    flag: "schema-registry-username",
+    takes: "NAME",
+    fallback: null,
+    meaning: "the user of the schema registry, by basic authentication",
+    form: "a name"
+  },
+  schemaRegistryPassword: {
+    variable: "SCHEMA_REGISTRY_PASSWORD",
+    flag: "schema-registry-password",
+    takes: "TEXT",
+    fallback: null,
+    meaning: "the password of that user of the schema registry",
+    form: "a text"
+  },
   kafkaCompression: {
     variable: "KAFKA_COMPRESSION",
     flag: "kafka-compression",
@@ -185,7 +212,13 @@ export const settings: { readonly [N in keyof Configuration]: Setting } = {
 const names = Object.keys(settings) as ReadonlyArray<keyof Configuration>
 
 /** What is never shown. */
-const secrets: ReadonlyArray<keyof Configuration> = ["token", "databaseUrl", "kafkaSaslPassword"]
+const secrets: ReadonlyArray<keyof Configuration> = [
+  "token",
+  "databaseUrl",
+  "kafkaSaslPassword",
+  "schemaRegistryUrl",
+  "schemaRegistryPassword"
+]
 
 export type Texts = { readonly [N in keyof Configuration]?: string | undefined }
 

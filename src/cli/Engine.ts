@@ -128,19 +128,20 @@ const openDaemon = (configuration: Configuration, parts: Parts, scope: Scope.Sco
   Effect.gen(function* () {
     const telemetry = yield* Scope.extend(openTelemetry, scope)
     // What has to be loaded is, while the database opens.
-    const [live, store, jobs, topics, tables] = yield* Effect.all(
+    const [live, store, jobs, topics, tables, registry] = yield* Effect.all(
       [
         Effect.promise(() => import("../daemon/DaemonLive.ts")),
         storeLayer(configuration),
         parts.jobs,
         parts.topics,
-        Effect.map(parts.tables, (tables) => Layer.succeed(Tables, tables))
+        Effect.map(parts.tables, (tables) => Layer.succeed(Tables, tables)),
+        Effect.promise(async () => (await import("./Registry.ts")).layer(configuration))
       ],
       { concurrency: "unbounded" }
     )
     const layer = live
       .layer(jobs, { isDaemon: parts.isDaemon, ...(telemetry === null ? {} : { hear: telemetry.hear }) })
-      .pipe(Layer.provide(Layer.mergeAll(Layer.succeed(Topics, topics), tables, Layer.provide(store, tables))))
+      .pipe(Layer.provide(Layer.mergeAll(Layer.succeed(Topics, topics), tables, registry, Layer.provide(store, tables))))
     const daemon = Context.get(yield* Layer.buildWithScope(layer, scope), Daemon)
     if (telemetry !== null) {
       const facts = yield* Effect.promise(() => import("../daemon/DaemonFacts.ts"))

@@ -6,6 +6,7 @@ import { Effect, Either, Exit, Layer, PubSub, Schedule, Scope, Stream } from "ef
 import { CheckpointStore, type CheckpointStoreService, type JobRecord } from "../checkpoint/CheckpointStore.ts"
 import * as Fence from "../checkpoint/Fence.ts"
 import type { Configured, Job } from "../flow/Job.ts"
+import type { SchemaRegistry } from "../flow/SchemaRegistry.ts"
 import { Tables, type TablesService } from "../flow/Tables.ts"
 import { Topics } from "../flow/Topics.ts"
 import type { AnySink } from "../flow/Topology.ts"
@@ -22,7 +23,7 @@ import * as JobControl from "./JobControl.ts"
 
 type Failure = Explained & Error
 /** What jobs may need. */
-type Needs = CheckpointStore | FileSystem.FileSystem | Tables | Topics
+type Needs = CheckpointStore | FileSystem.FileSystem | SchemaRegistry | Tables | Topics
 
 /** How often the tables are asked to do what they want done from time to time. */
 const maintainEvery = "1 minute"

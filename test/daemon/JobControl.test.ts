@@ -12,6 +12,7 @@ import * as DaemonLive from "../../src/daemon/DaemonLive.ts"
 import * as Aggregate from "../../src/flow/Aggregate.ts"
 import * as Flow from "../../src/flow/Flow.ts"
 import * as Job from "../../src/flow/Job.ts"
+import { layerNone } from "../../src/flow/SchemaRegistry.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import * as Trigger from "../../src/flow/Trigger.ts"
@@ -109,7 +110,7 @@ const makeWorld = Effect.gen(function* () {
     options: DaemonLive.Options = {}
   ) =>
     Effect.flatMap(Daemon, use).pipe(
-      Effect.provide(DaemonLive.layer([job], options)),
+      Effect.provide(Layer.provide(DaemonLive.layer([job], options), layerNone)),
       Effect.provide(Layer.mergeAll(Layer.succeed(CheckpointStore, store), topics, NodeContext.layer)),
       Logger.withMinimumLogLevel(LogLevel.Warning)
     )

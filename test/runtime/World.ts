@@ -16,6 +16,7 @@ import * as Log from "../../src/connectors/log/index.ts"
 import type { Daemon } from "../../src/daemon/Daemon.ts"
 import * as DaemonLive from "../../src/daemon/DaemonLive.ts"
 import type * as Job from "../../src/flow/Job.ts"
+import { layerNone } from "../../src/flow/SchemaRegistry.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import type { EpochProgress } from "../../src/observe/Progress.ts"
@@ -95,7 +96,7 @@ export const hosted = <A, E>(world: World, crashAt: number, script: Effect.Effec
   )
 
 const layersOf = (world: World, points: CrashPoints.CrashPoints) =>
-  Layer.provideMerge(Layer.merge(storeLayer(world), logLayer(world.folder)), Life.services(points))
+  Layer.provideMerge(Layer.mergeAll(storeLayer(world), logLayer(world.folder), layerNone), Life.services(points))
 
 /** Holds the table alone against the oracle: what was appended may be there twice after a way back. */
 export const checkTable = (world: World) =>
@@ -109,6 +110,6 @@ export const check = (world: World) =>
 
 /** A daemon over the world's topics, tables and checkpoints. */
 export const daemonLayer = (world: World): Layer.Layer<Daemon, unknown, FileSystem.FileSystem | Path.Path | Tables> =>
-  Layer.provide(DaemonLive.layer([orders]), Layer.merge(storeLayer(world), logLayer(world.folder)))
+  Layer.provide(DaemonLive.layer([orders]), Layer.mergeAll(storeLayer(world), logLayer(world.folder), layerNone))
 
 export const context = NodeContext.layer

@@ -7,6 +7,7 @@ import { layerMemory } from "../../src/connectors/sql/index.ts"
 import { Topic } from "../../src/connectors/topic/index.ts"
 import { Daemon } from "../../src/daemon/Daemon.ts"
 import * as DaemonLive from "../../src/daemon/DaemonLive.ts"
+import { layerNone } from "../../src/flow/SchemaRegistry.ts"
 import type { Tables } from "../../src/flow/Tables.ts"
 import { Flow, Job, Trigger } from "../../src/index.ts"
 import * as ReplayWorld from "./ReplayWorld.ts"
@@ -34,7 +35,10 @@ describe("a job above its limit of dead letters", () => {
     Effect.gen(function* () {
       const world = yield* ReplayWorld.make({ count: 300, partitions: 2, rate: 3, items: 12, seed: 3 })
       const daemonOf = (job: typeof ReplayWorld.mended) =>
-        DaemonLive.layer([job, other]).pipe(Layer.provide(SqlCheckpointStore.layer), Layer.provide(world.layer))
+        DaemonLive.layer([job, other]).pipe(
+          Layer.provide([SqlCheckpointStore.layer, layerNone]),
+          Layer.provide(world.layer)
+        )
       yield* Effect.gen(function* () {
         const daemon = yield* Daemon
         yield* daemon.start("other", {})
