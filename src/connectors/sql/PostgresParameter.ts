@@ -64,20 +64,41 @@ const textOf = (type: number, value: Exclude<SqlValue, null>): string => {
   }
 }
 
+const hexDigits = new TextEncoder().encode("0123456789abcdef")
+const ascii = new TextDecoder()
+
 const hex = (bytes: Uint8Array): string => {
-  let text = ""
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0")
-  return text
+  const digits = new Uint8Array(bytes.length * 2)
+  for (let i = 0; i < bytes.length; i++) {
+    digits[2 * i] = hexDigits[bytes[i]! >>> 4]!
+    digits[2 * i + 1] = hexDigits[bytes[i]! & 15]!
+  }
+  return ascii.decode(digits)
 }
 
-const literal = (element: number, values: ReadonlyArray<SqlValue>): string =>
-  `{${values
-    .map((value) => {
-      if (value === null) return "NULL"
-      if (typeof value === "number" || typeof value === "bigint") return textOf(element, value)
-      return `"${textOf(element, value).replace(/["\\]/g, "\\$&")}"`
-    })
-    .join(",")}}`
+const literal = (element: number, values: ReadonlyArray<SqlValue>): string => {
+  // Rows of one epoch have few instants: each is spelled once, which costs more than all else of a row.
+  const spelled = new Map<number, string>()
+  const texts = new Array<string>(values.length)
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    if (value === null) texts[i] = "NULL"
+    else if (typeof value === "bigint") texts[i] = String(value)
+    else if (typeof value !== "number") texts[i] = quoted(textOf(element, value))
+    else if (element !== 1184) texts[i] = textOf(element, value)
+    else {
+      let text = spelled.get(value)
+      if (text === undefined) {
+        text = textOf(element, value)
+        spelled.set(value, text)
+      }
+      texts[i] = text
+    }
+  }
+  return `{${texts.join(",")}}`
+}
+
+const quoted = (text: string): string => `"${/["\\]/.test(text) ? text.replace(/["\\]/g, "\\$&") : text}"`
 
 // Binary
 
