@@ -1,9 +1,9 @@
 /** What every epoch writer of a topic must hold: each epoch once, in order, by the newest owner. */
 import { Effect } from "effect"
 import type { EpochStamp, TopicsService } from "../flow/Topics.ts"
-import { type Case, equal, failsWith, record, story, textOf } from "./TopicsCase.ts"
+import { equal, failsWith, record, type Story, story, textOf } from "./TopicsCase.ts"
 
-export const cases: ReadonlyArray<Case> = [
+export const stories: ReadonlyArray<Story> = [
   story(
     "writes an epoch once, over all its partitions, whoever asks again",
     (topics, topic) =>
@@ -95,10 +95,7 @@ export const cases: ReadonlyArray<Case> = [
       const writer = yield* topics.epochWriter(topic("behind"), opening(1, 0))
       yield* writer.write(1, parts("one"))
       const position = yield* writer.position
-      yield* failsWith(
-        "SinkBehind",
-        topics.epochWriter(topic("behind, elsewhere".replace(/\W+/g, "-")), opening(2, 1, { position }))
-      )
+      yield* failsWith("SinkBehind", topics.epochWriter(topic("behind-elsewhere"), opening(2, 1, { position })))
       yield* topics.epochWriter(topic("behind"), opening(2, 1, { position }))
       const later = yield* topics.epochWriter(topic("longer"), opening(1, 0))
       for (const epoch of [1, 2]) yield* later.write(epoch, parts(`${epoch}`))

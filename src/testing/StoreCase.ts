@@ -18,8 +18,8 @@ export interface Place {
   } | null
 }
 
-/** `run` needs a new place for each case. */
-export interface Case {
+/** A case, once there is a new place to run it in. */
+export interface Story {
   readonly name: string
   readonly run: (place: Place) => Effect.Effect<void, unknown, Scope.Scope>
 }

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { CheckpointStoreService, Claim, LookupPlace, LookupRows } from "../checkpoint/CheckpointStore.ts"
 import * as Limits from "../model/Limits.ts"
-import { type Case, epochOf, intentOf, job, jobId, names, refused, same } from "./StoreCase.ts"
+import { epochOf, intentOf, job, jobId, names, refused, type Story, same } from "./StoreCase.ts"
 
 const shop = (version: string, lookup = "shops"): LookupRows => ({
   lookup,
@@ -30,7 +30,7 @@ const reads = (store: CheckpointStoreService, claim: Claim, rows: LookupRows) =>
 const isGone = (store: CheckpointStoreService, claim: Claim, place: LookupPlace) =>
   refused(`${place.lookup} ${place.version}`, "CheckpointCorrupted", store.readLookup(claim, place))
 
-export const lookups: ReadonlyArray<Case> = [
+export const lookups: ReadonlyArray<Story> = [
   {
     name: "gives the next owner the rows of every version that was stored, whatever its size",
     run: (place) =>
@@ -139,7 +139,7 @@ export const lookups: ReadonlyArray<Case> = [
 ]
 
 /** For stores whose place can be damaged. */
-export const lookupDamages: ReadonlyArray<Case> = [
+export const lookupDamages: ReadonlyArray<Story> = [
   {
     name: "names lookup and version of rows that are not what was written",
     run: (place) =>

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { CheckpointStoreService, Claim } from "../checkpoint/CheckpointStore.ts"
 import * as Limits from "../model/Limits.ts"
-import { type Case, epochOf, job, jobId, part, refused, same, stateOf, write, writeState } from "./StoreCase.ts"
+import { epochOf, job, jobId, part, refused, type Story, same, stateOf, write, writeState } from "./StoreCase.ts"
 
 const name = "before the change"
 
@@ -14,7 +14,7 @@ const go = (store: CheckpointStoreService, claim: Claim, from: number) =>
     { discard: true }
   )
 
-export const savepoints: ReadonlyArray<Case> = [
+export const savepoints: ReadonlyArray<Story> = [
   {
     name: "has no savepoint of a job without a manifest, and takes none",
     run: (place) =>

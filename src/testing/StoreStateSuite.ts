@@ -2,7 +2,6 @@
 import { Effect } from "effect"
 import * as Limits from "../model/Limits.ts"
 import {
-  type Case,
   epochOf,
   intentOf,
   job,
@@ -11,13 +10,14 @@ import {
   names,
   part,
   refused,
+  type Story,
   same,
   stateOf,
   write,
   writeState
 } from "./StoreCase.ts"
 
-export const state: ReadonlyArray<Case> = [
+export const state: ReadonlyArray<Story> = [
   {
     name: "reads back the state of every kept manifest: its base, then its deltas in order",
     run: (place) =>
@@ -86,7 +86,7 @@ export const state: ReadonlyArray<Case> = [
 ]
 
 /** For stores that commit with the rows of sinks. */
-export const transactions: ReadonlyArray<Case> = [
+export const transactions: ReadonlyArray<Story> = [
   {
     name: "keeps nothing of an epoch when a statement of a sink changes another number of rows",
     run: (place) =>
@@ -126,7 +126,7 @@ export const transactions: ReadonlyArray<Case> = [
 ]
 
 /** For stores whose place can be damaged. */
-export const damages: ReadonlyArray<Case> = [
+export const damages: ReadonlyArray<Story> = [
   {
     name: "refuses a claim on a damaged manifest, and does not go back to an older one",
     run: (place) =>

@@ -2,17 +2,19 @@
  * What every checkpoint store must do, as cases that any test runner can run. A case begins with a new, empty place and
  * opens the store in it as one process or as two; it fails with an `Error` that says what was expected.
  */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import * as Limits from "../model/Limits.ts"
+import type { Case } from "./Case.ts"
 import {
-  type Case,
   epochOf,
   epochsOf,
   intentOf,
   job,
   jobId,
   manifestOf,
+  type Place,
   refused,
+  type Story,
   same,
   shown,
   stateOf,
@@ -22,21 +24,32 @@ import { lookupDamages, lookups } from "./StoreLookupSuite.ts"
 import { savepoints } from "./StoreSavepointSuite.ts"
 import { damages, state, transactions } from "./StoreStateSuite.ts"
 
-export { type Case, epochOf, intentOf, manifestOf, type Place, part } from "./StoreCase.ts"
+export { epochOf, intentOf, manifestOf, type Place, part } from "./StoreCase.ts"
 
-/** The cases that a place can run: those about tables need a store with tables, those about damage one that can fail. */
-export const cases = (of: { readonly tables: boolean; readonly damage: boolean }): ReadonlyArray<Case> => [
-  ...ownership,
-  ...epochs,
-  ...state,
-  ...lookups,
-  ...renewal,
-  ...savepoints,
-  ...(of.tables ? transactions : []),
-  ...(of.damage ? [...damages, ...lookupDamages] : [])
-]
+/** What is tested. */
+export interface Tested<Needs> {
+  /** A place that is new and empty, each time. */
+  readonly place: Effect.Effect<Place, unknown, Needs | Scope.Scope>
+  /** Can an epoch of the store carry the statements of sinks? The place then has a store with `tables`. */
+  readonly tables: boolean
+  /** Can what was written be damaged? The place then has `damage`. */
+  readonly damage: boolean
+}
 
-const ownership: ReadonlyArray<Case> = [
+/** Cases about tables and about damage are left out where there are none. */
+export const cases = <Needs = never>({ damage, place, tables }: Tested<Needs>): ReadonlyArray<Case<Needs>> =>
+  [
+    ...ownership,
+    ...epochs,
+    ...state,
+    ...lookups,
+    ...renewal,
+    ...savepoints,
+    ...(tables ? transactions : []),
+    ...(damage ? [...damages, ...lookupDamages] : [])
+  ].map(({ name, run }) => ({ name, run: Effect.flatMap(place, run) }))
+
+const ownership: ReadonlyArray<Story> = [
   {
     name: "gives the first claim generation 1 and nothing to go on from",
     run: (place) =>
@@ -104,7 +117,7 @@ const ownership: ReadonlyArray<Case> = [
   }
 ]
 
-const epochs: ReadonlyArray<Case> = [
+const epochs: ReadonlyArray<Story> = [
   {
     name: "never overwrites an intent, and takes the same one twice",
     run: (place) =>
@@ -192,7 +205,7 @@ const epochs: ReadonlyArray<Case> = [
   }
 ]
 
-const renewal: ReadonlyArray<Case> = [
+const renewal: ReadonlyArray<Story> = [
   {
     name: "begins a new lineage above every epoch ever seen",
     run: (place) =>

@@ -1,11 +1,10 @@
 /** A case of the suites of tables: how it says what it expects, and the tables that it makes. */
 import { Effect, type Scope } from "effect"
 import { type Column, type SqlType, type Statement, Tables, type TablesService } from "../flow/Tables.ts"
+import type * as Conformance from "./Case.ts"
 
-export interface Case {
-  readonly name: string
-  readonly run: Effect.Effect<void, unknown, Tables | Scope.Scope>
-}
+/** A case that makes tables of its own names: many may share a database. */
+export type Case = Conformance.Case<Tables>
 
 // Saying what was expected
 

@@ -1,33 +1,35 @@
 /** A case of the suites of topics: what it runs on, how it says what it expects. */
 import { Effect, Either, type Layer, type Scope } from "effect"
 import { type ProducedRecord, Topics, type TopicsService } from "../flow/Topics.ts"
+import type { Case } from "./Case.ts"
 
 /** What is tested. */
 export interface World {
-  /** Opens the topics. Each case provides it once or more: the second time finds what the first one left. */
+  /** Opens the topics. Each case opens them once or more: the second time must find what the first one left. */
   readonly layer: Layer.Layer<Topics, unknown>
-  /** A topic name of this case alone, from one that is readable. */
+  /**
+   * The name of a topic that is not there before this run, from one of letters and hyphens that no two cases share. The
+   * name itself will do where the topics are new.
+   */
   readonly topic: (name: string) => string
 }
 
-export interface Case {
-  readonly name: string
-  readonly run: (world: World) => Effect.Effect<void, unknown>
-}
+/** A case, once there is something to run it on. */
+export type Story = (world: World) => Case
 
 export type Body = (topics: TopicsService, topic: (name: string) => string) => Effect.Effect<void, unknown, Scope.Scope>
 
 /** A case whose bodies run one after the other, each after the topics were opened anew. */
-export const story = (name: string, ...bodies: ReadonlyArray<Body>): Case => ({
-  name,
-  run: (world) =>
-    Effect.forEach(
+export const story =
+  (name: string, ...bodies: ReadonlyArray<Body>): Story =>
+  ({ layer, topic }) => ({
+    name,
+    run: Effect.forEach(
       bodies,
-      (body) =>
-        Effect.flatMap(Topics, (topics) => body(topics, world.topic)).pipe(Effect.scoped, Effect.provide(world.layer)),
+      (body) => Effect.flatMap(Topics, (topics) => body(topics, topic)).pipe(Effect.scoped, Effect.provide(layer)),
       { discard: true }
     )
-})
+  })
 
 /** The effect fails with an error of this tag. */
 export const failsWith = <R>(tag: string, effect: Effect.Effect<unknown, unknown, R>): Effect.Effect<void, never, R> =>

@@ -1,26 +1,30 @@
 /**
- * What every system of topics must hold, as cases that a test file runs under the runner of its choice:
- *
- *     for (const { name, run } of TopicsSuite.cases) it.live(name, () => run({ layer, topic }))
+ * What every system of topics must hold, and each epoch writer of one, as cases that any test runner can run. A case
+ * creates topics of its own, and leaves them. It fails with what was found and what was expected.
  */
 import { Effect, Fiber } from "effect"
 import type { ProducedRecord, TopicsService } from "../flow/Topics.ts"
 import { type RecordBatch, rawEventAt } from "../model/Event.ts"
+import type { Case } from "./Case.ts"
 import * as EpochWriterSuite from "./EpochWriterSuite.ts"
-import { type Case, equal, failsWith, holds, record, story, textOf } from "./TopicsCase.ts"
+import { equal, failsWith, holds, record, type Story, story, textOf, type World } from "./TopicsCase.ts"
 
-export type { Case, World } from "./TopicsCase.ts"
+export type { World } from "./TopicsCase.ts"
 
-export const cases: ReadonlyArray<Case> = [
+export const cases = (world: World): ReadonlyArray<Case> =>
+  [...stories, ...EpochWriterSuite.stories].map((story) => story(world))
+
+const stories: ReadonlyArray<Story> = [
   story("creates a topic with its partitions, empty", (topics, topic) =>
     Effect.gen(function* () {
       yield* topics.create(topic("made"), { partitions: 3 })
-      const { partitions, retentionMillis } = yield* topics.describe(topic("made"))
-      equal(
-        partitions,
-        [0, 1, 2].map((partition) => ({ partition, oldest: 0, latest: 0 }))
-      )
-      equal(retentionMillis, null)
+      const made = {
+        topic: topic("made"),
+        partitions: [0, 1, 2].map((partition) => ({ partition, oldest: 0, latest: 0 })),
+        retentionMillis: null
+      }
+      const { partitions, retentionMillis, topic: name } = yield* topics.describe(topic("made"))
+      equal({ topic: name, partitions, retentionMillis }, made)
       equal((yield* topics.list).filter((found) => found.topic === topic("made")).length, 1)
     })
   ),
@@ -192,8 +196,7 @@ export const cases: ReadonlyArray<Case> = [
       holds((yield* reader.markBefore(0, 2))?.checksum !== first?.checksum, "other values have other checksums")
       equal((yield* reader.markBefore(0, 3))?.checksum, first?.checksum)
     })
-  ),
-  ...EpochWriterSuite.cases
+  )
 ]
 
 // Private

@@ -3,6 +3,7 @@
  * of tables or a checkpoint store: the cases that each must pass, and topics in memory for tests that need no disk.
  */
 export * as AggregateLaws from "./AggregateLaws.ts"
+export type { Case } from "./Case.ts"
 export * as SinkSuite from "./SinkSuite.ts"
 export * as StoreSuite from "./StoreSuite.ts"
 export * as TablesSuite from "./TablesSuite.ts"

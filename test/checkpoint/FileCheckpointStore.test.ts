@@ -13,36 +13,8 @@ const temporaryRoot = Effect.flatMap(FileSystem.FileSystem, (files) =>
   Effect.map(files.makeTempDirectoryScoped(), (folder) => `${folder}/data/checkpoints`)
 )
 
-const flip = (files: FileSystem.FileSystem, path: string, at: (length: number) => number) =>
-  Effect.flatMap(files.readFile(path), (found) => {
-    const bytes = Uint8Array.from(found)
-    bytes[at(bytes.length)]! ^= 1
-    return files.writeFile(path, bytes)
-  })
-
-const placeIn = (root: string, files: FileSystem.FileSystem): StoreSuite.Place => {
-  const damage = (kind: string) => (job: string, epoch: number) =>
-    flip(files, `${root}/${job}/${kind}/1.${epoch}.1`, (length) => length - 1)
-  const damageLookup = (job: string, version: string) =>
-    Effect.flatMap(files.readDirectory(`${root}/${job}/lookups`), (names) =>
-      flip(files, `${root}/${job}/lookups/${names.find((name) => name.endsWith(version))}`, (length) => length - 1)
-    )
-  return {
-    open: Effect.provideService(FileCheckpointStore.make(root), FileSystem.FileSystem, files),
-    damage: { manifest: damage("manifests"), intent: damage("intents"), state: damage("states"), lookup: damageLookup }
-  }
-}
-
 describe("the checkpoint store in a folder", () => {
   it.layer(NodeFileSystem.layer)((it) => {
-    for (const { name, run } of StoreSuite.cases({ tables: false, damage: true })) {
-      it.scoped(name, () =>
-        Effect.gen(function* () {
-          yield* run(placeIn(yield* temporaryRoot, yield* FileSystem.FileSystem))
-        })
-      )
-    }
-
     const handle = { step: "income", keyGroup: 7, baseEpoch: 1, deltaEpochs: [] }
     const written = {
       handles: [handle],

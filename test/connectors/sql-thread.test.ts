@@ -8,8 +8,6 @@ import { afterAll, expect } from "vitest"
 import * as SqlClient from "../../src/connectors/sql/SqlClient.ts"
 import { Tables, type TablesService } from "../../src/flow/Tables.ts"
 import * as SqlThread from "../../src/platform/SqlThread.ts"
-import * as SinkSuite from "../../src/testing/SinkSuite.ts"
-import * as TablesSuite from "../../src/testing/TablesSuite.ts"
 import { bundledWorker } from "./sql-worker.ts"
 
 const root = mkdtempSync(join(tmpdir(), "weir-sql-thread-"))
@@ -56,9 +54,6 @@ describe("the embedded database in a thread of its own", () => {
   it.layer(Layer.provide(SqlClient.layerPGlite({ folder: join(root, "suite"), thread }), NodeContext.layer), {
     timeout: "60 seconds"
   })((it) => {
-    for (const { name, run } of TablesSuite.cases()) it.scoped(name, () => run)
-    for (const { name, run } of SinkSuite.cases()) it.scoped(`a sink: ${name}`, () => run)
-
     it.effect("tells the tag, the code and the statement of what was refused, and calls an outage one", () =>
       Effect.gen(function* () {
         const tables = yield* Tables

@@ -3,14 +3,9 @@ import { Effect } from "effect"
 import { expect } from "vitest"
 import * as SqlClient from "../../src/connectors/sql/SqlClient.ts"
 import { Tables } from "../../src/flow/Tables.ts"
-import * as SinkSuite from "../../src/testing/SinkSuite.ts"
-import * as TablesSuite from "../../src/testing/TablesSuite.ts"
 
 describe("the embedded database", () => {
   it.layer(SqlClient.layerMemory, { timeout: "60 seconds" })((it) => {
-    for (const { name, run } of TablesSuite.cases()) it.scoped(name, () => run)
-    for (const { name, run } of SinkSuite.cases()) it.scoped(`a sink: ${name}`, () => run)
-
     it.effect("vacuums tables of which much has been rewritten, and no others", () =>
       Effect.gen(function* () {
         const tables = yield* Tables
