@@ -42,13 +42,18 @@ export const make = (
     const scope = yield* Effect.scope
     const needs = yield* Effect.context<Needs>()
     const folder = yield* DataFolder.open(configuration.data, { pid: process.pid, port: null })
+    // Topics or tables that the program was given are taken, whatever the configuration says: a test gives some.
     const opened = <Id, Service, E extends Failure>(tag: Context.Tag<Id, Service>, layer: LazyLayer<Id, E>) =>
-      Effect.cached(
-        Effect.flatMap(Effect.promise(layer), (part) => Layer.buildWithScope(part, scope)).pipe(
-          Effect.map((built) => Context.get(built, tag)),
-          Effect.provide(needs)
-        )
-      )
+      Option.match(Context.getOption(needs, tag), {
+        onSome: (given) => Effect.succeed(Effect.succeed(given)),
+        onNone: () =>
+          Effect.cached(
+            Effect.flatMap(Effect.promise(layer), (part) => Layer.buildWithScope(part, scope)).pipe(
+              Effect.map((built) => Context.get(built, tag)),
+              Effect.provide(needs)
+            )
+          )
+      })
     const topics = yield* opened(
       Topics,
       async (): Promise<Layer.Layer<Topics, Failure, FileSystem.FileSystem | Path.Path>> => {

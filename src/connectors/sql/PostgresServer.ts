@@ -2,7 +2,8 @@
  * Connections to a PostgreSQL server.
  *
  * A process that stops in the middle of a transaction loses it to the server's own time bound, so that its locks are
- * free for whoever comes after it.
+ * free for whoever comes after it. That bound is for a server that waits for a statement, not for the values of one that
+ * it has: so a transaction begins when the server knows its statements, and each goes with its values at once.
  */
 import postgres from "postgres"
 import type { Answer, Statement } from "../../flow/Tables.ts"
@@ -77,6 +78,17 @@ const connect = async (url: string, now: () => number): Promise<ServerSession.Se
     const rows = await watched(() => statement(sql, parameters))
     return { rows: [...rows], count: rows.count ?? 0 }
   }
+  const known = new Set<string>()
+  const prepare = async ({ parameters, sql }: Statement): Promise<void> => {
+    if (parameters.length === 0 || known.has(sql)) return
+    try {
+      await watched(() => statement(sql, parameters).describe())
+      known.add(sql)
+    } catch (cause) {
+      // It may need what a statement before it makes.
+      if (lost) throw cause
+    }
+  }
   const texts: Ask.TextRows = async (sql) => {
     const found = await watched(() => statement(sql, []).raw())
     const rows = found as unknown as ReadonlyArray<ReadonlyArray<Uint8Array | null>>
@@ -90,7 +102,10 @@ const connect = async (url: string, now: () => number): Promise<ServerSession.Se
     isLost: () => lost,
     close,
     run,
-    begin: () => say("begin"),
+    begin: async (statements: ReadonlyArray<Statement>) => {
+      for (const one of statements) await prepare(one)
+      await say("begin")
+    },
     commit: () => say("commit"),
     rollback: () => say("rollback")
   }

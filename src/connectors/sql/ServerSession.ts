@@ -13,8 +13,9 @@ import type { Failure, Outcome, Row, SqlSession, StatementFailure } from "./SqlS
 /** What a driver makes of one connection. Each rejects with what the driver says. */
 export interface ServerConnection extends ConnectionPool.PooledConnection {
   readonly run: (statement: Statement) => Promise<Ran>
-  /** Statements around those of a transaction. */
-  readonly begin: () => Promise<unknown>
+  /** Before the statements of a transaction: from here on the server bounds how long it waits for the next one. */
+  readonly begin: (statements: ReadonlyArray<Statement>) => Promise<unknown>
+  /** Behind them. */
   readonly commit: () => Promise<unknown>
   readonly rollback: () => Promise<unknown>
   /** In a transaction that may only read, and is taken back. */
@@ -66,7 +67,7 @@ const transaction = async (
   const outcome = await attempt(
     () => running,
     async (connection): Promise<Outcome<ReadonlyArray<number>, Failure>> => {
-      await connection.begin()
+      await connection.begin(statements)
       return orTakenBack(connection, async () => {
         const counts: Array<number> = []
         for (const [statement, one] of statements.entries()) {
