@@ -17,8 +17,8 @@ import * as Kills from "./Kills.ts"
 export interface Path {
   readonly name: string
   readonly meaning: string
-  /** The database that it needs beside Kafka. */
-  readonly database: "postgres" | "mariadb" | null
+  /** The database beside Kafka: for rows, for checkpoints, or for nothing, and then no embedded one is opened. */
+  readonly database: "postgres" | "mariadb"
   /** Where rows go: to the table of `orders`, or to a topic by `incomes`, each when its window is closed. */
   readonly rows: "table" | "topic"
   readonly checkpoints: "tables" | "files"
@@ -42,7 +42,7 @@ export const paths: ReadonlyArray<Path> = [
   {
     name: "kafka-kafka",
     meaning: "Kafka → Kafka, checkpoints in files",
-    database: null,
+    database: "postgres",
     rows: "topic",
     checkpoints: "files"
   },
@@ -57,8 +57,8 @@ export const paths: ReadonlyArray<Path> = [
 
 export interface Servers {
   readonly brokers: string
-  /** The address of an empty database; `null` where the path needs none. */
-  readonly database: string | null
+  /** The address of an empty database. */
+  readonly database: string
 }
 
 export interface Killing extends Pick<Kills.Killed, "killsMin" | "onLife" | "runtime" | "seed"> {}
@@ -114,7 +114,7 @@ const jobOf = (
     WEIR_DATA: join(home, "data"),
     WEIR_CHECKPOINTS: checkpoints === "tables" ? "tables" : `file:${join(home, "checkpoints")}`,
     KAFKA_BROKERS: brokers,
-    DATABASE_URL: database ?? ""
+    DATABASE_URL: database
   },
   ...(rows === "table" ? { job: "orders" } : { job: "incomes", project: import.meta.dirname })
 })
@@ -134,7 +134,7 @@ const differences = async (
   const found =
     rows === "topic"
       ? records.get(`${topic}.income`)!.map(({ value }) => textOfRecord(String(value)))
-      : await rowsOf(database!)
+      : await rowsOf(database)
   const places = (all: Expected["late"]) => all.map(({ offset, partition }) => `${partition}/${offset}`)
   return [
     ...compared("row", textsOf(expected), found),

@@ -68,13 +68,13 @@ const addressOf = async (name: Services.ServiceName): Promise<string> => {
 const run = async (): Promise<number> => {
   const began = Date.now()
   const brokers = await addressOf("kafka")
-  const database = path.database === null ? null : await Database.make(await addressOf(path.database))
+  const database = await Database.make(await addressOf(path.database))
   try {
     if (runtime === "node") Kills.build()
     process.stderr.write(`${path.meaning}, on ${runtime}, seed ${seed}\n`)
     const { differences, orders, seen } = await KillPaths.killed(
       path,
-      { brokers, database: database?.url ?? null },
+      { brokers, database: database.url },
       { runtime, seed, killsMin: kills, onLife: (soFar) => process.stderr.write(`${Kills.summary(soFar)}\n`) }
     )
     const shortcomings = Kills.shortcomings(seen, kills)
@@ -98,7 +98,7 @@ const run = async (): Promise<number> => {
     process.stdout.write(figures.map(([name, figure]) => `${name.padEnd(46)} ${figure}\n`).join(""))
     return shortcomings.length === 0 && differences.length === 0 ? 0 : 1
   } finally {
-    await database?.drop()
+    await database.drop()
   }
 }
 

@@ -49,20 +49,20 @@ const killings = KillPaths.paths.flatMap((path) => {
 })
 
 describe.each(killings)("$path.meaning, killed with SIGKILL on $runtime", ({ killsMin, path, runtime }) => {
-  it.skipIf(brokers === "" || (path.database !== null && missing.has(path.database)))(
+  it.skipIf(brokers === "" || missing.has(path.database))(
     "writes to the cent what the oracle computes, killed again and again, nothing twice, nothing missing",
     { timeout: 900_000 },
     async () => {
-      const own = path.database === null ? null : (await database(path.database))!
+      const own = (await database(path.database))!
       try {
-        const servers = { brokers, database: own?.url ?? null }
+        const servers = { brokers, database: own.url }
         const { differences, orders, seen } = await KillPaths.killed(path, servers, { killsMin, runtime })
         process.stdout.write(`${Kills.summary(seen)}\n`)
         expect(Kills.shortcomings(seen, killsMin)).toEqual([])
         for (const count of Object.values(orders)) expect(count).toBeGreaterThan(0)
         expect(differences).toEqual([])
       } finally {
-        await own?.drop()
+        await own.drop()
       }
     }
   )
