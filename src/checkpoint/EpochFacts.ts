@@ -204,8 +204,9 @@ const recordsBetween = (from: ReadonlyArray<PartitionCut>, to: ReadonlyArray<Par
   sum(
     to.map(
       (cut) =>
+        cut.records ??
         cut.offset -
-        (from.find((other) => other.source === cut.source && other.partition === cut.partition)?.offset ?? 0)
+          (from.find((other) => other.source === cut.source && other.partition === cut.partition)?.offset ?? 0)
     )
   )
 

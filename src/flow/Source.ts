@@ -46,6 +46,11 @@ export interface SourceReader {
   readonly identity: string
   /** Finite sources end; their partitions finish when they are read to `latest`. */
   readonly finite: boolean
+  /**
+   * May records in the middle of a partition be gone when it is read again, as after a compaction? Then they are
+   * counted, and a job that is to compute an epoch again of fewer is stopped. Absent: no.
+   */
+  readonly forgets?: boolean
   /** The partitions as they are now; may be called at any time, and more may have come. Never fewer. */
   readonly partitions: Effect.Effect<ReadonlyArray<PartitionRange>, SourceError>
   /**

@@ -68,6 +68,8 @@ export interface PartitionCut {
   /** The next to read. */
   readonly offset: Offset
   readonly state: PartitionState
+  /** Records since the cut before, of a source that may lose some of them; absent: it loses none. */
+  readonly records?: number
 }
 
 /** How far the records that one sink keeps of a source's have been replayed, by partition of what the sink writes. */

@@ -5,7 +5,8 @@
  * - **Keeps** the next offset of each partition: what a manifest stores
  * - **Backpressures** when a chain's mailbox is full, or when the epoch is
  * - **Restores** from the offsets of a manifest; replays an intent up to its recorded cuts, not a record further
- * - **Fails with** `OffsetOutOfRange`, `SourceReplaced`; never goes on from "latest" by itself
+ * - **Fails with** `OffsetOutOfRange`; `SourceReplaced`, also where an intent counts records that are gone; never goes on
+ *   from "latest" by itself
  */
 import { Clock, Deferred, Effect } from "effect"
 import type { SourceMark } from "../checkpoint/Checkpoint.ts"
@@ -66,6 +67,8 @@ interface Partition {
   readonly partition: number
   offset: Offset
   latest: Offset
+  /** Passed on since the last cut. */
+  records: number
   /** The last read found nothing: since then nothing was left to fetch. */
   drained: boolean
   /** A record may have come since: worth another read. */
@@ -132,6 +135,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
 
     const pass = (batch: RecordBatch, partition: Partition, at: Millis): Effect.Effect<void, MailboxClosed> => {
       partition.offset = batch.nextOffset
+      partition.records += batch.count
       partition.latest = Math.max(partition.latest, batch.nextOffset)
       partition.idle = false
       partition.lastReadAt = at
@@ -168,6 +172,8 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
                   `partition ${cut.partition} ends at ${partition.offset}, before offset ${cut.offset} that an intent names`
                 )
             }
+            const counted = cut.records ?? 0
+            if (partition.records < counted) return yield* forgotten(id, cut, counted - partition.records)
           }),
         { discard: true }
       )
@@ -188,7 +194,9 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
           partition.idle = state === "idle"
           partition.stateAtCut = state
           partition.isNew = false
-          return [{ source: id, partition: partition.partition, offset: partition.offset, state }]
+          const counted = reader.forgets === true ? { records: partition.records } : {}
+          partition.records = 0
+          return [{ source: id, partition: partition.partition, offset: partition.offset, state, ...counted }]
         })
         const barrier: Barrier = {
           _tag: "Barrier",
@@ -332,6 +340,7 @@ const assigned = (
   partition: range.partition,
   offset: restored?.offset ?? (startAt === "latest" ? range.latest : range.oldest),
   latest: range.latest,
+  records: 0,
   drained: false,
   stirred: false,
   idle: isEmpty || restored?.state === "idle",
@@ -376,6 +385,13 @@ const checkIdentity = ({ id, mark, reader }: SourceOptions): Effect.Effect<void,
         )
       }
     }
+  })
+
+const forgotten = (source: string, { offset, partition }: PartitionCut, records: number) =>
+  new SourceReplaced({
+    source,
+    message: `Source ${source}: ${records} records of partition ${partition} before offset ${offset} are gone since an epoch was computed of them that is not durable yet: computed again, it would be another one`,
+    hint: "Begin a new lineage with `weir reset <job>`. So that it does not happen again, let the topic keep records for longer before it compacts them: raise its `min.compaction.lag.ms` above the time for which the job may be away."
   })
 
 const replaced = (source: string, why: string) =>

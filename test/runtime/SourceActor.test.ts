@@ -183,6 +183,52 @@ describe("a source", () => {
     })
   )
 
+  it.scoped("counts the records of a source that forgets some, and refuses to compute an epoch again of fewer", () =>
+    Effect.gen(function* () {
+      const gone = new Set<number>([1])
+      const { reader: whole } = yield* readerOf([["1", "2", "3", "4", "5"]])
+      const reader: SourceReader = {
+        ...whole,
+        forgets: true,
+        read: (partition, offset, recordsMax) =>
+          Effect.map(whole.read(partition, offset, recordsMax), (batch) => {
+            if (batch === null) return null
+            const offsets = Array.from(batch.offsets).filter((offset) => !gone.has(offset))
+            const left = batchOf(partition, offsets.map(String), offset)
+            return { ...left, offsets: Float64Array.from(offsets), nextOffset: batch.nextOffset }
+          })
+      }
+      const first = yield* start(reader)
+      const cuts = yield* first.source.cut(cutOf(1, 5))
+      expect(cuts).toEqual([{ source: "numbers", partition: 0, offset: 5, state: "active", records: 4 }])
+      const replayed = Effect.gen(function* () {
+        const source = yield* SourceActor.make({
+          id: "numbers",
+          reader,
+          startAt: "earliest",
+          restored: [],
+          mark: null,
+          ends: null,
+          recordsPerEpochMax: null,
+          idleAfterMillis: 30_000,
+          attention: yield* Effect.makeLatch(false),
+          send: () => Effect.void
+        })
+        yield* Effect.forkScoped(source.run)
+        return yield* source.cut(cutOf(1, 5, cuts))
+      })
+      expect(yield* replayed).toEqual(cuts)
+      gone.add(3)
+      const refusal = yield* Effect.flip(replayed)
+      expect(refusal).toMatchObject({ _tag: "SourceReplaced", retry: false })
+      expect(refusal.message).toContain("1 records of partition 0 before offset 5 are gone")
+      gone.delete(1)
+      gone.delete(3)
+      // The next epoch counts from its own beginning.
+      expect(yield* first.source.cut(cutOf(2, 6))).toMatchObject([{ offset: 5, records: 0 }])
+    })
+  )
+
   it.scoped("reads no more than the job allows in an epoch, in fair shares", () =>
     Effect.gen(function* () {
       const all = Array.from({ length: 100 }, (_, i) => `${i}`)

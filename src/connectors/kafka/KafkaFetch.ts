@@ -35,7 +35,7 @@ export const fetchRecords = (
     const leader = yield* leaderOf(cluster, topic, partition)
     const request = Requests.fetch(topic, [{ offset, partition }], committed(0))
     const [found] = yield* cluster.client.send(leader, request)
-    return yield* recordsOf(yield* checked(found!), offset)
+    return yield* recordsOf(yield* answered(found), offset)
   })
 
 /** Asks one broker for committed records of partitions that it leads, and lets it wait until there are some. */
@@ -70,7 +70,7 @@ export const fetchBatches = (
     const leader = yield* leaderOf(cluster, topic, partition)
     const options: Requests.FetchOptions = { isolation: "read uncommitted", waitMillis: 0, bytesMax }
     const [found] = yield* cluster.client.send(leader, Requests.fetch(topic, [{ offset, partition }], options))
-    return (yield* opened(yield* checked(found!))).filter(({ nextOffset }) => nextOffset > offset)
+    return (yield* opened(yield* answered(found))).filter(({ nextOffset }) => nextOffset > offset)
   })
 
 export const leaderOf = (cluster: Cluster, topic: string, partition: number): Effect.Effect<number, KafkaFailure> =>
@@ -84,6 +84,14 @@ export const leaderOf = (cluster: Cluster, topic: string, partition: number): Ef
   })
 
 // Private
+
+/** A broker that throttles its readers answers of no partition at all. */
+const answered = (found: Requests.Fetched | undefined): Effect.Effect<Requests.Fetched, KafkaFailure> =>
+  found === undefined
+    ? Effect.fail(
+        new KafkaFailure({ type: "THROTTLING_QUOTA_EXCEEDED", message: "it throttles this reader", retry: true })
+      )
+    : checked(found)
 
 const recordsOf = (
   found: Requests.Fetched,

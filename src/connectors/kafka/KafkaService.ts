@@ -1,7 +1,6 @@
 /** The cluster as `Topics`. */
 import { Effect, type Scope } from "effect"
 import { type TopicsService, topicPartitionsDefault } from "../../flow/Topics.ts"
-import { InvalidTopic } from "../../model/Errors.ts"
 import * as KafkaClient from "./KafkaClient.ts"
 import type { Compression } from "./KafkaCompression.ts"
 import * as KafkaEpochs from "./KafkaEpochs.ts"
@@ -32,10 +31,10 @@ export const serviceOf = (
       reader: (topic) =>
         Effect.gen(function* () {
           const { id } = yield* KafkaTopics.ensured(cluster, topic, topicPartitionsDefault)
-          yield* refuseCompacted(cluster, topic)
+          const forgets = yield* isCompacted(cluster, topic)
           // Connections of its own: a request that waits for records at a broker holds up those behind it.
           const own = yield* connect
-          return yield* reader({ ...cluster, client: own, known: new Map() }, topic, id)
+          return yield* reader({ ...cluster, client: own, known: new Map() }, { topic, id, forgets })
         }).pipe(mapped(topic)),
       produce: (topic, partition, records) => mapped(topic)(produce(topic, partition, records)),
       fetch: (topic, partition, offset, count) =>
@@ -91,19 +90,8 @@ const producing = (cluster: KafkaTopics.Cluster) =>
       })
   })
 
-/** A topic that forgets records in the middle reads otherwise the second time, and a replay must not. */
-const refuseCompacted = (
-  cluster: KafkaTopics.Cluster,
-  topic: string
-): Effect.Effect<void, InvalidTopic | KafkaFailure> =>
-  Effect.flatMap(KafkaTopics.settings(cluster, topic, ["cleanup.policy"]), (found) =>
+/** Does the topic keep the newest record of each key only? */
+const isCompacted = (cluster: KafkaTopics.Cluster, topic: string): Effect.Effect<boolean, KafkaFailure> =>
+  Effect.map(KafkaTopics.settings(cluster, topic, ["cleanup.policy"]), (found) =>
     /compact/.test(found.get("cleanup.policy") ?? "")
-      ? Effect.fail(
-          new InvalidTopic({
-            topic,
-            message: `Topic ${topic} is compacted: read again after a crash it may hold fewer records, and give other results`,
-            hint: "Read a topic with `cleanup.policy=delete`."
-          })
-        )
-      : Effect.void
   )

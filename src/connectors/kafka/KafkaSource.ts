@@ -36,7 +36,18 @@ interface Feed {
   mark: RecordMark | null
 }
 
-export const reader = (cluster: Cluster, topic: string, id: string): Effect.Effect<SourceReader, never, Scope.Scope> =>
+/** A topic that is read. */
+export interface ReadTopic {
+  readonly topic: string
+  readonly id: string
+  /** Is it compacted? */
+  readonly forgets: boolean
+}
+
+export const reader = (
+  cluster: Cluster,
+  { forgets, id, topic }: ReadTopic
+): Effect.Effect<SourceReader, never, Scope.Scope> =>
   Effect.map(Effect.scope, (scope): SourceReader => {
     const feeds = new Map<number, Feed>()
     /** Has a request brought something, or failed, since `changed` ended? */
@@ -143,6 +154,7 @@ export const reader = (cluster: Cluster, topic: string, id: string): Effect.Effe
     return {
       identity: `kafka/${cluster.id}/${id}`,
       finite: false,
+      forgets,
       partitions: Effect.gen(function* () {
         const found = yield* patiently(cluster.client)(find(cluster, topic))
         if (found.id !== id) return yield* replaced(topic)
