@@ -33,7 +33,13 @@ export const buildWeir = async () => {
   const building = `${out}-${process.pid}`
   await build({
     entryPoints: [
-      ...present("bin/node.ts", "src/index.ts", "src/testing/index.ts", "src/platform/SqlWorker.ts"),
+      ...present(
+        "bin/node.ts",
+        "src/index.ts",
+        "src/connectors/index.ts",
+        "src/testing/index.ts",
+        "src/platform/SqlWorker.ts"
+      ),
       ...present(...connectors.map((connector) => `src/connectors/${connector}/index.ts`)),
       ...modulesOf("actors"),
       ...modulesOf("fixtures")
@@ -50,6 +56,7 @@ export const buildWeir = async () => {
       ...Object.fromEntries(
         connectors.map((connector) => [`weir/${connector}`, join(root, `src/connectors/${connector}/index.ts`)])
       ),
+      "weir/connector": join(root, "src/connectors/index.ts"),
       "weir/testing": join(root, "src/testing/index.ts"),
       weir: join(root, "src/index.ts")
     },

@@ -74,6 +74,8 @@ const table: Readonly<Record<string, ReadonlyArray<string>>> = {
     "src/daemon/"
   ],
   "src/testing/": ["effect", "@effect/platform", "src/", "!src/platform/"],
+  // The door to what all connectors keep.
+  "src/connectors/index.ts": ["src/model/", "src/flow/", "src/state/", "src/checkpoint/"],
   "src/connectors/": ["effect", "@effect/platform", "src/model/", "src/flow/"],
   "src/platform/": [""],
   "src/cli/": ["effect", "@effect/", "src/", "fixtures/", "!src/platform/", "!@effect/platform-"]

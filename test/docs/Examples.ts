@@ -15,6 +15,7 @@ import * as Session from "../../src/cli/Session.ts"
 import { layer } from "../../src/platform/node.ts"
 import { inProcess } from "../cli/in-process.ts"
 import { root } from "../cli/program.ts"
+import * as NodeTest from "./NodeTest.ts"
 
 interface Block {
   readonly language: string
@@ -67,21 +68,22 @@ const wordsOf = (line: string): ReadonlyArray<string> =>
 
 // A project
 
-const jobPaths = /from "(weir(?:\/\w+)?|effect)"/g
+const jobPaths = /from "(weir(?:\/\w+)?|effect|node:test)"/g
 const ownModules: Readonly<Record<string, string>> = {
   effect: "node_modules/effect/dist/esm/index.js",
+  "node:test": "test/docs/NodeTest.ts",
   weir: "src/index.ts",
   "weir/topic": "src/connectors/topic/index.ts",
   "weir/sql": "src/connectors/sql/index.ts",
   "weir/files": "src/connectors/files/index.ts",
   "weir/console": "src/connectors/console/index.ts",
+  "weir/connector": "src/connectors/index.ts",
   "weir/testing": "src/testing/index.ts"
 }
 
 /** So that it runs in this process: what it imports is what this process has, files have their whole path. */
 const runnable = (text: string, project: string): string =>
   text
-    .replace('import { test } from "node:test"', "const test = (_name: string, body: () => void) => body()")
     .replaceAll(jobPaths, (_, name: string) => `from ${JSON.stringify(join(root, ownModules[name]!))}`)
     .replaceAll(/Files\.lookup\("/g, `Files.lookup("${project}/`)
 
@@ -114,6 +116,22 @@ export const typeErrors = (page: string): Promise<string> => {
       resolve(error === null ? out : `${out}${err}` || error.message)
     })
   )
+}
+
+/** Runs the tests of the page; rejects with the name of the first that fails. */
+export const runTests = async (page: string): Promise<void> => {
+  const project = mkdtempSync(join(tmpdir(), "weir-examples-tests-"))
+  const files = blocksOf(page).flatMap((block) => fileOf(block) ?? [])
+  try {
+    for (const { path, text } of files) write(project, { path, text: runnable(text, project) })
+    for (const { path } of files) {
+      if (!path.startsWith("test/")) continue
+      await import(/* @vite-ignore */ join(project, path))
+      await NodeTest.run()
+    }
+  } finally {
+    rmSync(project, { recursive: true, force: true })
+  }
 }
 
 /** Somebody who has the data folder while commands come: each opens in no time then. */
@@ -156,7 +174,6 @@ export const follow = async (page: string): Promise<string> => {
         await release()
         ;({ project, release } = settle())
       }
-      if (file?.path.startsWith("test/")) await import(/* @vite-ignore */ join(project, file.path))
       if (block.language !== "console") continue
       let text = ""
       for (const step of stepsOf(block.text)) text += `${step.line}\n${await answerOf(step, { data, project })}`

@@ -16,6 +16,8 @@ describe.each(["docs/guide.md", "docs/comparison.md"])("%s", { timeout: 120_000 
     expect(await Examples.typeErrors(page)).toBe("")
   })
 
+  it("has tests that pass", () => Examples.runTests(page))
+
   it("shows what the commands answer (write it with `vitest -u`)", async () => {
     await expect(await Examples.follow(page)).toMatchFileSnapshot(`../../${path}`)
   })
