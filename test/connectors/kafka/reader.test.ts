@@ -121,6 +121,21 @@ describe.skipIf(brokers === "")("a reader of Kafka", () => {
     )
   })
 
+  it.live("asks a broker again that throttles its readers, and answers of nothing", () => {
+    let throttled = 0
+    const intercept: Interceptor = (request, send) =>
+      request.name === "Fetch" && throttled++ < 3 ? Effect.map(send, () => [] as never) : send
+    return withIntercepted(brokers, intercept, (topics) =>
+      Effect.gen(function* () {
+        const topic = topicNamed("throttled")
+        yield* topics.create(topic, { partitions: 1 })
+        yield* topics.produce(topic, 0, numbered(0, 10))
+        expect(valuesOf((yield* readAll(yield* topics.reader(topic), 0)).events).length).toBe(10)
+        expect(throttled).toBeGreaterThan(3)
+      })
+    )
+  })
+
   it.live("asks an idle broker about twice a second, and hears of a record at once", () => {
     let fetches = 0
     const intercept: Interceptor = (request, send) => {
