@@ -67,6 +67,10 @@ export interface Dialect {
   readonly name: "postgres" | "mysql"
   /** An identifier, quoted; any text is safe. */
   readonly quote: (identifier: string) => string
+  /** Why no table, view or column can have this name, such as `it has more than 63 bytes`; `null`: one can. */
+  readonly refusedName: (name: string) => string | null
+  /** Bytes of the values of one row at most, text in UTF-8. */
+  readonly rowBytesMax: number
   /** The n-th parameter of a statement, from 1. */
   readonly parameter: (n: number) => string
   /** An instant as a parameter of a statement: milliseconds since 1970. */

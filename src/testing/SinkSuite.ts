@@ -9,9 +9,17 @@ import { Int64 } from "../model/Columns.ts"
 import type { Batch } from "../model/Message.ts"
 import { barrier, batch, closedAt, gone, Income, income, key, onSink, put } from "./SinkCase.ts"
 import { checks, refusals } from "./SinkRefusalSuite.ts"
+import { safety } from "./SinkSafetySuite.ts"
 import { type Case, expect, expectEqual, expectFailure } from "./TablesCase.ts"
 
-export const cases = (): ReadonlyArray<Case> => [...upserts, ...compaction, ...appends, ...refusals, ...checks]
+export const cases = (): ReadonlyArray<Case> => [
+  ...upserts,
+  ...compaction,
+  ...appends,
+  ...refusals,
+  ...checks,
+  ...safety
+]
 
 /** The values of one column in a statement, which has one parameter for each column, or for each value. */
 const valuesOf = ({ parameters }: Statement, column: number, columns: number): ReadonlyArray<SqlValue> => {

@@ -16,7 +16,7 @@ type Seat = typeof Seat.Type
 type SeatChange = Change<unknown, Seat>
 
 const columns = TableColumns.make("seats", Seat, ["seat"])
-const options = { table: "seats", sink: "seats", columns, key: columns.slice(0, 1), replaces: true }
+const options = { table: "seats", sink: "seats", columns, key: columns.slice(0, 1), replaces: true, rowBytesMax: 1_000 }
 
 /** Values with their places, each a batch of its own. */
 const batchesOf = (values: ReadonlyArray<unknown>): ReadonlyArray<Batch> =>

@@ -6,6 +6,7 @@
  * characters come: text of a key is bounded by what is left for it. Instants are `datetime(3)`, in UTC.
  */
 import type { Column, Dialect, FoundColumn, SqlType, SqlValue, Statement } from "../../flow/Tables.ts"
+import * as TableNames from "./TableNames.ts"
 
 export interface MysqlServer {
   readonly isMariadb: boolean
@@ -27,6 +28,17 @@ const removedRowsMax = 250
 
 /** An identifier, quoted. What is behind U+0000 could never be a name. */
 const quote = (identifier: string): string => `\`${identifier.replaceAll("\u0000", "").replaceAll("`", "``")}\``
+
+/** Characters of a name. */
+const nameCharactersMax = 64
+
+const refusedName = (name: string): string | null => {
+  const refused = TableNames.refused(name)
+  if (refused !== null) return refused
+  if (name.length > nameCharactersMax) return `it has more than ${nameCharactersMax} characters`
+  if (/[\ud800-\udfff]/.test(name)) return "it has a character beyond U+FFFF"
+  return name.endsWith(" ") ? "it ends with a space" : null
+}
 
 const list = (names: ReadonlyArray<string>): string => names.map(quote).join(", ")
 
@@ -67,6 +79,8 @@ export const dialect = ({ isMariadb, packetBytesMax }: MysqlServer): Dialect => 
   return {
     name: "mysql",
     quote,
+    refusedName,
+    rowBytesMax: Math.floor(packetBytesMax * packetShare),
     parameter: () => "?",
     instant,
     bounded: (columns, key) => bounded(columns, key),

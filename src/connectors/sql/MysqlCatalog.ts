@@ -4,17 +4,22 @@ import type { FoundTable, TablesError, TablesService } from "../../flow/Tables.t
 
 type Query = TablesService["query"]
 
+/**
+ * The catalog finds names whatever their case: it is compared too where the server keeps tables apart by it. The name is
+ * asked for twice.
+ */
 const described = `
   select c.column_name as name, lower(c.column_type) as type, c.collation_name as collation,
     c.is_nullable = 'YES' as nullable, s.seq_in_index as place
   from information_schema.columns c
   left join information_schema.statistics s on s.table_schema = c.table_schema and s.table_name = c.table_name
-    and s.column_name = c.column_name and s.index_name = 'PRIMARY'
+    and cast(s.table_name as binary) = cast(c.table_name as binary) and s.column_name = c.column_name and s.index_name = 'PRIMARY'
   where c.table_schema = database() and c.table_name = ?
+    and (@@lower_case_table_names <> 0 or cast(c.table_name as binary) = cast(? as binary))
   order by c.ordinal_position`
 
 export const describe = (query: Query, table: string): Effect.Effect<FoundTable | null, TablesError> =>
-  Effect.map(query({ sql: described, parameters: [table] }), (rows) => {
+  Effect.map(query({ sql: described, parameters: [table, table] }), (rows) => {
     if (rows.length === 0) return null
     const keyed = rows.filter((row) => row.place !== null)
     keyed.sort((left, right) => Number(left.place) - Number(right.place))

@@ -5,9 +5,19 @@
  * many rows it carries, and `unnest` side by side in a select list takes them without building a set first.
  */
 import type { Column, Dialect, SqlType } from "../../flow/Tables.ts"
+import * as TableNames from "./TableNames.ts"
 
 /** An identifier, quoted. Postgres has no U+0000 in text, so what is behind one could never be a name. */
 const quote = (identifier: string): string => `"${identifier.replaceAll("\u0000", "").replaceAll('"', '""')}"`
+
+/** Bytes of a name: the server cuts off what is behind them. */
+const nameBytesMax = 63
+/** The server takes a gigabyte at once, in arrays of many rows; the driver, less than half of it as one text. */
+const rowBytesMax = 268_435_456
+
+const refusedName = (name: string): string | null =>
+  TableNames.refused(name) ??
+  (new TextEncoder().encode(name).length > nameBytesMax ? `it has more than ${nameBytesMax} bytes` : null)
 
 const list = (names: ReadonlyArray<string>): string => names.map(quote).join(", ")
 
@@ -56,6 +66,8 @@ const onConflict = (columns: ReadonlyArray<Column>, key: ReadonlyArray<string>):
 export const dialect: Dialect = {
   name: "postgres",
   quote,
+  refusedName,
+  rowBytesMax,
   parameter: (n) => `$${n}`,
   instant: (at) => new Date(at).toISOString(),
   bounded: (columns) => columns,

@@ -190,7 +190,7 @@ const writer = (table: Table, opening: SinkOpening, tables: TablesService): Tabl
     tables,
     prepare: (rows) =>
       Effect.sync(() => {
-        const made = prepare(table, opening, rows)
+        const made = prepare(table, opening, rows, tables.dialect)
         ready.set(made.prepared.epoch, made)
         return made.prepared
       }),
@@ -202,8 +202,13 @@ const writer = (table: Table, opening: SinkOpening, tables: TablesService): Tabl
   }
 }
 
-const prepare = (table: Table, opening: SinkOpening, { barrier, batches }: EpochRows): Ready => {
-  const rows = TableRows.make(batches, { ...table, sink: opening.sink })
+const prepare = (
+  table: Table,
+  opening: SinkOpening,
+  { barrier, batches }: EpochRows,
+  { rowBytesMax }: Dialect
+): Ready => {
+  const rows = TableRows.make(batches, { ...table, sink: opening.sink, rowBytesMax })
   const size = rows.written.columns[0]!.length
   const removedRows = table.key.length === 0 ? Number(rows.removed.rows > 0) : rows.removed.rows
   const added = table.replaces

@@ -36,7 +36,7 @@ export const make = (session: SqlSession, options: SqlTablesOptions): TablesServ
       const asked = settle(() => session.ask(sql, bounds), ofStatement)
       return Effect.mapError(asked, AskRefusal.explained)
     },
-    describe: (table) => options.describe(query, table),
+    describe: (table) => (dialect.refusedName(table) === null ? options.describe(query, table) : Effect.succeed(null)),
     list: options.list(query),
     maintain: options.maintain(query)
   }

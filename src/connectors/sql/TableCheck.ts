@@ -19,6 +19,8 @@ export interface WantedTable {
 export const make = (tables: TablesService, wanted: WantedTable): Effect.Effect<void, TablesError | TableMismatch> =>
   Effect.gen(function* () {
     const { dialect } = tables
+    const misnamed = misnaming(dialect, wanted)
+    if (misnamed !== null) return yield* Effect.fail(misnamed)
     let found = yield* tables.describe(wanted.table)
     if (found === null) {
       if (typeof wanted.writer === "string") return yield* Effect.fail(gone(wanted.table, wanted.writer))
@@ -34,6 +36,23 @@ export const make = (tables: TablesService, wanted: WantedTable): Effect.Effect<
       views.map(([name, sql]) => ({ sql: `create or replace view ${dialect.quote(name)} as ${sql}`, parameters: [] }))
     )
   })
+
+/** Some databases cut names off, and take two tables for one. */
+const misnaming = (dialect: Dialect, { columns, table, views }: WantedTable): TableMismatch | null => {
+  for (const name of [table, ...columns.map((column) => column.name), ...Object.keys(views)]) {
+    const why = dialect.refusedName(name)
+    if (why === null) continue
+    const quoted = JSON.stringify(name)
+    return new TableMismatch({
+      table,
+      wanted: `the name ${quoted}`,
+      found: why,
+      message: `Table ${table} cannot be made: its database takes no table, view or column of the name ${quoted}, since ${why}`,
+      hint: "Give the table, the view, or the field of the column another name."
+    })
+  }
+  return null
+}
 
 /** Made anew, it would hold the rows of later epochs only. */
 const gone = (table: string, job: string): TableMismatch =>

@@ -8,6 +8,7 @@ import type { Change, Invalid } from "../../model/Event.ts"
 import type { Batch } from "../../model/Message.ts"
 import { formatInstant, isEventTime } from "../../model/Time.ts"
 import * as Values from "../../model/Values.ts"
+import * as RowBytes from "./RowBytes.ts"
 import * as RowOrder from "./RowOrder.ts"
 import type { FieldColumn } from "./TableColumns.ts"
 
@@ -61,6 +62,8 @@ export interface TableRowsOptions {
   readonly key: ReadonlyArray<FieldColumn>
   /** One row for each key; else every row, by its place. */
   readonly replaces: boolean
+  /** Bytes of the values of a row that the database takes. */
+  readonly rowBytesMax: number
 }
 
 export const make = (batches: ReadonlyArray<Batch>, options: TableRowsOptions): TableRows => {
@@ -279,14 +282,22 @@ const encode = (
   options: TableRowsOptions,
   invalid: Array<Invalid>
 ): EncodedRows => {
-  const refusals = new Map<number, FieldColumn>()
-  let encoded = encodeColumns(gathered.rows, chosen, columns, refusals)
+  const refusals = new Map<number, string>()
+  const refuse = (i: number, column: FieldColumn): void => {
+    refusals.set(i, unfit(gathered.rows[chosen[i]!]!, column, options))
+  }
+  let encoded = encodeColumns(gathered.rows, chosen, columns, refuse)
   let left = chosen
+  for (const [i, bytes] of RowBytes.tooLarge(encoded, chosen.length, options.rowBytesMax))
+    refusals.set(
+      i,
+      `A row of ${options.table} has ${bytes} bytes, and its database takes ${options.rowBytesMax} at once (MariaDB and MySQL: raise max_allowed_packet)`
+    )
   if (refusals.size > 0) {
     const isLeft = (_: unknown, i: number): boolean => !refusals.has(i)
     encoded = encoded.map((values) => values.filter(isLeft))
     left = chosen.filter(isLeft)
-    for (const [i, column] of refusals) invalid.push(refusal(gathered, batches, chosen[i]!, column, options))
+    for (const [i, cause] of refusals) invalid.push(refusal(gathered, batches, chosen[i]!, cause, options))
   }
   const places = options.replaces ? [] : left.map((i) => placeOf(gathered, batches, i))
   return { rows: left.length, columns: encoded, places }
@@ -297,7 +308,7 @@ const encodeColumns = (
   rows: ReadonlyArray<Row>,
   chosen: ReadonlyArray<number>,
   columns: ReadonlyArray<FieldColumn>,
-  refusals: Map<number, FieldColumn>
+  refuse: (i: number, column: FieldColumn) => void
 ): ReadonlyArray<Array<SqlValue>> => {
   const encoded = columns.map(() => new Array<SqlValue>(chosen.length).fill(null))
   for (let i = 0; i < chosen.length; i++) {
@@ -314,7 +325,7 @@ const encodeColumns = (
           continue
         }
       }
-      refusals.set(i, column)
+      refuse(i, column)
       break
     }
   }
@@ -323,11 +334,15 @@ const encodeColumns = (
 
 // Refusing
 
+/** Why the column cannot hold the row's value. */
+const unfit = (row: Row, column: FieldColumn, { table }: TableRowsOptions): string =>
+  `Column ${column.name} (${typeText(column.type)}${column.nullable ? "" : ", not null"}) of ${table} cannot hold ${shown(row[column.field], column)}`
+
 const refusal = (
   gathered: Gathered,
   batches: ReadonlyArray<Batch>,
   i: number,
-  column: FieldColumn,
+  cause: string,
   options: TableRowsOptions
 ): Invalid => {
   const row = gathered.rows[i]!
@@ -342,7 +357,7 @@ const refusal = (
     },
     step: options.sink,
     reason: "refused row",
-    cause: `Column ${column.name} (${typeText(column.type)}${column.nullable ? "" : ", not null"}) of ${options.table} cannot hold ${shown(row[column.field], column)}`,
+    cause,
     origin: place.origin,
     row: place.row
   }
