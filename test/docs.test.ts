@@ -33,6 +33,7 @@ const pages = [
   "docs/guarantees.md",
   "docs/dependencies.md",
   "docs/operating.md",
+  "docs/production.md",
   "docs/metrics.md",
   "actors/README.md"
 ]
