@@ -4,15 +4,17 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, type Layer, ManagedRuntime } from "effect"
+import { Effect, Layer, ManagedRuntime } from "effect"
 import { layerKafka } from "../../src/connectors/kafka/index.ts"
 import { layerMysql, layerPostgres } from "../../src/connectors/sql/index.ts"
 import { Tables } from "../../src/flow/Tables.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import { lockMillisMax } from "../../src/model/Limits.ts"
+import { check } from "../runtime/Expectation.ts"
 import { ask, database } from "../services/asked.ts"
 import { isThorough } from "../Thorough.ts"
 import { committed } from "./KillReader.ts"
+import * as Kills from "./Kills.ts"
 import * as Zombies from "./Zombies.ts"
 
 const kafka = await ask("kafka")
@@ -219,4 +221,53 @@ describe("a process that sleeps while it writes to Kafka", { timeout: 120_000 },
     const found = await inTopic({ sleeps: "between two transactions of Kafka", isFenced: false })
     expect(found.contents.length).toBeGreaterThan(sales.length)
   })
+})
+
+// At any moment
+
+const orders = {
+  seed: 23,
+  count: 6_000,
+  partitions: 4,
+  rate: 400,
+  items: 200,
+  outOfOrder: 0.02,
+  late: 0.02,
+  malformed: 0.002,
+  farFuture: 0.001
+}
+
+describe.each(servers)("weir run orders from Kafka into $name", { timeout: 180_000 }, ({ layer, server }) => {
+  const stops = [
+    { afterEpochs: 2, delayMillis: 0 },
+    { afterEpochs: 3, delayMillis: 4 },
+    { afterEpochs: 4, delayMillis: 9 }
+  ]
+  beforeAll(() => Kills.build(), 60_000)
+
+  it.skipIf(!isThere[server]).each(isThorough ? stops : stops.slice(1, 2))(
+    "lets nothing through of a process that sleeps in epoch $afterEpochs while another takes over",
+    async (stop) => {
+      const own = (await database(server))!
+      try {
+        const both = Layer.merge(layer({ url: own.url }), kafkaLayer)
+        const topic = `orders-${randomUUID().slice(0, 8)}`
+        const expected = await Effect.runPromise(Effect.provide(Kills.produce(topic, orders), both))
+        const job = (folder: string) => ({
+          environment: { WEIR_DATA: join(home, topic, folder), DATABASE_URL: own.url, KAFKA_BROKERS: brokers },
+          topic,
+          maxPerEpoch: 500
+        })
+        const { sleeper, successor } = await Kills.overtaken(job("first"), job("second"), stop)
+        expect([successor.code, successor.generation]).toEqual([0, 2])
+        expect([sleeper.code, sleeper.generation]).toEqual([1, 1])
+        expect(sleeper.rest).toMatch(/^Fenced: .*generation 2/m)
+        await Effect.gen(function* () {
+          yield* check(expected, yield* Tables, yield* Topics, topic)
+        }).pipe(Effect.provide(both), Effect.runPromise)
+      } finally {
+        await own.drop()
+      }
+    }
+  )
 })
