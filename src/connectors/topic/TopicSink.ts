@@ -1,9 +1,10 @@
-/** Rows as JSON records of a topic. */
-import type { Schema } from "effect"
-import { encodeJson, Unencodable } from "../../flow/Codec.ts"
+/** Rows as records of a topic. */
+import { Effect, type Schema } from "effect"
+import { type Codec, json, Unencodable, type Write } from "../../flow/Codec.ts"
 import type { Refuses } from "../../flow/Flow.ts"
 import type { Sink, SinkError } from "../../flow/Sink.ts"
 import type { Topics } from "../../flow/Topics.ts"
+import type { InvalidSchema } from "../../model/Errors.ts"
 import type { Header, Invalid } from "../../model/Event.ts"
 import type { Batch } from "../../model/Message.ts"
 import * as TopicWriter from "./TopicWriter.ts"
@@ -12,52 +13,85 @@ import * as TopicWriter from "./TopicWriter.ts"
 export interface AppendOnly
   extends Refuses<"changes", "this sink appends: put Flow.emit(onClose) before it or use Sql.upsert"> {}
 
-/** What is written beside a row. Each is a pure function: the same row gives the same, also when it is computed again. */
-export interface SinkOptions<in A> {
+/** What is written of a row, and beside it. Functions are pure: the same row gives the same, also when it is computed again. */
+export interface SinkOptions<in A, out E = never, out R = never, out E2 = never, out R2 = never> {
+  /** The form of values. Default: `Codec.json`. */
+  readonly codec?: Codec<E, R>
   /**
    * The key of the record; text as UTF-8. Records of one key are in one partition, in order: the one that Kafka's own
    * producers choose, murmur2(key) mod n. `null`: it has none, and goes to a partition by its place. Absent: none has a key.
+   * `Topic.key` writes it in another form.
    */
-  readonly key?: (row: A) => string | Uint8Array | null
+  readonly key?: ((row: A) => string | Uint8Array | null) | SinkKey<A, E2, R2>
   /** Headers of the record, in this order; text as UTF-8. Absent: none. */
   readonly headers?: (row: A) => Readonly<Record<string, string | Uint8Array>>
 }
 
+/** A key in a form of its own. */
+export interface SinkKey<in A, out E, out R> {
+  readonly writer: (topic: string) => Effect.Effect<(row: A) => Uint8Array | null, E | InvalidSchema, R>
+}
+
 /**
- * Appends rows to a topic: JSON, as the schema encodes it, with the key and the headers that `options` say. A row that
- * JSON has no text for is a dead letter. A topic that is not there yet is created with four partitions.
+ * The key of a record by a Schema and a codec; `null`: it has none.
+ *
+ *     Topic.sink("orders.large", Order, { codec: Avro.codec(), key: Topic.key((order: Order) => order.orderid, Int64, Avro.codec()) })
  */
-export const sink = <A, I>(
+export const key = <A, K, KI, E, R>(
+  of: (row: A) => K | null,
+  schema: Schema.Schema<K, KI>,
+  codec: Codec<E, R>
+): SinkKey<A, E, R> => ({
+  writer: (topic) =>
+    Effect.map(codec.writer(schema, { topic, part: "key" }), (write) => (row) => {
+      const found = of(row)
+      return found === null ? null : write(found)
+    })
+})
+
+/**
+ * Appends rows to a topic: as JSON or by another codec, with the key and the headers that `options` say. A row that the
+ * codec has no bytes for is a dead letter. A topic that is not there yet is created with four partitions.
+ */
+export const sink = <A, I, E = never, R = never, E2 = never, R2 = never>(
   topic: string,
   schema: Schema.Schema<A, I>,
-  { headers, key }: SinkOptions<A> = {}
-): Sink<A, SinkError, Topics, AppendOnly> => ({
+  { codec, headers, key }: SinkOptions<A, E, R, E2, R2> = {}
+): Sink<A, SinkError | E | E2 | InvalidSchema, Topics | R | R2, AppendOnly> => ({
   name: topic,
-  label: `topic ${topic}`,
+  label: codec === undefined ? `topic ${topic}` : `topic ${topic} as ${codec.name}`,
   guarantee: "exactly once",
   replaces: false,
   key: [],
   clear: null,
-  open: (opening) => {
-    const encode = encodeJson(schema)
-    const record: TopicWriter.Encode = (batch, i) => {
-      const row = batch.values[i] as A
-      try {
-        return {
-          key: key === undefined ? null : bytesOf(key(row)),
-          value: encode(row),
-          headers: headers === undefined ? [] : headersOf(headers(row))
+  open: (opening) =>
+    Effect.gen(function* () {
+      const write: Write<A> = yield* codecOf(codec).writer(schema, { topic, part: "value" })
+      const keyOf = yield* keyWriter(topic, key)
+      const record: TopicWriter.Encode = (batch, i) => {
+        const row = batch.values[i] as A
+        try {
+          return { key: keyOf(row), value: write(row), headers: headers === undefined ? [] : headersOf(headers(row)) }
+        } catch (error) {
+          if (!(error instanceof Unencodable)) throw error
+          return refused(opening.sink, batch, i, error)
         }
-      } catch (error) {
-        if (!(error instanceof Unencodable)) throw error
-        return refused(opening.sink, batch, i, error)
       }
-    }
-    return TopicWriter.open(topic, opening, record, TopicWriter.byKey)
-  }
+      return yield* TopicWriter.open(topic, opening, record, TopicWriter.byKey)
+    })
 })
 
 // Private
+
+const codecOf = <E, R>(codec: Codec<E, R> | undefined): Codec<E, R> => codec ?? json
+
+const keyWriter = <A, E, R>(
+  topic: string,
+  key: SinkOptions<A, never, never, E, R>["key"]
+): Effect.Effect<(row: A) => Uint8Array | null, E | InvalidSchema, R> => {
+  if (key === undefined) return Effect.succeed(() => null)
+  return typeof key === "function" ? Effect.succeed((row) => bytesOf(key(row))) : key.writer(topic)
+}
 
 const utf8 = new TextEncoder()
 

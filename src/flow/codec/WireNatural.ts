@@ -38,7 +38,8 @@ export const naturalOf = (type: WireType, plain: unknown, shape: Shape): unknown
   }
 }
 
-const wantsText = ({ number }: Shape): boolean => number === "text" || number === "either"
+/** Where the Schema takes no number as such, it takes its text. */
+const wantsText = ({ number }: Shape): boolean => number !== "double"
 
 const naturalFields = (
   entries: ReadonlyArray<readonly [string, unknown]>,

@@ -40,7 +40,7 @@ const typeOf = (ast: SchemaAST.AST, name: string, path: string): WireType => {
     case "Declaration":
       return ast === Schema.Uint8ArrayFromSelf.ast ? { kind: "bytes" } : noType(ast, path)
     case "Transformation":
-      return typeOf(ast.from, nameOf(ast) ?? name, path)
+      return typeOf(ast.from, nameOf(ast) ?? nameOf(ast.to) ?? name, path)
     default:
       return noType(ast, path)
   }
