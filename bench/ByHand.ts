@@ -88,10 +88,11 @@ const createTable = `
     gross_income numeric(18, 2) not null, total_items bigint not null, total_orders bigint not null,
     primary key (region, shopid, itemid, window_start))`
 
+// Instants go as text: of an array of instants postgres.js makes Dates of texts, and texts of the Dates.
 const upsert = `
   insert into shop_item_income
-  select unnest($1::text[]), unnest($2::integer[]), unnest($3::integer[]), unnest($4::timestamptz[]),
-    unnest($5::timestamptz[]), unnest($6::numeric[]), unnest($7::bigint[]), unnest($8::bigint[])
+  select unnest($1::text[]), unnest($2::integer[]), unnest($3::integer[]), unnest($4::text[])::timestamptz,
+    unnest($5::text[])::timestamptz, unnest($6::numeric[]), unnest($7::bigint[]), unnest($8::bigint[])
   on conflict (region, shopid, itemid, window_start) do update set
     window_end = excluded.window_end, gross_income = excluded.gross_income,
     total_items = excluded.total_items, total_orders = excluded.total_orders`

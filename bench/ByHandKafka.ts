@@ -25,7 +25,10 @@ export const sumOrders = async (brokers: string, topic: string, begun: () => voi
   consumer.on(consumer.events.GROUP_JOIN, begun)
   const windows = new Map<number, Map<string, ByHand.Income>>()
   await new Promise<void>((resolve, reject) => {
-    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
+    // A broker that has just begun is not ready for groups: then the driver begins again by itself.
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart) reject(payload.error)
+    })
     const eachBatch: Parameters<typeof consumer.run>[0] = {
       partitionsConsumedConcurrently: 4,
       autoCommit: false,

@@ -79,13 +79,16 @@ const latency = (servers: Servers.Servers, rate: number): Promise<ReadonlyArray<
       )
       return rows.map(({ millis }) => Number(millis))
     } finally {
-      job.kill("SIGKILL")
+      job.kill("SIGTERM")
       await session.close()
     }
   })
 
-if (options.side === "weir") await World.run(byWeir)
-else {
+if (options.side === "weir") {
+  // A process that ends by itself writes its profile, if it was told to.
+  process.once("SIGTERM", () => process.exit(0))
+  await World.run(byWeir)
+} else {
   console.log(`${Processes.machine()}\n`)
   await Servers.withServers(async (servers) => {
     for (const rate of options.rates.split(",").map(Number)) {
