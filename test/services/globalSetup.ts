@@ -19,7 +19,8 @@ export default async (project: TestProject): Promise<() => Promise<void>> => {
     const answer = await services.ask(url!.slice(1) as Services.ServiceName).catch((cause: unknown) => ({
       missing: String(cause)
     }))
-    response.end(JSON.stringify(answer))
+    // Whoever asks again much later gets a connection of its own: one that was kept may be closing at that moment.
+    response.writeHead(200, { connection: "close" }).end(JSON.stringify(answer))
   })
   await new Promise<void>((resolve) => desk.listen(0, "127.0.0.1", resolve))
   desk.unref()
