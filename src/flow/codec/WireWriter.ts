@@ -3,14 +3,7 @@
  * meet for every value or is refused at once. Columns meet fields by the names of the Schema's encoded side.
  */
 import { Either, Function, Option, ParseResult, Schema, SchemaAST } from "effect"
-import {
-  type ColumnType,
-  columnType,
-  formatDecimal,
-  parseDecimal,
-  parseInstant,
-  parseInt64
-} from "../../model/Columns.ts"
+import { type ColumnType, columnType, formatDecimal, parseDecimal, parseInstant } from "../../model/Columns.ts"
 import { prototypeOf } from "./Compile.ts"
 import { refuseEffects } from "./Effectful.ts"
 import { Unencodable } from "./Unencodable.ts"
@@ -317,7 +310,10 @@ const textWriter = (type: WireType): WriteValue | null => {
     case "decimal":
       return or("no such decimal", (value: string) => parseDecimal(value, type.scale))
     case "long":
-      return or("no whole number of 64 bits", parseInt64)
+      return or("no whole number of 64 bits", (value: string) => {
+        const whole = parseDecimal(value, 0)
+        return whole === null ? null : long(type, whole)
+      })
     case "instant":
       return or("no instant", parseInstant)
     default:
