@@ -73,14 +73,14 @@ for (const { close, implementation, suites } of await subjects()) {
     const failures: Array<string> = []
     for (const one of cases) {
       const failure = await failureOf(one)
-      if (failure !== null) failures.push(`  ${one.name}: ${failure}`)
+      if (failure !== null) failures.push(`  ${one.name}: ${failure.replaceAll(/\s+/g, " ")}`)
     }
     const seconds = ((performance.now() - began) / 1000).toFixed(1)
     const passed = `${cases.length - failures.length} of ${cases.length}`
     const row = [
       runtime.padEnd(12),
       name.padEnd(11),
-      implementation.padEnd(29),
+      implementation.padEnd(30),
       passed.padStart(8),
       seconds.padStart(6)
     ]
