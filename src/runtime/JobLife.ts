@@ -9,31 +9,29 @@
 import { Clock, Effect, type Scope } from "effect"
 import * as Actor from "../actor/Actor.ts"
 import type { Intent, Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
-import { CheckpointStore, type Claim } from "../checkpoint/CheckpointStore.ts"
+import { CheckpointStore, type CheckpointStoreService, type Claim } from "../checkpoint/CheckpointStore.ts"
 import * as Coordinator from "../checkpoint/Coordinator.ts"
+import { overtaken } from "../checkpoint/Encoding.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
 import * as Fence from "../checkpoint/Fence.ts"
 import type { Configured, Job } from "../flow/Job.ts"
-import type { Letter, LetterReader } from "../flow/Letters.ts"
 import { patiently } from "../flow/Patience.ts"
 import type { SinkOpening, SinkWriter } from "../flow/Sink.ts"
-import type { SourceError, SourceReader } from "../flow/Source.ts"
 import type { TablesService } from "../flow/Tables.ts"
 import * as Topology from "../flow/Topology.ts"
 import { CheckpointCorrupted, type Explained, StepFailed } from "../model/Errors.ts"
 import type { Invalid, Offset } from "../model/Event.ts"
 import type { Millis } from "../model/Time.ts"
-import * as Acknowledgements from "./Acknowledgements.ts"
 import * as Chain from "./Chain.ts"
 import * as Exchange from "./Exchange.ts"
+import * as LifeSources from "./LifeSources.ts"
 import * as Lookups from "./Lookups.ts"
 import * as OperatorActor from "./OperatorActor.ts"
 import * as Plan from "./Plan.ts"
-import * as ReplayDesk from "./ReplayDesk.ts"
-import * as Replays from "./Replays.ts"
+import type * as ReplayDesk from "./ReplayDesk.ts"
 import * as Restorability from "./Restorability.ts"
 import * as SinkActor from "./SinkActor.ts"
-import * as SourceActor from "./SourceActor.ts"
+import type * as SourceActor from "./SourceActor.ts"
 
 export type LifeError = Explained & Error
 
@@ -86,6 +84,41 @@ export const actors = <R>(
   options: LifeOptions
 ): Effect.Effect<ReadonlyArray<Actor.AnyActor<LifeError, never>>, LifeError, R | CheckpointStore | Scope.Scope> =>
   Effect.gen(function* () {
+    const { job } = options
+    const store = yield* CheckpointStore
+    const claimed = yield* patiently(store.claim(job.name, options.jobId))
+    yield* Effect.logDebug("claimed").pipe(
+      Effect.annotateLogs({
+        job: job.name,
+        generation: claimed.generation,
+        lineage: claimed.lineage,
+        epoch: claimed.manifest?.epoch ?? claimed.epochFloor,
+        intents: claimed.intents.map(({ epoch, generation }) => `${epoch} of generation ${generation}`)
+      })
+    )
+    return yield* Effect.catchAll(wired<R>(options, claimed), (error) => orOvertaken(store, claimed, error))
+  })
+
+/**
+ * Who was overtaken while it opened its parts finds sinks ahead of the checkpoint that it has read, or state gone that
+ * was collected since: nothing is wrong with them.
+ */
+const orOvertaken = (store: CheckpointStoreService, claimed: Claim, error: LifeError) =>
+  Effect.flatMap(
+    Effect.orElseSucceed(store.lookUp(claimed.job), () => claimed),
+    (found) =>
+      Effect.fail(
+        found?.lineage === claimed.lineage && found.generation === claimed.generation
+          ? error
+          : overtaken(claimed, found)
+      )
+  )
+
+const wired = <R>(
+  options: LifeOptions,
+  claimed: Claim
+): Effect.Effect<ReadonlyArray<Actor.AnyActor<LifeError, never>>, LifeError, R | CheckpointStore | Scope.Scope> =>
+  Effect.gen(function* () {
     const { configured, job } = options
     const store = yield* CheckpointStore
     const intervalMillis =
@@ -101,24 +134,11 @@ export const actors = <R>(
         of: (lookup, version) => lookups!.tables.of(lookup, version)
       }
     })
-    const claimed = yield* patiently(store.claim(job.name, options.jobId))
-    yield* Effect.logDebug("claimed").pipe(
-      Effect.annotateLogs({
-        job: job.name,
-        generation: claimed.generation,
-        lineage: claimed.lineage,
-        epoch: claimed.manifest?.epoch ?? claimed.epochFloor,
-        intents: claimed.intents.map(({ epoch, generation }) => `${epoch} of generation ${generation}`)
-      })
-    )
     const chains = plan.chains.map((planned) => ({ planned, chain: Chain.make(planned) }))
     const found = yield* restore(options, claimed, { plan, chains: chains.map(({ chain }) => chain) })
     if (used.length > 0) lookups = yield* Lookups.open({ lookups: used, store, claim: found })
     const exchange = Exchange.make([...plan.chains.map(({ id }) => id), ...plan.sinks.map(({ id }) => id)])
-    const boxes = yield* openLetters(plan)
-    const sources = yield* Effect.forEach(plan.sources, (planned) =>
-      openSource(options, plan, planned, found, exchange, boxes)
-    )
+    const sources = yield* LifeSources.open(options, plan, found, exchange)
     if (found.manifest !== null) yield* options.desk.seen(found.manifest)
     yield* options.desk.opened({
       ask: Effect.forEach(sources, (source) => source.replay, { discard: true }),
@@ -217,94 +237,6 @@ const sinkRun = (
     take: exchange.take(planned.id),
     prepared: (epoch, prepared) => coordinator.prepared(planned.id, epoch, prepared)
   })
-}
-
-const openSource = (
-  options: LifeOptions,
-  plan: Plan.Plan,
-  planned: Plan.PlannedSource,
-  claim: Claim,
-  exchange: Exchange.Exchange,
-  boxes: ReadonlyArray<Replays.LetterBox>
-) =>
-  Effect.gen(function* () {
-    const reader = yield* patiently(planned.source.open as Effect.Effect<SourceReader, LifeError, Scope.Scope>)
-    const restored = (claim.manifest ?? claim.intents[0])?.partitions.filter((cut) => cut.source === planned.id) ?? []
-    if (options.bounded && !options.ends.has(planned.id)) {
-      const ends = options.replaysOnly ? restored : yield* reader.partitions
-      options.ends.set(
-        planned.id,
-        new Map(ends.map((end) => [end.partition, "latest" in end ? end.latest : end.offset]))
-      )
-    }
-    const { maxPerEpoch } = options.configured
-    const recordsPerEpochMax = maxPerEpoch === null ? null : Math.max(1, Math.ceil(maxPerEpoch / plan.sources.length))
-    const acknowledgements = yield* Acknowledgements.make({ job: options.job.name, source: planned.id, reader })
-    const source = yield* SourceActor.make({
-      id: planned.id,
-      reader,
-      startAt: options.configured.startAt,
-      restored,
-      mark: claim.manifest?.sources.find((mark) => mark.source === planned.id) ?? null,
-      ends: options.ends.get(planned.id) ?? null,
-      recordsPerEpochMax,
-      idleAfterMillis: planned.idleAfterMillis,
-      emptyIsIdle: options.bounded && !options.replaysOnly,
-      attention: options.attention,
-      replays: yield* replaysOf(options, plan, planned, claim, exchange, { boxes, recordsPerEpochMax }),
-      send: (message) =>
-        Effect.forEach(planned.actors, (actor) => exchange.send(planned.id, actor, message), { discard: true })
-    })
-    return { ...source, acknowledge: acknowledgements.offer, settled: acknowledgements.settled }
-  })
-
-/** What reads the dead letters of the job. Late events are not put through again: their windows are forgotten. */
-const openLetters = (plan: Plan.Plan) =>
-  Effect.forEach(
-    plan.sinks.flatMap(({ id, sink: { letters } }) => (letters?.kind === "dead letters" ? [{ id, letters }] : [])),
-    ({ id, letters }) =>
-      Effect.map(
-        letters.open as Effect.Effect<LetterReader, LifeError, Scope.Scope>,
-        (reader): Replays.LetterBox => ({ sink: id, reader })
-      )
-  )
-
-const replaysOf = (
-  options: LifeOptions,
-  plan: Plan.Plan,
-  { actors, id }: Plan.PlannedSource,
-  claim: Claim,
-  exchange: Exchange.Exchange,
-  of: Pick<Replays.Options, "boxes" | "recordsPerEpochMax">
-): Effect.Effect<Replays.Replays, SourceError> => {
-  const known = claim.manifest ?? claim.intents[0]
-  const abandoned = claim.manifest?.abandoned ?? []
-  const isOwn = (source: string): boolean => plan.sources.some((other) => other.id === source)
-  return Replays.make({
-    job: options.job.name,
-    source: id,
-    ...of,
-    restored: known === undefined ? null : (known.replays ?? []),
-    ends: (cut) => options.desk.ends.get(ReplayDesk.keyOf(cut)) ?? 0,
-    // What is of no source of this job cannot be replayed: the first one counts it.
-    owns: ({ epoch, source }) =>
-      (source === id || (plan.sources[0]?.id === id && !isOwn(source))) &&
-      !abandoned.some(({ after, through }) => epoch > after && epoch <= through),
-    stepOf: (letter) => (letter.source === id ? stepOf(options.configured, plan, letter) : null),
-    send: (records, step) =>
-      Effect.forEach(
-        actors.filter((actor) => plan.leads(actor, step)),
-        (actor) => exchange.send(id, actor, records),
-        { discard: true }
-      )
-  })
-}
-
-/** The step that a letter is for: the one that set it aside, or the only one of its kind if that is gone. */
-const stepOf = ({ topology }: Configured, plan: Plan.Plan, { reason, source, step }: Letter): string | null => {
-  if (step !== source && plan.leads(source, step)) return step
-  const decodes = topology.nodes.filter(({ id, spec }) => spec.kind === "decode" && plan.leads(source, id))
-  return reason === "undecodable" && decodes.length === 1 ? decodes[0]!.id : null
 }
 
 /** A claim of a job that has begun. */
