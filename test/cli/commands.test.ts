@@ -112,6 +112,17 @@ describe("query", () => {
     expect(err).toContain(hint)
   })
 
+  it.each([
+    ["\\d order by", "order by"],
+    ['\\d "a""b c";', 'a"b c'],
+    ["\\d `a;b`", "a;b"],
+    ["\\d weir;", "weir"]
+  ])("takes %s for a table of any name", async (line, name) => {
+    const { code, err } = await inProcess(["query"], { environment: tables, input: `${line}\n` })
+    expect(code).toBe(0)
+    expect(err).toContain(`There is no table '${name}'`)
+  })
+
   it("lists rows as JSON whatever their columns are called", async () => {
     const sql = "select 1 as q, 2 as weir_row"
     const { code, out } = await inProcess(["query", sql, "--format", "json"], { environment: tables })

@@ -87,7 +87,8 @@ const prompt = (weir: WeirService, format: Output.Format | undefined) =>
 const described = (weir: WeirService, line: string, format: Output.Format | undefined) =>
   Effect.gen(function* () {
     const process = yield* Process
-    const [word, name] = line.replace(/;$/, "").split(/\s+/)
+    const [, word, rest = ""] = /^(\S+?)(?:\s+(.*?))?\s*;?$/.exec(line)!
+    const name = rest === "" ? undefined : unquoted(rest)
     if (word === "\\dt" || (word === "\\d" && name === undefined))
       return yield* Output.print(format, { columns: ["table"], rows: (yield* weir.tables).map((table) => [table]) })
     if (word === "\\d" && name !== undefined) {
@@ -104,3 +105,9 @@ const described = (weir: WeirService, line: string, format: Output.Format | unde
     }
     return yield* process.report(help)
   })
+
+/** A table's name as it is, or in the quotes of SQL. */
+const unquoted = (name: string): string => {
+  const [, quote, inner] = /^(["`])(.*)\1$/.exec(name) ?? []
+  return quote === undefined || inner === undefined ? name : inner.replaceAll(quote + quote, quote)
+}
