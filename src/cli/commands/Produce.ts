@@ -18,8 +18,12 @@ export const produce = Usage.command(
   "appends JSON lines to a topic, from a file or standard input",
   {
     topic: Usage.argument("topic", "where to; an unknown one is made with 4 partitions"),
-    file: Usage.optionalArgument("file", "one record a line; without it, or '-', standard input"),
-    key: Usage.text("key", "FIELD", "the field that holds the key: partition = murmur2(key) mod n, as Kafka's"),
+    file: Usage.optionalArgument("file", "one record a line, as it is; without it, or '-', standard input"),
+    key: Usage.text(
+      "key",
+      "FIELD",
+      "the field that holds the key: partition = murmur2(key) mod n, as Kafka's; a line without it has no key"
+    ),
     partition: Usage.whole("partition", "P", "the partition of all records, whatever their key"),
     data: Session.data
   },

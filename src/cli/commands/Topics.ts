@@ -12,7 +12,7 @@ const partitionsDefault = 4
 
 export const topics = Usage.command(
   "topics",
-  "lists the topics and what they hold",
+  "lists the topics and what they hold; `weir topics create` makes one",
   { format: Output.format, data: Session.data },
   ({ format, data }) =>
     Session.use({ data }, (weir) =>

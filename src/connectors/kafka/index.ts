@@ -34,7 +34,7 @@ const refused = ({ brokers, sasl, tls }: ResolvedConfig, failure: KafkaFailure) 
     ? new InvalidConfiguration({
         name: "KAFKA_SASL_PASSWORD",
         message: `Kafka at ${brokers.join(", ")} refuses user ${sasl?.username ?? ""}: ${failure.message}`,
-        hint: "See to KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM."
+        hint: "See to KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM; brokers that ask for no user refuse one too: unset them there."
       })
     : unavailable(
         brokers.join(", "),
