@@ -32,6 +32,7 @@ const pages = [
   "docs/operators.md",
   "docs/guarantees.md",
   "docs/dependencies.md",
+  "docs/kafka.md",
   "docs/operating.md",
   "docs/production.md",
   "docs/metrics.md",
