@@ -156,23 +156,24 @@ const printTable = (
   console.log(`\n${Figures.table([["peer", ...head, ...latencyHead], ...lines])}\n`)
 }
 
-/** One run of each over a topic with broken records; whatever it says last of them is shown. */
+/** One run of each over a topic with broken records, and what it says where that changes its results. */
 const broken = (): void => {
   console.log(`\n${Figures.grouped(options.broken)} records, every thousandth broken:`)
   for (const peer of peers) {
     const one = run(peer, options.broken, { PEERS_BAD: "1000" })
     console.log(`${peer}: ${one.check}, ${Figures.grouped(one.rows)} rows`)
-    if (one.check !== "ok") console.log(`  ${lastWords(one.log) ?? "and says nothing"}`)
+    if (one.check !== "ok") console.log(`  ${troubleOf(one.log) ?? "and names no trouble"}`)
   }
 }
 
-/** The first line of a log that names the trouble. */
-const lastWords = (log: string): string | undefined =>
+/** The first line of a log that names the trouble, without its time and thread. */
+const troubleOf = (log: string): string | undefined =>
   readFileSync(join(home, "log", log), "utf8")
     .split("\n")
     .find((line) => /exception|error|dropped/i.test(line))
-    ?.trim()
-    .slice(0, 200)
+    ?.replace(/^\S+ \[[^\]]*\]/, "")
+    .trim()
+    .slice(0, 240)
 
 if (!existsSync(join(folder, "env.sh"))) {
   process.stderr.write(`There are no peers in ${folder}: PEERS_FOLDER names their folder.\n`)
