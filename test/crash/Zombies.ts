@@ -35,6 +35,13 @@ export interface Said {
   readonly told: string
 }
 
+const children = new Set<ChildProcess>()
+
+/** Ends whatever a test has left, awake or asleep. */
+export const end = (): void => {
+  for (const child of children) child.kill("SIGKILL")
+}
+
 /** Bundles the program. */
 export const bundle = (outfile: string) =>
   build({
@@ -83,6 +90,8 @@ const start = (program: string, { environment, name, topic }: Job, sleep: Sleep)
     env: { ...process.env, ...environment, WEIR_LOG: "debug" },
     stdio: ["ignore", "ignore", "pipe"]
   })
+  children.add(child)
+  child.on("close", () => children.delete(child))
   let said: Said = { code: null, generation: 0, epochs: 0, told: "" }
   let fellAsleep = () => {}
   const ended = new Promise<Said>((resolve) => child.on("close", (code) => resolve({ ...said, code })))

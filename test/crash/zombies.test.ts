@@ -24,7 +24,10 @@ const kafkaLayer = layerKafka({ brokers: [brokers] })
 const home = mkdtempSync(join(tmpdir(), "weir-zombies-"))
 const program = join(home, "zombie.mjs")
 beforeAll(() => Zombies.bundle(program), 60_000)
-afterAll(() => rmSync(home, { recursive: true, force: true }))
+afterAll(() => {
+  Zombies.end()
+  rmSync(home, { recursive: true, force: true })
+})
 
 // What is sold, and what it comes to
 
