@@ -3,13 +3,13 @@ import { FileSystem } from "@effect/platform"
 import { Effect, Layer, Redacted } from "effect"
 import { type KafkaSasl, type KafkaTls, layerKafka } from "../connectors/kafka/index.ts"
 import type { Topics } from "../flow/Topics.ts"
-import { InvalidConfiguration, type SourceUnavailable } from "../model/Errors.ts"
+import { type AccessRefused, InvalidConfiguration, type SourceUnavailable } from "../model/Errors.ts"
 import type { Configuration } from "./Configuration.ts"
 
 export const layer = (
   brokers: string,
   configuration: Configuration
-): Layer.Layer<Topics, InvalidConfiguration | SourceUnavailable, FileSystem.FileSystem> =>
+): Layer.Layer<Topics, AccessRefused | InvalidConfiguration | SourceUnavailable, FileSystem.FileSystem> =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
       const tls = yield* tlsOf(configuration.kafkaSsl)

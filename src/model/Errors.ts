@@ -76,7 +76,7 @@ export class SourceUnavailable extends explained("SourceUnavailable", { fault: "
   Sentence & { readonly source: string }
 > {}
 
-/** Another system knows this process no longer: its password was changed, its user was locked. */
+/** Another system does not let this user in: a wrong password, or one that was changed, a user that is locked. */
 export class AccessRefused extends explained("AccessRefused", { fault: "user", retry: true })<
   Sentence & { readonly system: string }
 > {}

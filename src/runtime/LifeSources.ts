@@ -64,7 +64,7 @@ const openLetters = (plan: Plan.Plan) =>
     plan.sinks.flatMap(({ id, sink: { letters } }) => (letters?.kind === "dead letters" ? [{ id, letters }] : [])),
     ({ id, letters }) =>
       Effect.map(
-        letters.open as Effect.Effect<LetterReader, LifeError, Scope.Scope>,
+        patiently(letters.open as Effect.Effect<LetterReader, LifeError, Scope.Scope>),
         (reader): Replays.LetterBox => ({ sink: id, reader })
       )
   )

@@ -15,8 +15,22 @@ const folders = ["/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt"]
   .flatMap((folder) => readdirSync(folder).map((version) => `${folder}/${version}/bin`))
   .sort((left, right) => right.localeCompare(left, "en", { numeric: true }))
 
-/** Starts a server that keeps its data in `folder`, with these settings; as tests want it, it is fast and not durable. */
-export const start = async (folder: string, settings: ReadonlyArray<string> = ["fsync=off"]): Promise<Running> => {
+export interface PostgresOptions {
+  /** Where it listens; absent: where nothing does. */
+  readonly port?: number
+  /** The signal that stops it; absent: INT, fast and in order. */
+  readonly signal?: string
+}
+
+/**
+ * Starts a server that keeps its data in `folder`, the data of an earlier one if it is there, with these settings; as
+ * tests want it, it is fast and not durable.
+ */
+export const start = async (
+  folder: string,
+  settings: ReadonlyArray<string> = ["fsync=off"],
+  options: PostgresOptions = {}
+): Promise<Running> => {
   const initdb = programOf(["initdb"], folders)
   if (initdb === undefined)
     throw new Missing("no initdb was found: install PostgreSQL (Debian: apt-get install postgresql)")
@@ -24,16 +38,17 @@ export const start = async (folder: string, settings: ReadonlyArray<string> = ["
   const passwordFile = `${folder}/password`
   writeFileSync(passwordFile, password)
   if (isRoot) own(folder, passwordFile)
+  const isNew = !existsSync(data)
   const authentication = ["--auth=scram-sha-256", `--pwfile=${passwordFile}`, `--username=${user}`]
-  await run(initdb, ["-D", data, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", ...authentication], user)
-  const port = await freePort()
+  if (isNew) await run(initdb, ["-D", data, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", ...authentication], user)
+  const port = options.port ?? (await freePort())
   const address = `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`
   const all = [...settings, "max_connections=200", "listen_addresses=127.0.0.1"]
   const server = await serve({
     command: initdb.replace(/initdb$/, "postgres"),
     parameters: ["-D", data, "-p", String(port), "-k", folder, ...all.flatMap((setting) => ["-c", setting])],
     user,
-    signal: "INT",
+    signal: options.signal ?? "INT",
     log: `${folder}/log`,
     answers: async () => {
       const sql = postgres(address, { max: 1, connect_timeout: 5 })

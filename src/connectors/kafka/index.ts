@@ -4,7 +4,7 @@
  */
 import { Effect, Layer } from "effect"
 import { Topics } from "../../flow/Topics.ts"
-import { InvalidConfiguration, type SourceUnavailable } from "../../model/Errors.ts"
+import { AccessRefused, type InvalidConfiguration, type SourceUnavailable } from "../../model/Errors.ts"
 import * as KafkaClient from "./KafkaClient.ts"
 import { type KafkaConfig, type ResolvedConfig, resolve } from "./KafkaConfig.ts"
 import { type KafkaFailure, unavailable } from "./KafkaFailure.ts"
@@ -14,9 +14,11 @@ export type { KafkaConfig, KafkaSasl, KafkaTls } from "./KafkaConfig.ts"
 
 /**
  * Connects to a cluster. Fails within 5 seconds: with `SourceUnavailable` where no broker answers, with
- * `InvalidConfiguration` where the brokers refuse who asks.
+ * `AccessRefused` where the brokers refuse who asks.
  */
-export const layerKafka = (config: KafkaConfig): Layer.Layer<Topics, SourceUnavailable | InvalidConfiguration> =>
+export const layerKafka = (
+  config: KafkaConfig
+): Layer.Layer<Topics, SourceUnavailable | AccessRefused | InvalidConfiguration> =>
   Layer.scoped(
     Topics,
     Effect.gen(function* () {
@@ -31,8 +33,8 @@ export const layerKafka = (config: KafkaConfig): Layer.Layer<Topics, SourceUnava
 
 const refused = ({ brokers, sasl, tls }: ResolvedConfig, failure: KafkaFailure) =>
   failure.type === "AUTHENTICATION"
-    ? new InvalidConfiguration({
-        name: "KAFKA_SASL_PASSWORD",
+    ? new AccessRefused({
+        system: "Kafka",
         message: `Kafka at ${brokers.join(", ")} refuses user ${sasl?.username ?? ""}: ${failure.message}`,
         hint: "See to KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM; brokers that ask for no user refuse one too: unset them there."
       })

@@ -1,7 +1,9 @@
 /** Tables in a MariaDB or MySQL server. */
-import { Effect, Layer } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { Tables } from "../../flow/Tables.ts"
-import type { InvalidConfiguration, TablesUnavailable } from "../../model/Errors.ts"
+import type { AccessRefused, InvalidConfiguration, TablesUnavailable } from "../../model/Errors.ts"
+import * as Limits from "../../model/Limits.ts"
+import * as AnswerBound from "./AnswerBound.ts"
 import * as Mysql from "./Mysql.ts"
 import * as MysqlCatalog from "./MysqlCatalog.ts"
 import * as MysqlFailure from "./MysqlFailure.ts"
@@ -13,22 +15,32 @@ import * as SqlTables from "./SqlTables.ts"
 export interface MysqlOptions {
   /** `mysql://user:password@host:port/database`, or `mariadb://…`. */
   readonly url: string
+  /** A connection that is silent for longer, after it was asked, is given up. Absent: `Limits.answerMillisMax`. */
+  readonly answerWithin?: Duration.DurationInput
 }
 
 /**
  * Tables in the database that the address names, over at most `Limits.tablesConnectionsMax` connections. A server that
  * does not answer is tried again for `Limits.tablesOpenMillisMax`; one that refuses the user fails at once with
- * `InvalidConfiguration`, which never shows the password.
+ * `AccessRefused`, which never shows the password. What a connection does not answer in time has an unknown
+ * outcome: it is closed, and `TablesUnavailable` says so.
  */
-export const layerMysql = (options: MysqlOptions): Layer.Layer<Tables, InvalidConfiguration | TablesUnavailable> =>
+export const layerMysql = (
+  options: MysqlOptions
+): Layer.Layer<Tables, AccessRefused | InvalidConfiguration | TablesUnavailable> =>
   Layer.scoped(
     Tables,
     Effect.gen(function* () {
       const address = yield* ServerAddress.parse(options.url, ["mysql", "mariadb"], 3306)
       const server = yield* Effect.promise(() => import("./MysqlServer.ts"))
       const clock = yield* Effect.clock
+      const bound = AnswerBound.make(clock, Duration.decode(options.answerWithin ?? Limits.answerMillisMax))
       const { greeting, session } = yield* ServerOpening.open(address, {
-        make: () => server.open(options.url.replace(/^mariadb:/, "mysql:"), () => clock.unsafeCurrentTimeMillis()),
+        make: () =>
+          server.open(options.url.replace(/^mariadb:/, "mysql:"), {
+            now: () => clock.unsafeCurrentTimeMillis(),
+            bound
+          }),
         greeting: "select version() as version, @@max_allowed_packet as packet",
         ofStatement: MysqlFailure.ofStatement
       })

@@ -13,9 +13,8 @@ import * as MysqlValue from "./MysqlValue.ts"
 import * as ServerSession from "./ServerSession.ts"
 import type { SqlSession } from "./SqlSession.ts"
 
-/** `now`: milliseconds of any clock. */
-export const open = (url: string, now: () => number): SqlSession =>
-  ServerSession.make(() => connect(url, now), reasonOf)
+export const open = (url: string, options: ServerSession.ConnectOptions): SqlSession =>
+  ServerSession.make(() => connect(url, options), reasonOf)
 
 // Connections
 
@@ -43,7 +42,10 @@ const waitAsBefore = "set wait_timeout = default"
 /** Statements that the server keeps ready for one connection. */
 const preparedMax = 64
 
-const connect = async (url: string, now: () => number): Promise<ServerSession.ServerConnection> => {
+const connect = async (
+  url: string,
+  { bound, now }: ServerSession.ConnectOptions
+): Promise<ServerSession.ServerConnection> => {
   let lost = false
   const driver = mysql.createConnection({
     uri: url,
@@ -73,7 +75,7 @@ const connect = async (url: string, now: () => number): Promise<ServerSession.Se
   const watched = async <A>(answer: () => Promise<A>): Promise<A> => {
     if (lost) throw new Error("the connection was lost")
     try {
-      return await answer()
+      return await bound(answer())
     } catch (cause) {
       if ((cause as { readonly fatal?: boolean }).fatal === true || !isServerError(cause)) lost = true
       throw cause
@@ -106,7 +108,7 @@ const connect = async (url: string, now: () => number): Promise<ServerSession.Se
       commit: () => say("commit", ...behind),
       rollback: () => say("rollback", ...behind),
       // Whatever the question leaves behind in its session goes with it.
-      ask: (sql, bounds) => ask(driver, say, sql, { ...bounds, isMariadb, now }).finally(() => void close())
+      ask: (sql, bounds) => bound(ask(driver, say, sql, { ...bounds, isMariadb, now })).finally(() => void close())
     }
   } catch (cause) {
     await close()

@@ -15,9 +15,8 @@ import * as PostgresValue from "./PostgresValue.ts"
 import * as ServerSession from "./ServerSession.ts"
 import type { SqlSession } from "./SqlSession.ts"
 
-/** `now`: milliseconds of any clock. */
-export const open = (url: string, now: () => number): SqlSession =>
-  ServerSession.make(() => connect(url, now), reasonOf)
+export const open = (url: string, options: ServerSession.ConnectOptions): SqlSession =>
+  ServerSession.make(() => connect(url, options), reasonOf)
 
 // Connections
 
@@ -32,7 +31,10 @@ const settings = [
   `set idle_in_transaction_session_timeout = ${Limits.idleTransactionMillisMax}`
 ].join("; ")
 
-const connect = async (url: string, now: () => number): Promise<ServerSession.ServerConnection> => {
+const connect = async (
+  url: string,
+  { bound, now }: ServerSession.ConnectOptions
+): Promise<ServerSession.ServerConnection> => {
   let lost = false
   const client = postgres(url, {
     max: 1,
@@ -56,7 +58,7 @@ const connect = async (url: string, now: () => number): Promise<ServerSession.Se
     // The driver would connect again by itself: what follows would not be in the transaction.
     if (lost) throw new Error("the connection was lost")
     try {
-      return await answer()
+      return await bound(answer())
     } catch (cause) {
       if (!(cause instanceof postgres.PostgresError)) lost = true
       throw cause

@@ -20,7 +20,7 @@ export const open = (
   { greeting, make, ofStatement }: ServerOpening
 ): Effect.Effect<
   { readonly session: SqlSession; readonly greeting: Row },
-  InvalidConfiguration | TablesUnavailable,
+  AccessRefused | InvalidConfiguration | TablesUnavailable,
   Scope.Scope
 > =>
   Effect.gen(function* () {
@@ -44,15 +44,20 @@ export const open = (
     return { session, greeting: answer }
   })
 
-const unopened = ({ identity }: ServerAddress, error: TablesError): InvalidConfiguration | TablesUnavailable =>
-  error instanceof StatementRefused || error instanceof AccessRefused
-    ? new InvalidConfiguration({
-        name: "DATABASE_URL",
-        message: `The database ${identity} lets nobody in with this address: ${error.message}`,
-        hint: "Check user, password and database in the address, and that the user may connect from here."
-      })
+const unopened = (
+  { identity }: ServerAddress,
+  error: TablesError
+): AccessRefused | InvalidConfiguration | TablesUnavailable => {
+  const refused = {
+    message: `The database ${identity} lets nobody in with this address: ${error.message}`,
+    hint: "Check user, password and database in DATABASE_URL, and that the user may connect from here."
+  }
+  if (error instanceof AccessRefused) return new AccessRefused({ system: "database", ...refused })
+  return error instanceof StatementRefused
+    ? new InvalidConfiguration({ name: "DATABASE_URL", ...refused })
     : new TablesUnavailable({
         code: error._tag === "TablesUnavailable" ? error.code : "unknown",
         message: `The database ${identity} does not answer: ${error.message}`,
         hint: "Check that the server runs and can be reached from here, and the host and port of the address."
       })
+}

@@ -6,6 +6,7 @@
  */
 import type { Answer, Statement } from "../../flow/Tables.ts"
 import * as Limits from "../../model/Limits.ts"
+import type { AnswerBound } from "./AnswerBound.ts"
 import type { Bounds } from "./Ask.ts"
 import * as ConnectionPool from "./ConnectionPool.ts"
 import type { Failure, Outcome, Row, SqlSession, StatementFailure } from "./SqlSession.ts"
@@ -20,6 +21,13 @@ export interface ServerConnection extends ConnectionPool.PooledConnection {
   readonly rollback: () => Promise<unknown>
   /** In a transaction that may only read, and is taken back. */
   readonly ask: (sql: string, bounds: Bounds) => Promise<Answer>
+}
+
+export interface ConnectOptions {
+  /** Milliseconds of any clock. */
+  readonly now: () => number
+  /** Each statement is answered in time, or its connection is given up. */
+  readonly bound: AnswerBound
 }
 
 export interface Ran {

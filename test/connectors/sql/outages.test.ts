@@ -53,7 +53,7 @@ for (const { layer, name, url } of found) {
       () =>
         Effect.gen(function* () {
           const [took, error] = yield* Effect.timed(Effect.flip(opened(withSecret(() => {}))))
-          expect(error._tag).toBe("InvalidConfiguration")
+          expect(error._tag).toBe("AccessRefused")
           expect(`${error.message} ${error.hint}`).not.toContain("s3cret")
           expect(error.hint).toContain("password")
           expect(Duration.toMillis(took)).toBeLessThan(5_000)
