@@ -163,10 +163,14 @@ const writerOf = <A, I>(
     const encode = ParseResult.encodeUnknownEither(schema)
     return (value) => {
       const encoded = encode(value)
-      if (Either.isRight(encoded)) return to(encoded.right)
+      if (Either.isRight(encoded)) return to(encoded.right ?? noNull(name))
       throw new Unencodable(ParseResult.ArrayFormatter.formatIssueSync(encoded.left)[0]!.message)
     }
   })
+
+const noNull = (name: string): never => {
+  throw new Unencodable(`${name} has no null`)
+}
 
 /** Every way of the Schema must end in what the codec has. */
 const refuseOthers = (name: string, holds: Holds, schema: Schema.Schema<any, any>): void => {
@@ -191,7 +195,8 @@ const endsIn = (holds: Holds, ast: SchemaAST.AST): boolean => {
     case "Union":
       return ast.types.every((type) => endsIn(holds, type))
     case "Literal":
-      return typeof ast.literal === "string"
+      // A record may have no key.
+      return ast.literal === null || typeof ast.literal === "string"
     default:
       return false
   }

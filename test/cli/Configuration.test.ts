@@ -54,6 +54,9 @@ describe("Configuration", () => {
       kafkaSaslMechanism: "plain",
       kafkaSaslUsername: null,
       kafkaSaslPassword: null,
+      schemaRegistryUrl: null,
+      schemaRegistryUsername: null,
+      schemaRegistryPassword: null,
       kafkaCompression: "none",
       log: "info"
     })

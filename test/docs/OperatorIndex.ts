@@ -9,6 +9,7 @@ import { root } from "../cli/program.ts"
 /** Which files of src/operator do what a combinator says, in the order of the page; none: it says something to the step after it. */
 const operators: Readonly<Record<string, ReadonlyArray<string>>> = {
   decode: ["Decode"],
+  decodeRecord: ["Decode"],
   map: ["Transform"],
   filter: ["Transform"],
   flatMap: ["Transform"],
