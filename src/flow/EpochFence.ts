@@ -21,6 +21,8 @@ export interface EpochFence {
   readonly lineage: number
   readonly generation: number
   readonly epoch: number
+  /** Partitions over which that epoch was spread; absent: all that the topic ever has. */
+  readonly partitions?: number
   /** Epochs and their digests, oldest first. */
   readonly written: ReadonlyArray<readonly [epoch: number, digest: string]>
 }

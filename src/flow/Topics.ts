@@ -50,6 +50,12 @@ export interface EpochStamp {
 /** What a sink's writer found of itself when it was opened. */
 export interface EpochWriter {
   /**
+   * Partitions over which to spread the records of epochs, until the writer is opened anew. Those of the topic; or, where
+   * partitions were added since an epoch was written that no manifest holds, as many as it was spread over, so that it is
+   * the same when it is computed again.
+   */
+  readonly partitions: number
+  /**
    * Writes the records of one epoch, given by partition. All of them become visible, or none, after a crash too; if
    * it is there already nothing is written. An epoch without records is never written: `already there`. May be called
    * again with the same epoch after any failure.

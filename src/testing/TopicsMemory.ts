@@ -114,6 +114,7 @@ const openWriter = (topic: string, found: Topic, opening: EpochFence.Opening) =>
     const latest = (partition: number) => found.partitions[partition]?.length ?? 0
     found.fences.set(key, yield* EpochFence.open(found.fences.get(key) ?? null, opening, latest))
     return {
+      partitions: found.partitions.length,
       write: (epoch, records) =>
         Effect.gen(function* () {
           const time = yield* Clock.currentTimeMillis

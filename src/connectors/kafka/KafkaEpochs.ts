@@ -83,6 +83,7 @@ const Fence = Schema.parseJson(
     lineage: Schema.Number,
     generation: Schema.Number,
     epoch: Schema.Number,
+    partitions: Schema.optionalWith(Schema.Number, { exact: true }),
     written: Schema.Array(Schema.Tuple(Schema.Number, Schema.String))
   })
 )

@@ -61,6 +61,8 @@ export const epochWriter = (
     })
     const taken = yield* again(takeOver)
     let fence = taken.fence
+    const isReplaying = fence.epoch > stamp.epoch
+    const partitions = isReplaying ? (fence.partitions ?? leaders.length) : leaders.length
     let producer: KafkaProducer.Producer | null = taken.producer
 
     /** The fence as it is: of a newer owner it is an error. */
@@ -81,7 +83,7 @@ export const epochWriter = (
           if (digest !== null) yield* current
           return "already there" as const
         }
-        const next = EpochFence.advance(fence, epoch, digest)
+        const next = { ...EpochFence.advance(fence, epoch, digest), partitions }
         yield* commit(sink, producer, records, next)
         fence = next
         return "written" as const
@@ -93,6 +95,7 @@ export const epochWriter = (
         )
       )
     return {
+      partitions,
       write: (epoch, records) =>
         Effect.gen(function* () {
           for (const [partition, part] of records) {

@@ -47,6 +47,7 @@ export const epochWriter = (
       )
     )
     return {
+      partitions: topic.partitions.length,
       write: (epoch, records) => write(files, topic, stamp, epoch, records),
       position: Effect.sync(() => positionOf(topic, stamp))
     } satisfies EpochWriter

@@ -43,13 +43,14 @@ export const open = (
       position,
       partitions: topicPartitionsDefault
     })
-    const partitions = (yield* topics.describe(topic)).partitions.length
     const waiting = new Map<number, Records>()
     return {
       _tag: "OwnWriter",
       prepare: (rows) =>
         Effect.sync(() => {
-          const { records, prepared } = prepare(rows, encode, (record, place) => spread(record, place, partitions))
+          const { records, prepared } = prepare(rows, encode, (record, place) =>
+            spread(record, place, writer.partitions)
+          )
           waiting.set(prepared.epoch, records)
           return prepared
         }),

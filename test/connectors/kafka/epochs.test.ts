@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber } from "effect"
 import { KafkaFailure } from "../../../src/connectors/kafka/KafkaFailure.ts"
 import type { TopicsService } from "../../../src/flow/Topics.ts"
 import { ask } from "../../services/asked.ts"
-import { type Interceptor, numbered, record, textOf, topicNamed, withIntercepted, withTopics } from "./World.ts"
+import { type Interceptor, numbered, peer, record, textOf, topicNamed, withIntercepted, withTopics } from "./World.ts"
 
 const found = await ask("kafka")
 const brokers = "missing" in found ? "" : found.address
@@ -48,6 +48,32 @@ const losing = (name: string, nth: number, { isServed, retry }: { isServed: bool
 }
 
 describe.skipIf(brokers === "")("epochs of a sink into Kafka", () => {
+  it.live("are spread as before while one may be computed again, whatever partitions were added", () =>
+    withTopics(brokers, (topics) =>
+      Effect.gen(function* () {
+        const topic = topicNamed("spread")
+        const first = yield* topics.epochWriter(topic, opening(topic, 1, 0))
+        expect(first.partitions).toBe(2)
+        expect(yield* first.write(1, epoch(1))).toBe("written")
+        yield* Effect.promise(async () => {
+          const admin = peer(brokers).admin()
+          await admin.createPartitions({ topicPartitions: [{ topic, count: 4 }] })
+          await admin.disconnect()
+        })
+        // What is known of a topic is a second old at most.
+        yield* Effect.sleep("1100 millis")
+        // No manifest holds epoch 1: it is computed again, and after that killed once more.
+        for (const generation of [2, 3]) {
+          const again = yield* topics.epochWriter(topic, opening(topic, generation, 0, [1]))
+          expect(again.partitions).toBe(2)
+          expect(yield* again.write(1, epoch(1))).toBe("already there")
+        }
+        const next = yield* topics.epochWriter(topic, opening(topic, 4, 1))
+        expect(next.partitions).toBe(4)
+      })
+    )
+  )
+
   for (const name of ["AddPartitionsToTxn", "Produce", "EndTxn"])
     for (const isServed of [true, false])
       for (const retry of [true, false])
