@@ -11,8 +11,9 @@
 import { Clock, Deferred, Effect } from "effect"
 import type { SourceMark } from "../checkpoint/Checkpoint.ts"
 import type { Cut, SourceHandle, SourceStatus } from "../checkpoint/Coordinator.ts"
+import { patiently } from "../flow/Patience.ts"
 import type { PartitionRange, SourceError, SourceReader } from "../flow/Source.ts"
-import { type MailboxClosed, OffsetOutOfRange, SourceReplaced } from "../model/Errors.ts"
+import { type MailboxClosed, OffsetOutOfRange, SourceReplaced, SourceUnavailable } from "../model/Errors.ts"
 import type { Offset, RecordBatch } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { Barrier, Message, PartitionCut, PartitionState } from "../model/Message.ts"
@@ -155,6 +156,14 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
         return batch !== null
       })
 
+    /** Reads some of what an intent names. A topic that holds it may be slow to hand it out, as after a change of leader. */
+    const readTowards = (cut: PartitionCut, partition: Partition): Effect.Effect<void, SourceFailure> =>
+      Effect.gen(function* () {
+        if (yield* readNext(partition, Math.min(Limits.batchRecordsMax, cut.offset - partition.offset))) return
+        const latest = (yield* reader.partitions).find((range) => range.partition === cut.partition)?.latest ?? 0
+        yield* latest < cut.offset ? replaced(id, endsBefore(cut, latest)) : withheld(id, cut, partition.offset)
+      })
+
     /** Reads up to the recorded cuts of an intent: the log must still hold every record of it. */
     const readTo = (cuts: ReadonlyArray<PartitionCut>): Effect.Effect<void, SourceFailure> =>
       Effect.forEach(
@@ -164,14 +173,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
             const partition = partitions.get(cut.partition)
             if (partition === undefined)
               return yield* replaced(id, `partition ${cut.partition}, which an intent names, is gone`)
-            while (partition.offset < cut.offset) {
-              const some = yield* readNext(partition, Math.min(Limits.batchRecordsMax, cut.offset - partition.offset))
-              if (!some)
-                return yield* replaced(
-                  id,
-                  `partition ${cut.partition} ends at ${partition.offset}, before offset ${cut.offset} that an intent names`
-                )
-            }
+            while (partition.offset < cut.offset) yield* patiently(readTowards(cut, partition))
             const counted = cut.records ?? 0
             if (partition.records < counted) return yield* forgotten(id, cut, counted - partition.records)
           }),
@@ -392,6 +394,16 @@ const forgotten = (source: string, { offset, partition }: PartitionCut, records:
     source,
     message: `Source ${source}: ${records} records of partition ${partition} before offset ${offset} are gone since an epoch was computed of them that is not durable yet: computed again, it would be another one`,
     hint: "Begin a new lineage with `weir reset <job>`. So that it does not happen again, let the topic keep records for longer before it compacts them: raise its `min.compaction.lag.ms` above the time for which the job may be away."
+  })
+
+const endsBefore = ({ offset, partition }: PartitionCut, latest: Offset): string =>
+  `partition ${partition} ends at ${latest}, before offset ${offset} that an intent names`
+
+const withheld = (source: string, { offset, partition }: PartitionCut, from: Offset) =>
+  new SourceUnavailable({
+    source,
+    message: `Source ${source}: partition ${partition} gives no record from offset ${from} on, and holds more: an intent names offset ${offset}`,
+    hint: "It is asked again by itself. If it goes on: look at the leader of the partition and its replicas."
   })
 
 const replaced = (source: string, why: string) =>

@@ -183,6 +183,29 @@ describe("a source", () => {
     })
   )
 
+  it.scoped("asks again for what an intent names and the source holds, and refuses what it does not hold", () =>
+    Effect.gen(function* () {
+      const partitions = [["1", "2", "3"]]
+      const { reader } = yield* readerOf(partitions)
+      let withheld = 3
+      const slow: SourceReader = {
+        ...reader,
+        read: (...from) => (withheld-- > 0 ? Effect.succeed(null) : reader.read(...from))
+      }
+      const replay = (offset: number) =>
+        Effect.flatMap(start(slow), ({ source }) =>
+          source.cut(cutOf(1, 5, [{ source: "numbers", partition: 0, offset, state: "active" }]))
+        )
+      const patient = yield* Effect.fork(replay(3))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(patient)).toMatchObject([{ offset: 3 }])
+      expect(withheld).toBeLessThan(0)
+      const refusal = yield* Effect.flip(replay(4))
+      expect(refusal).toMatchObject({ _tag: "SourceReplaced", retry: false })
+      expect(refusal.message).toContain("partition 0 ends at 3, before offset 4 that an intent names")
+    })
+  )
+
   it.scoped("counts the records of a source that forgets some, and refuses to compute an epoch again of fewer", () =>
     Effect.gen(function* () {
       const gone = new Set<number>([1])
