@@ -158,6 +158,20 @@ describe("Avro", () => {
       })
   )
 
+  it.effect("rounds no decimal, and drops what is behind the millisecond of an instant, also before 1970", () =>
+    Effect.gen(function* () {
+      const price = Schema.Struct({ price: Decimal(12, 1) })
+      const [refused] = yield* read(price, vectorsOf("order"))
+      expect((refused as Undecodable).message).toContain("price: expected a decimal of 12 digits, 1 behind the point")
+      const micros = register({ type: "long", logicalType: "timestamp-micros" })
+      // -1, -1000, -1001 and 1999 microseconds, as zigzag.
+      const bytes = [[1], [0xcf, 0x0f], [0xd1, 0x0f], [0x9e, 0x1f]].map((value) =>
+        framed(micros, Uint8Array.from(value))
+      )
+      expect(yield* Effect.provide(decodeAll(Avro.codec(), Instant, bytes), layer)).toEqual([-1, -1, -2, 1])
+    })
+  )
+
   it.effect("says of each record that it cannot use why, and reads the others", () =>
     Effect.gen(function* () {
       const [order] = vectorsOf("order") as [Vector]
