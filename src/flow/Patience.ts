@@ -24,7 +24,8 @@ export class Watch extends Context.Reference<Watch>()("weir/flow/Patience/Watch"
 export const isOutage = (error: Explained): boolean => error.retry && error.fault === "external"
 
 /**
- * Tries an action again while it fails with an outage, less and less often, for `Limits.outageMillisMax`. The second
+ * Tries an action again while it fails with an outage, less and less often, for `Limits.outageMillisMax` and
+ * at least `Limits.outageTriesMin` times. The second
  * failure in a row is told: the first is over before anyone could look.
  */
 export const patiently = <A, E extends Trouble, R>(action: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -52,8 +53,11 @@ export const waiting =
 
 // Private
 
+/** Where one attempt takes longer than all the time there is, as with a system that is silent, some more are made. */
 const schedule = Schedule.exponential(Limits.outageRetryMillis).pipe(
   Schedule.either(Schedule.spaced(Limits.outageRetryMillisMax)),
   Schedule.jittered,
-  Schedule.upTo(Limits.outageMillisMax)
+  Schedule.intersect(
+    Schedule.union(Schedule.upTo(Schedule.forever, Limits.outageMillisMax), Schedule.recurs(Limits.outageTriesMin))
+  )
 )

@@ -203,6 +203,8 @@ export const chartSeriesMax = 8
  * begins anew from its last checkpoint, and asks on.
  */
 export const outageMillisMax = 60_000
+/** Times that it is asked again at least, however long it takes until it is known that there is no answer. */
+export const outageTriesMin = 3
 /** Milliseconds before what was not answered is asked again; doubled for each further time. */
 export const outageRetryMillis = 50
 /** Milliseconds that this wait never exceeds. */

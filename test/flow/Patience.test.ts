@@ -31,6 +31,25 @@ describe("patiently", () => {
     })
   )
 
+  it.effect("asks some more times where each attempt takes longer than an outage may", () =>
+    Effect.gen(function* () {
+      const silent = (times: number) => {
+        const said = { times: 0 }
+        const attempt = Effect.suspend(() => (said.times++ < times ? Effect.fail(away) : Effect.succeed("an answer")))
+        return { said, answer: Patience.patiently(Effect.delay(attempt, 2 * Limits.outageMillisMax)) }
+      }
+      const answered = silent(Limits.outageTriesMin)
+      const fiber = yield* Effect.fork(answered.answer)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Fiber.join(fiber)).toBe("an answer")
+      const given = silent(100)
+      const other = yield* Effect.fork(Effect.flip(given.answer))
+      yield* TestClock.adjust("1 hour")
+      expect(yield* Fiber.join(other)).toBe(away)
+      expect(given.said.times).toBe(Limits.outageTriesMin + 1)
+    })
+  )
+
   it.effect("says nothing of one failure alone", () =>
     Effect.gen(function* () {
       const { answer, heard } = asked(1)

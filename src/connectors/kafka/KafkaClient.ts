@@ -8,6 +8,7 @@
 import { Effect, Runtime, type Scope } from "effect"
 import Cluster from "kafkajs/src/cluster/index.js"
 import loggers from "kafkajs/src/loggers/index.js"
+import Connection, { type Socket } from "kafkajs/src/network/connection.js"
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js"
 import socketFactory from "kafkajs/src/network/socketFactory.js"
 import Encoder from "kafkajs/src/protocol/encoder.js"
@@ -69,21 +70,28 @@ export const make = (config: ResolvedConfig): Effect.Effect<Client, KafkaFailure
       const broker =
         node === null ? await cluster.brokerPool.findConnectedBroker() : await cluster.findBroker({ nodeId: node })
       const found = broker.connectionPool.pool[isFetch ? 1 : 0]!
-      // Two that connect at once would open two sockets, and lose one.
-      while (!found.isConnected()) {
+      // Two that connect at once would open two sockets, and lose one. The driver takes one that closes for connected.
+      while (found.connectionStatus !== "connected") {
+        if (found.connectionStatus === "disconnecting") await found.disconnect()
         const opening = connections.get(found) ?? found.connect().finally(() => connections.delete(found))
         connections.set(found, opening)
         await opening
       }
       return found
     }
+    const answered = async <A>(node: number | null, request: Request<A>): Promise<A> => {
+      const found = await connection(node, request.name === "Fetch")
+      try {
+        return await untilClosed(found.socket, found.send(driverRequest(request)) as Promise<A>)
+      } catch (error) {
+        // One that has fallen silent will not speak again: the next request opens another.
+        if ((error as DriverError).name === "KafkaJSRequestTimeoutError") await found.disconnect()
+        throw error
+      }
+    }
     return {
       send: <A>(node: number | null, request: Request<A>) =>
-        Effect.tryPromise({
-          try: async () =>
-            (await connection(node, request.name === "Fetch")).send(driverRequest(request)) as Promise<A>,
-          catch: failureOf(config)
-        }),
+        Effect.tryPromise({ try: () => answered(node, request), catch: failureOf(config) }),
       refresh: Effect.ignore(Effect.tryPromise(() => cluster.refreshMetadata()))
     } satisfies Client
   })
@@ -116,6 +124,32 @@ const lookForPending = RequestQueue.prototype.scheduleCheckPendingRequests
 RequestQueue.prototype.scheduleCheckPendingRequests = function () {
   if (this.pending.length > 0) lookForPending.call(this)
 }
+
+// A broker that dies in the middle of an answer leaves half of it: the driver would read the first answer on the next
+// connection as its other half, and understand none of those that follow.
+const connect = Connection.prototype.connect
+Connection.prototype.connect = function () {
+  if (this.connectionStatus === "disconnected") Object.assign(this, { bytesBuffered: 0, bytesNeeded: 4, chunks: [] })
+  return connect.call(this)
+}
+
+/** Who waits for an answer, by socket. */
+const waiting = new WeakMap<Socket, Set<(error: Error) => void>>()
+
+/** The answer; or a failure when the socket closes: what is written to one that is closing, the driver waits for in vain. */
+const untilClosed = <A>(socket: Socket, answer: Promise<A>): Promise<A> =>
+  new Promise<A>((resolve, reject) => {
+    const others = waiting.get(socket) ?? new Set()
+    if (!waiting.has(socket)) {
+      waiting.set(socket, others)
+      socket.once("close", () => {
+        for (const fail of others) fail(new Error("the connection was closed"))
+      })
+    }
+    others.add(reject)
+    if (socket.destroyed) reject(new Error("the connection was closed"))
+    answer.then(resolve, reject).finally(() => others.delete(reject))
+  })
 
 /** Errors that came after the driver's last version. */
 const newerCodes = new Map([
