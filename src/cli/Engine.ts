@@ -146,7 +146,9 @@ const openDaemon = (configuration: Configuration, parts: Parts, scope: Scope.Sco
     )
     const layer = live
       .layer(jobs, { isDaemon: parts.isDaemon, ...(telemetry === null ? {} : { hear: telemetry.hear }) })
-      .pipe(Layer.provide(Layer.mergeAll(Layer.succeed(Topics, topics), tables, registry, Layer.provide(store, tables))))
+      .pipe(
+        Layer.provide(Layer.mergeAll(Layer.succeed(Topics, topics), tables, registry, Layer.provide(store, tables)))
+      )
     const daemon = Context.get(yield* Layer.buildWithScope(layer, scope), Daemon)
     if (telemetry !== null) {
       const facts = yield* Effect.promise(() => import("../daemon/DaemonFacts.ts"))
