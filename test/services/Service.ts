@@ -9,11 +9,14 @@ import { createWriteStream, existsSync, readFileSync } from "node:fs"
 import { createServer, connect as openSocket } from "node:net"
 import { delimiter, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import type { Container } from "./docker.ts"
 
 export interface Service {
   readonly name: string
   /** The variable that names a server which is there already; set for whoever starts one. */
   readonly variable: string
+  /** The same server in a container. */
+  readonly container: Container
   /** Starts a server that keeps its data in `folder`, which is empty. Rejects with `Missing` where it cannot be had. */
   readonly start: (folder: string) => Promise<Running>
 }

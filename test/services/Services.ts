@@ -1,7 +1,11 @@
-/** The servers that tests need, each started when it is first asked for, in a folder that is gone with them. */
+/**
+ * The servers that tests need, each when it is first asked for: the one that a variable names, else one in a container
+ * where an engine of Docker answers, else one that is started here. What is started is gone with the tests.
+ */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as docker from "./docker.ts"
 import * as kafka from "./kafka.ts"
 import * as mariadb from "./mariadb.ts"
 import * as postgres from "./postgres.ts"
@@ -40,18 +44,23 @@ export const make = (): Services => {
   const asked = new Map<ServiceName, Promise<Found>>()
   const running: Array<Running> = []
   const start = async (name: ServiceName): Promise<Found> => {
-    const { start, variable } = all[name]
+    const { container, start, variable } = all[name]
     const given = process.env[variable]
     if (given !== undefined && given !== "") return { address: given }
-    mkdirSync(join(folder(), name))
-    try {
-      const started = await start(join(folder(), name))
-      running.push(started)
-      return { address: started.address }
-    } catch (cause) {
-      if (cause instanceof Missing) return { missing: cause.message }
-      throw cause
+    const own = join(folder(), name)
+    mkdirSync(own)
+    const reasons: Array<string> = []
+    for (const way of [...((await docker.isThere()) ? [() => docker.start(container, own)] : []), () => start(own)]) {
+      try {
+        const started = await way()
+        running.push(started)
+        return { address: started.address }
+      } catch (cause) {
+        if (!(cause instanceof Missing)) throw cause
+        reasons.push(cause.message)
+      }
     }
+    return { missing: reasons.join("; ") }
   }
   return {
     ask: (name) => {

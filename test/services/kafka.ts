@@ -65,7 +65,32 @@ export const start = async (folder: string, { ports, signal }: BrokerOptions = {
   }
 }
 
-export const service: Service = { name: "Kafka", variable: "KAFKA_BROKERS", start: (folder) => start(folder) }
+export const service: Service = {
+  name: "Kafka",
+  variable: "KAFKA_BROKERS",
+  container: {
+    service: "kafka",
+    port: 9092,
+    environment: (port) => ({
+      KAFKA_NODE_ID: "1",
+      KAFKA_PROCESS_ROLES: "broker,controller",
+      KAFKA_CONTROLLER_QUORUM_VOTERS: "1@localhost:9093",
+      KAFKA_CONTROLLER_LISTENER_NAMES: "CONTROLLER",
+      KAFKA_LISTENERS: "PLAINTEXT://:9092,CONTROLLER://localhost:9093",
+      KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://127.0.0.1:${port}`,
+      KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+      KAFKA_AUTO_CREATE_TOPICS_ENABLE: "false",
+      KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: "1",
+      KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: "1",
+      KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: "1",
+      KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: "0",
+      KAFKA_HEAP_OPTS: "-Xmx512m"
+    }),
+    address: (port) => `127.0.0.1:${port}`,
+    answers: (_, port) => listens(port)
+  },
+  start: (folder) => start(folder)
+}
 
 // Private
 
@@ -108,7 +133,11 @@ const makeKeys = async (keys: string, authority: string): Promise<void> => {
 }
 
 /** 16 bytes, as Kafka writes them. */
-const clusterId = (): string => Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url")
+/** As Kafka's own: with a dash in front it would be taken for an option. */
+const clusterId = (): string => {
+  const id = Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url")
+  return id.startsWith("-") ? clusterId() : id
+}
 
 interface Settings {
   readonly data: string

@@ -29,7 +29,7 @@ export const start = async (folder: string, options: MariadbOptions = {}): Promi
   const grants = `${folder}/grants.sql`
   if (isNew) await create({ install, data, as, grants })
   const port = options.port ?? (await freePort())
-  const address = `mysql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/weir`
+  const address = addressAt(user, port)
   const running = await serve({
     command: server,
     parameters: [
@@ -47,15 +47,32 @@ export const start = async (folder: string, options: MariadbOptions = {}): Promi
     ],
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     log: `${folder}/log`,
-    answers: async () => {
-      const connection = await createConnection({ uri: address, connectTimeout: 5_000 })
-      await connection.end()
-    }
+    answers: () => answers(address)
   })
   return { address, stop: running.stop }
 }
 
-export const service: Service = { name: "MariaDB", variable: "MYSQL_URL", start: (folder) => start(folder) }
+const addressAt = (as: string, port: number): string =>
+  `mysql://${as}:${encodeURIComponent(password)}@127.0.0.1:${port}/weir`
+
+const answers = async (address: string): Promise<void> => {
+  const connection = await createConnection({ uri: address, connectTimeout: 5_000 })
+  await connection.end()
+}
+
+export const service: Service = {
+  name: "MariaDB",
+  variable: "MYSQL_URL",
+  container: {
+    service: "mariadb",
+    port: 3306,
+    environment: () => ({ MARIADB_ROOT_PASSWORD: password, MARIADB_DATABASE: "weir" }),
+    parameters: ["--max-connections=200", "--innodb-flush-log-at-trx-commit=0"],
+    address: (port) => addressAt("root", port),
+    answers
+  },
+  start: (folder) => start(folder)
+}
 
 // Private
 

@@ -42,7 +42,7 @@ export const start = async (
   const authentication = ["--auth=scram-sha-256", `--pwfile=${passwordFile}`, `--username=${user}`]
   if (isNew) await run(initdb, ["-D", data, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", ...authentication], user)
   const port = options.port ?? (await freePort())
-  const address = `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`
+  const address = addressAt(port)
   const all = [...settings, "max_connections=200", "listen_addresses=127.0.0.1"]
   const server = await serve({
     command: initdb.replace(/initdb$/, "postgres"),
@@ -50,15 +50,32 @@ export const start = async (
     user,
     signal: options.signal ?? "INT",
     log: `${folder}/log`,
-    answers: async () => {
-      const sql = postgres(address, { max: 1, connect_timeout: 5 })
-      await sql`select 1`.finally(() => sql.end())
-    }
+    answers: () => answers(address)
   })
   return { address, stop: server.stop }
 }
 
-export const service: Service = { name: "Postgres", variable: "DATABASE_URL", start: (folder) => start(folder) }
+const addressAt = (port: number): string =>
+  `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`
+
+const answers = async (address: string): Promise<void> => {
+  const sql = postgres(address, { max: 1, connect_timeout: 5 })
+  await sql`select 1`.finally(() => sql.end())
+}
+
+export const service: Service = {
+  name: "Postgres",
+  variable: "DATABASE_URL",
+  container: {
+    service: "postgres",
+    port: 5432,
+    environment: () => ({ POSTGRES_USER: user, POSTGRES_PASSWORD: password }),
+    parameters: ["-c", "fsync=off", "-c", "max_connections=200"],
+    address: addressAt,
+    answers
+  },
+  start: (folder) => start(folder)
+}
 
 /** Gives the paths to the user that the server runs as. */
 const own = (...paths: ReadonlyArray<string>): void => {

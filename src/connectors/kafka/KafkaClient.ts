@@ -8,7 +8,7 @@
 import { Effect, Runtime, type Scope } from "effect"
 import Cluster from "kafkajs/src/cluster/index.js"
 import loggers from "kafkajs/src/loggers/index.js"
-import Connection, { type Socket } from "kafkajs/src/network/connection.js"
+import Connection from "kafkajs/src/network/connection.js"
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js"
 import socketFactory from "kafkajs/src/network/socketFactory.js"
 import Encoder from "kafkajs/src/protocol/encoder.js"
@@ -134,10 +134,10 @@ Connection.prototype.connect = function () {
 }
 
 /** Who waits for an answer, by socket. */
-const waiting = new WeakMap<Socket, Set<(error: Error) => void>>()
+const waiting = new WeakMap<KafkajsSocket, Set<(error: Error) => void>>()
 
 /** The answer; or a failure when the socket closes: what is written to one that is closing, the driver waits for in vain. */
-const untilClosed = <A>(socket: Socket, answer: Promise<A>): Promise<A> =>
+const untilClosed = <A>(socket: KafkajsSocket, answer: Promise<A>): Promise<A> =>
   new Promise<A>((resolve, reject) => {
     const others = waiting.get(socket) ?? new Set()
     if (!waiting.has(socket)) {

@@ -1,23 +1,23 @@
 /** The parts of kafkajs 2.2.4 that are used and that its own types leave out. */
+interface KafkajsSocket {
+  readonly destroyed: boolean
+  once(event: "close", listener: () => void): unknown
+}
+interface KafkajsConnection {
+  readonly connectionStatus: "connected" | "disconnecting" | "disconnected"
+  /** Of a connection that is or was connected. */
+  readonly socket: KafkajsSocket
+  connect(): Promise<unknown>
+  disconnect(): Promise<unknown>
+  send(options: { readonly request: object; readonly response: object }): Promise<unknown>
+}
 declare module "kafkajs/src/network/connection.js" {
-  export interface Socket {
-    readonly destroyed: boolean
-    once(event: "close", listener: () => void): unknown
-  }
-  export default class Connection {
-    readonly connectionStatus: "connected" | "disconnecting" | "disconnected"
-    /** Of a connection that is or was connected. */
-    readonly socket: Socket
-    connect(): Promise<unknown>
-    disconnect(): Promise<unknown>
-    send(options: { readonly request: object; readonly response: object }): Promise<unknown>
-  }
+  const Connection: { readonly prototype: KafkajsConnection }
+  export default Connection
 }
 declare module "kafkajs/src/cluster/index.js" {
-  import type Connection from "kafkajs/src/network/connection.js"
-
   interface Broker {
-    readonly connectionPool: { readonly pool: ReadonlyArray<Connection> }
+    readonly connectionPool: { readonly pool: ReadonlyArray<KafkajsConnection> }
   }
   export default class Cluster {
     constructor(options: object)
