@@ -132,8 +132,7 @@ const makeKeys = async (keys: string, authority: string): Promise<void> => {
   await run(keytool, ["-exportcert", "-rfc", ...store, "-file", authority])
 }
 
-/** 16 bytes, as Kafka writes them. */
-/** As Kafka's own: with a dash in front it would be taken for an option. */
+/** 16 bytes, as Kafka writes them: with a dash in front they would be taken for an option. */
 const clusterId = (): string => {
   const id = Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url")
   return id.startsWith("-") ? clusterId() : id
