@@ -87,6 +87,7 @@ const drivers: Readonly<Record<string, string>> = {
   "src/connectors/sql/PostgresServer.ts": "postgres",
   "src/connectors/sql/MysqlServer.ts": "mysql2",
   "src/connectors/kafka/KafkaClient.ts": "kafkajs",
+  "src/testing/simulation/Database.ts": "@sqlite.org/sqlite-wasm",
   "src/connectors/protobuf/ProtobufMessage.ts": "@bufbuild/protobuf",
   "src/connectors/kafka/KafkaGzip.ts": "node:zlib",
   "src/connectors/kafka/KafkaZstd.ts": "fzstd"

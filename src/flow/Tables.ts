@@ -90,6 +90,8 @@ export interface Dialect {
     key: ReadonlyArray<string>,
     options?: { readonly replaced: boolean }
   ) => Statement
+  /** Makes a view of a `select` statement anew. */
+  readonly createView: (name: string, select: string) => ReadonlyArray<Statement>
   /**
    * Writes rows by key, given as one array of values for each column, by as many statements as it takes. Keys must be
    * unique among the rows. With an empty `key` it inserts. Where all columns are key it leaves the row that is there.

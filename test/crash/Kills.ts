@@ -8,10 +8,10 @@ import { execFileSync, spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { Effect } from "effect"
-import * as Chance from "../../fixtures/Chance.ts"
 import { orders } from "../../fixtures/orders.ts"
 import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
 import { Topics } from "../../src/flow/Topics.ts"
+import * as Chance from "../../src/testing/simulation/Chance.ts"
 
 const root = join(import.meta.dirname, "../..")
 

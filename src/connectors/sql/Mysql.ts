@@ -94,6 +94,7 @@ export const dialect = ({ isMariadb, packetBytesMax }: MysqlServer): Dialect => 
         parameters: []
       }
     },
+    createView: (name, select) => [{ sql: `create or replace view ${quote(name)} as ${select}`, parameters: [] }],
     upsert: (table, columns, key, values) => {
       const into = `insert into ${quote(table)} (${list(columns.map((column) => column.name))}) values `
       const row = `(${columns.map(() => "?").join(", ")})`

@@ -82,6 +82,7 @@ export const dialect: Dialect = {
     const room = options?.replaced === true ? " with (fillfactor = 70)" : ""
     return { sql: `create table if not exists ${quote(table)} (${lines.join(", ")})${room}`, parameters: [] }
   },
+  createView: (name, select) => [{ sql: `create or replace view ${quote(name)} as ${select}`, parameters: [] }],
   upsert: (table, columns, key, values) => [
     {
       sql: `insert into ${quote(table)} (${list(columns.map((column) => column.name))}) select ${unnest(columns)}${onConflict(columns, key)}`,

@@ -30,10 +30,9 @@ export const make = (tables: TablesService, wanted: WantedTable): Effect.Effect<
     const bounded = { ...wanted, columns: dialect.bounded(wanted.columns, wanted.key) }
     const mismatch = found === null ? null : compare(dialect, bounded, found)
     if (mismatch !== null) return yield* Effect.fail(mismatch)
-    const views = Object.entries(wanted.views)
     yield* run(
       tables,
-      views.map(([name, sql]) => ({ sql: `create or replace view ${dialect.quote(name)} as ${sql}`, parameters: [] }))
+      Object.entries(wanted.views).flatMap(([name, select]) => dialect.createView(name, select))
     )
   })
 

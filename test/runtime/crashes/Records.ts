@@ -2,7 +2,7 @@
  * The records of the cases: out of order, some late, in three partitions of which one is behind the other; and the rule
  * that tells which are late.
  */
-import * as Chance from "../../../fixtures/Chance.ts"
+import * as Chance from "../../../src/testing/simulation/Chance.ts"
 
 /** What a record says. */
 export interface Said {

@@ -1,0 +1,162 @@
+/**
+ * Keeps a job running in a simulated world, as an init system does: starts a process of it when none is left, and takes
+ * one that no longer answers for dead. What strikes processes strikes here.
+ */
+import { Cause, Effect, Exit, Option } from "effect"
+import type { Job } from "../../flow/Job.ts"
+import type { Tables } from "../../flow/Tables.ts"
+import type { Topics } from "../../flow/Topics.ts"
+import { isExplained } from "../../model/Errors.ts"
+import type { EpochProgress, JobEvent } from "../../observe/Progress.ts"
+import * as Runner from "../../runtime/Runner.ts"
+import * as Process from "./Process.ts"
+import * as Recording from "./Recording.ts"
+import type { Stage } from "./Stage.ts"
+
+export interface KeeperOptions {
+  readonly stage: Stage
+  readonly job: Job<unknown, Tables | Topics>
+  readonly set: Readonly<Record<string, string>>
+  readonly intents: Recording.Intents
+}
+
+export interface Keeper {
+  /** Keeps the job running, and lets faults strike it. */
+  readonly begin: () => void
+  /** Kills what runs, and starts nothing more. */
+  readonly end: () => void
+  /** Starts a process that reads what is there, and ends. */
+  readonly finish: (ended: (exit: Exit.Exit<void, unknown>) => void) => void
+  /** Why it cannot go on: a failure that no new start will mend. */
+  readonly failure: () => string | null
+  readonly lives: () => number
+  /** Of epochs that became durable. */
+  readonly reports: ReadonlyArray<EpochProgress>
+}
+
+/** Milliseconds, at most. */
+const restartMillisMax = 2_000
+const pauseMillisMax = 20_000
+const clockStepMillisMax = 10_000
+const serverAwayMillisMax = 5_000
+/** Between two occasions on which something may strike. */
+const occasionMillisMax = 2_000
+const odds = { kill: 0.3, pause: 0.2, "clock step": 0.1, "server restart": 0.1 } as const
+
+export const make = ({ intents, job, set, stage }: KeeperOptions): Keeper => {
+  const { servers, striker, world } = stage
+  const chance = world.chance("keeper")
+  const up = new Set<Process.Process>()
+  const reports: Array<EpochProgress> = []
+  let lives = 0
+  let ended = false
+  let failure: string | null = null
+
+  const heard = (process: Process.Process, event: JobEvent): void => {
+    if (event._tag === "Progress") {
+      reports.push(event.progress)
+      const { epoch, inputRows, replayed, sinks } = event.progress
+      const rows = sinks.reduce((sum, sink) => sum + sink.rows, 0)
+      if (inputRows > 0 || rows > 0)
+        world.tell(
+          process.name,
+          `epoch ${epoch} is durable${replayed ? ", again" : ""}: ${inputRows} records, ${rows} rows`
+        )
+    } else world.tell(process.name, `is ${event.status.state}`)
+  }
+  const start = (options: Runner.RunOptions, over: (exit: Exit.Exit<void, unknown>) => void): Process.Process => {
+    const process = Process.make(world, `process ${++lives}`)
+    world.tell(process.name, "starts")
+    const main = Effect.gen(function* () {
+      const running = yield* Runner.start(job, { ...options, set }, (event) => Effect.sync(() => heard(process, event)))
+      yield* running.ended
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Recording.layer(stage.checkpoints, intents)),
+      Effect.provide(stage.layers(process))
+    )
+    process.run(main as Effect.Effect<void, unknown>, (exit) => {
+      world.tell(process.name, `ends: ${Exit.isSuccess(exit) ? "all is done" : said(exit.cause)}`)
+      over(exit)
+    })
+    return process
+  }
+
+  const again = (): void => {
+    world.after(chance.next() * restartMillisMax, () => {
+      if (!ended && failure === null && up.size === 0) keep()
+    })
+  }
+  const keep = (): void => {
+    const process = start({}, (exit) => {
+      up.delete(process)
+      if (Exit.isFailure(exit) && !mends(exit.cause)) failure = said(exit.cause)
+      if (up.size === 0) again()
+    })
+    up.add(process)
+  }
+  const lost = (process: Process.Process): void => {
+    up.delete(process)
+    again()
+  }
+  const strikeProcess = (process: Process.Process): void => {
+    if (striker.strikes("kill", odds.kill)) {
+      world.tell(process.name, "is killed", "kill")
+      process.kill()
+      lost(process)
+    } else if (striker.strikes("pause", odds.pause)) {
+      world.tell(process.name, "stands still", "pause")
+      process.pause()
+      lost(process)
+      world.after(chance.next() * pauseMillisMax, () => {
+        if (process.state() === "dead") return
+        world.tell(process.name, "wakes up")
+        up.add(process)
+        process.resume()
+      })
+    } else if (striker.strikes("clock step", odds["clock step"])) {
+      const millis = Math.round((chance.next() * 2 - 1) * clockStepMillisMax)
+      world.tell(process.name, `its clock is set by ${millis} ms`, "clock step")
+      process.setClock(millis)
+    }
+  }
+  const strike = (): void => {
+    if (ended) return
+    const victims = [...up]
+    const victim = victims[chance.below(Math.max(1, victims.length))]
+    if (victim !== undefined) strikeProcess(victim)
+    const server = servers[chance.below(servers.length)]!
+    if (striker.strikes("server restart", odds["server restart"])) server.restart(chance.next() * serverAwayMillisMax)
+    world.after(chance.next() * occasionMillisMax, strike)
+  }
+
+  return {
+    begin: () => {
+      keep()
+      world.after(chance.next() * occasionMillisMax, strike)
+    },
+    end: () => {
+      ended = true
+      for (const process of up) process.kill()
+      up.clear()
+    },
+    finish: (over) => void start({ availableNow: true, final: true }, over),
+    failure: () => failure,
+    lives: () => lives,
+    reports
+  }
+}
+
+/** May another start of the same code mend it? A fenced process has a successor. */
+const mends = (cause: Cause.Cause<unknown>): boolean => {
+  const failed = Cause.failureOption(cause)
+  if (Option.isNone(failed) || !isExplained(failed.value)) return false
+  return failed.value.retry || failed.value._tag === "Fenced"
+}
+
+const said = (cause: Cause.Cause<unknown>): string => {
+  const failed = Cause.failureOption(cause)
+  if (Option.isNone(failed)) return Cause.pretty(cause)
+  const { _tag, message } = failed.value as { readonly _tag?: string; readonly message?: string }
+  return `${_tag ?? "failure"}: ${message ?? String(failed.value)}`
+}

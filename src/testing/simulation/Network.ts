@@ -1,0 +1,94 @@
+/**
+ * The network of a simulated world: a request takes a while to its server, and its reply back. Either may be lost, and
+ * who asked cannot tell which. What a dead process has sent arrives all the same.
+ */
+import { Effect, type Exit } from "effect"
+import type { Striker } from "./Faults.ts"
+import type { Process } from "./Process.ts"
+import type { World } from "./World.ts"
+
+export interface Server {
+  readonly name: string
+  readonly isUp: () => boolean
+  /** Goes away for so many milliseconds: every request on its way is lost. */
+  readonly restart: (millis: number) => void
+  /** How often it has been restarted. */
+  readonly starts: () => number
+}
+
+export const server = (world: World, name: string): Server => {
+  let up = true
+  let starts = 0
+  return {
+    name,
+    isUp: () => up,
+    starts: () => starts,
+    restart: (millis) => {
+      if (!up) return
+      up = false
+      starts++
+      world.tell(name, `is away for ${Math.round(millis)} ms`, "server restart")
+      world.after(millis, () => {
+        up = true
+        world.tell(name, "is back")
+      })
+    }
+  }
+}
+
+/** Asks a server something. */
+export interface Request<A, E> {
+  /** For the story. */
+  readonly what: string
+  /** Does it change anything there? Then the story tells of it. */
+  readonly changes: boolean
+  /** What the server does, at once, when the request arrives. */
+  readonly execute: () => Exit.Exit<A, E>
+  /** What the process hears if the request or its reply is lost: then it cannot know whether it was done. */
+  readonly lost: () => E
+}
+
+export interface Network {
+  readonly call: <A, E>(from: Process, to: Server, request: Request<A, E>) => Effect.Effect<A, E>
+}
+
+/** One way takes so long, in milliseconds: a little, or sometimes more. */
+const wayMillis = { least: 0.05, most: 2, slowest: 4_000 }
+/** A broken connection is noticed after so long, at most. */
+const noticedMillisMax = 3_000
+const odds = { lost: 0.02, slow: 0.01 }
+
+export const make = (world: World, striker: Striker): Network => {
+  const chance = world.chance("network")
+  const way = (): number => {
+    const millis = wayMillis.least + chance.next() ** 3 * wayMillis.most
+    return striker.strikes("slow network", odds.slow) ? millis + chance.next() ** 2 * wayMillis.slowest : millis
+  }
+  return {
+    call: (from, to, { changes, execute, lost, what }) =>
+      Effect.async((resume) => {
+        const answer = (millis: number, exit: Effect.Effect<never, never> | Exit.Exit<any, any>): void => {
+          world.after(millis, () => from.enter(() => resume(exit)))
+        }
+        const loses = (where: string, fault?: string): void => {
+          world.tell(to.name, `${from.name} ${what}: ${where}`, fault)
+          const exit = Effect.fail(lost()) as Effect.Effect<never, never>
+          answer(chance.next() * noticedMillisMax, exit)
+        }
+        const starts = to.starts()
+        world.after(way(), () => {
+          if (!to.isUp() || to.starts() !== starts) return loses("does not arrive, the server is away")
+          if (striker.strikes("request lost", odds.lost)) return loses("is lost on its way", "request lost")
+          const exit = execute()
+          if (changes) world.tell(to.name, `${from.name} ${what}${exit._tag === "Failure" ? ": refused" : ""}`)
+          if (changes && striker.strikes("reply lost", odds.lost * 2))
+            return loses("is done, its reply lost", "reply lost")
+          const back = way()
+          world.after(back, () => {
+            if (to.starts() !== starts) loses("the reply does not come, the server went away")
+            else from.enter(() => resume(exit))
+          })
+        })
+      })
+  }
+}

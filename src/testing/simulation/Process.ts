@@ -1,0 +1,115 @@
+/**
+ * A process of a simulated world: fibers with a scheduler, a clock and dice of their own. It can be killed between any
+ * two steps of its fibers, and then runs no finalizer, as after `kill -9`; it can be paused and go on much later, as
+ * after `SIGSTOP` and `SIGCONT`; and its clock can be set.
+ */
+import {
+  Clock,
+  Duration,
+  Effect,
+  type Exit,
+  type Fiber,
+  HashMap,
+  Logger,
+  LogLevel,
+  Random,
+  type Scheduler
+} from "effect"
+import type { World } from "./World.ts"
+
+export type State = "running" | "paused" | "dead"
+
+export interface Process {
+  readonly name: string
+  readonly state: () => State
+  /** Nothing of it ever happens again. */
+  readonly kill: () => void
+  readonly pause: () => void
+  /** What came to it while it was paused happens now. */
+  readonly resume: () => void
+  /** Sets its clock, by so many milliseconds. */
+  readonly setClock: (millis: number) => void
+  /** Runs in the process; `ended` is called there at its end, unless the process dies. */
+  readonly run: <A, E>(effect: Effect.Effect<A, E>, ended: (exit: Exit.Exit<A, E>) => void) => Fiber.RuntimeFiber<A, E>
+  /** Hands something to the process: it happens when the process runs, or never. */
+  readonly enter: (what: () => void) => void
+}
+
+/** A step of a fiber takes up to so many milliseconds of the world's time: which one comes first is chance. */
+const stepMillisMax = 0.05
+/** Operations of a fiber between two steps, at most. */
+const operationsMax = 256
+
+export const make = (world: World, name: string): Process => {
+  const chance = world.chance(`process ${name}`)
+  const held: Array<() => void> = []
+  let state: State = "running"
+  let skew = 0
+  let operations = 1 + chance.below(operationsMax)
+
+  const enter = (what: () => void): void => {
+    if (state === "running") what()
+    else if (state === "paused") held.push(what)
+  }
+  const scheduler: Scheduler.Scheduler = {
+    shouldYield: () => {
+      if (--operations > 0) return false
+      operations = 1 + chance.below(operationsMax)
+      return 0
+    },
+    scheduleTask: (task) => {
+      world.after(chance.next() * stepMillisMax, () => enter(task))
+    }
+  }
+  const now = (): number => Math.floor(world.now() + skew)
+  const clock: Clock.Clock = {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: now,
+    unsafeCurrentTimeNanos: () => BigInt(Math.floor((world.now() + skew) * 1_000_000)),
+    currentTimeMillis: Effect.sync(now),
+    currentTimeNanos: Effect.sync(() => BigInt(Math.floor((world.now() + skew) * 1_000_000))),
+    sleep: (duration) =>
+      Effect.async<void>((resume) => {
+        const cancel = world.after(Duration.toMillis(duration), () => enter(() => resume(Effect.void)))
+        return Effect.sync(cancel)
+      })
+  }
+  const logger = Logger.make(({ annotations, logLevel, message }) => {
+    const job = HashMap.get(annotations, "job")
+    const said = Array.isArray(message) ? message.join(" ") : String(message)
+    world.tell(name, `${logLevel.label}: ${job._tag === "Some" ? `${String(job.value)}: ` : ""}${said}`)
+  })
+  const inside = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    effect.pipe(
+      Effect.withClock(clock),
+      Effect.withRandom(Random.make(`${world.seed} ${name}`)),
+      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+      Logger.withMinimumLogLevel(LogLevel.Info)
+    )
+
+  return {
+    name,
+    state: () => state,
+    kill: () => {
+      state = "dead"
+      held.length = 0
+    },
+    pause: () => {
+      if (state === "running") state = "paused"
+    },
+    resume: () => {
+      if (state !== "paused") return
+      state = "running"
+      for (const what of held.splice(0)) world.after(chance.next() * stepMillisMax, () => enter(what))
+    },
+    setClock: (millis) => {
+      skew += millis
+    },
+    run: (effect, ended) => {
+      const fiber = Effect.runFork(inside(effect), { scheduler, immediate: false })
+      fiber.addObserver((exit) => enter(() => ended(exit)))
+      return fiber
+    },
+    enter
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What a job would have written had nothing happened. An epoch is a pure function of the state before it and of its
+ * intent: one process that nothing befalls, and that finds all intents in a store that has nothing else, computes all
+ * of it again in a row.
+ */
+import { Effect, Exit } from "effect"
+import type { Intent } from "../../checkpoint/Checkpoint.ts"
+import { CheckpointStore } from "../../checkpoint/CheckpointStore.ts"
+import * as MemoryCheckpointStore from "../../checkpoint/MemoryCheckpointStore.ts"
+import type { Job } from "../../flow/Job.ts"
+import type { Tables } from "../../flow/Tables.ts"
+import type { Topics } from "../../flow/Topics.ts"
+import * as Runner from "../../runtime/Runner.ts"
+import * as Contents from "./Contents.ts"
+import * as Process from "./Process.ts"
+import * as Stage from "./Stage.ts"
+
+export interface ReferenceOptions extends Omit<Stage.StageOptions, "faults" | "onKept"> {
+  readonly job: Job<unknown, Tables | Topics>
+  readonly set: Readonly<Record<string, string>>
+  /** The stage that the job ran on: its input is read again. */
+  readonly inputOf: Stage.Stage
+  /** In the order of epochs. */
+  readonly intents: ReadonlyArray<Intent>
+}
+
+/** Milliseconds of its world that it may take: an hour. */
+const patienceMillis = 3_600_000
+
+export const run = (options: ReferenceOptions): Contents.Contents => {
+  const { intents, job, set, topics } = options
+  const stage = Stage.make({ ...options, faults: [] })
+  const process = Process.make(stage.world, "reference")
+  const main = Effect.gen(function* () {
+    const store = yield* MemoryCheckpointStore.make
+    const claim = yield* store.claim(job.name, "reference")
+    for (const intent of intents)
+      yield* store.writeIntent(claim, { ...intent, lineage: claim.lineage, generation: claim.generation })
+    const running = yield* Runner.start(job, { availableNow: true, set }, () => Effect.void).pipe(
+      Effect.provideService(CheckpointStore, store)
+    )
+    yield* running.ended
+  }).pipe(Effect.scoped, Effect.provide(stage.layers(process)))
+  let exit: Exit.Exit<void, unknown> | null = null
+  process.run(main as Effect.Effect<void, unknown>, (done) => {
+    exit = done
+  })
+  const how = stage.world.run(() => exit !== null, patienceMillis)
+  if (how !== "done" || !Exit.isSuccess(exit!))
+    throw new Error(`what was to be found cannot be computed: ${how}, ${String(exit)}`)
+  const contents = Contents.of(stage, Object.keys(topics))
+  stage.close()
+  return contents
+}

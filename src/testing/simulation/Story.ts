@@ -1,0 +1,23 @@
+/** What happened in a world, as text: when, to whom, what, and which fault it was; then what is wrong in the end. */
+import type { Outcome } from "./Scenario.ts"
+import type { Entry } from "./World.ts"
+
+/** Lines of each part that are shown. */
+const entriesShown = 60
+const failuresShown = 20
+
+export const of = ({ failures, seed, story }: Outcome): string =>
+  [
+    `The job does not write, in the world of seed ${seed}, what it would have written had nothing happened.`,
+    "",
+    ...(story.length > entriesShown ? [`(${story.length - entriesShown} lines before these)`] : []),
+    ...story.slice(-entriesShown).map(line),
+    "",
+    ...failures.slice(0, failuresShown),
+    ...(failures.length > failuresShown ? [`and ${failures.length - failuresShown} more`] : []),
+    "",
+    `The same again: { seed: ${seed}, seeds: 1 }`
+  ].join("\n")
+
+const line = ({ at, fault, what, who }: Entry): string =>
+  `${(at / 1000).toFixed(3).padStart(9)} s  ${who.padEnd(11)} ${what}${fault === undefined ? "" : `  <- ${fault}`}`

@@ -1,0 +1,98 @@
+/** The job of orders in simulated worlds: the same again for the same seed, and right in all of them. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import orders from "../../actors/orders.ts"
+import { orders as generate } from "../../fixtures/orders.ts"
+import { Sql } from "../../src/connectors/sql/index.ts"
+import { Topic } from "../../src/connectors/topic/index.ts"
+import { Aggregate, Flow, Int64, Job, Trigger } from "../../src/index.ts"
+import { Faults, Simulate } from "../../src/testing/index.ts"
+import * as Database from "../../src/testing/simulation/Database.ts"
+import * as Scenario from "../../src/testing/simulation/Scenario.ts"
+
+const timeout = 120_000
+
+const values: Array<Uint8Array> = []
+for (const { records } of generate({ count: 150, items: 25, late: 0.04, outOfOrder: 0.1, malformed: 0.04, rate: 2 }))
+  for (const { value } of records) values.push(value.slice())
+
+describe("a simulated world", () => {
+  it("is the same again for the same seed, and another one for another", { timeout }, async () => {
+    const makeDatabase = await Database.load()
+    const told = (seed: number): string => {
+      const records = values.map((value, i) => ({ topic: "orders", partition: i % 3, key: null, value, headers: [] }))
+      const set = {}
+      const topics = { orders: 3 }
+      const { failures, story } = Scenario.run({
+        job: orders as never,
+        set,
+        topics,
+        records,
+        faults: Faults.all,
+        seed,
+        makeDatabase
+      })
+      expect(failures).toEqual([])
+      expect(story.length).toBeGreaterThan(50)
+      return JSON.stringify(story)
+    }
+    const first = told(5)
+    expect(told(5)).toBe(first)
+    expect(told(6)).not.toBe(first)
+  })
+})
+
+describe("the job of orders", () => {
+  it.effect(
+    "writes in each of many worlds what it would have written had nothing happened",
+    () =>
+      Effect.map(Simulate.job(orders, { input: { orders: values }, seeds: 20 }), (summary) => {
+        // Worlds in which nothing happens would show nothing.
+        for (const kind of Faults.all) expect([kind, summary.struck[kind] > 0]).toEqual([kind, true])
+        expect(summary.epochs).toBeGreaterThan(100)
+        expect(summary.replays).toBeGreaterThan(10)
+        expect(summary.lives).toBeGreaterThan(60)
+        expect(summary.virtualMillis).toBeGreaterThan(20 * 60_000)
+      }),
+    timeout
+  )
+})
+
+describe("a job that depends on something that is not in its input", () => {
+  const Sale = Schema.Struct({ shop: Schema.String })
+  const Total = Schema.Struct({ shop: Schema.String, total: Int64 })
+  let calls = 0
+  const careless = Job.make("careless", {
+    parameters: {},
+    trigger: Trigger.every("1 second"),
+    outputs: () =>
+      Flow.from(Topic.source("sales")).pipe(
+        Flow.decode(Sale),
+        Flow.map((sale) => ({ shop: sale.shop, weight: BigInt(++calls % 7) as typeof Int64.Type })),
+        Flow.keyBy("shop"),
+        Flow.aggregate("total", { total: Aggregate.sum((row) => row.weight) }),
+        Flow.to(Sql.upsert("totals", Total, { key: ["shop"] }))
+      )
+  })
+
+  it.effect(
+    "is found, with the story and the seed",
+    () =>
+      Effect.map(
+        Effect.flip(
+          Simulate.job(careless, {
+            input: { sales: Array.from({ length: 80 }, (_, i) => ({ shop: `shop ${i % 4}` })) },
+            seeds: 10,
+            seed: 40
+          })
+        ),
+        (failure) => {
+          expect(failure._tag).toBe("SimulationFailed")
+          expect(failure.message).toMatch(/process \d+ +starts/)
+          expect(failure.message).toMatch(/table totals: missing: shop shop \d, total \d+|NotDeterministic/)
+          expect(failure.message).toContain(`The same again: { seed: ${failure.seed}, seeds: 1 }`)
+        }
+      ),
+    timeout
+  )
+})
