@@ -41,6 +41,7 @@ COPY bin ./bin
 COPY --from=build /weir/dist ./dist
 # All other packages are in the bundle.
 COPY --from=build /weir/node_modules/@electric-sql ./node_modules/@electric-sql
+COPY --from=build /weir/node_modules/@sqlite.org ./node_modules/@sqlite.org
 RUN ln -s /weir/bin/weir.mjs /usr/local/bin/weir && install -d -o 1000 -g 1000 -m 700 /data
 USER 1000:1000
 VOLUME /data

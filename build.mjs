@@ -60,8 +60,8 @@ export const buildWeir = async () => {
       "weir/testing": join(root, "src/testing/index.ts"),
       weir: join(root, "src/index.ts")
     },
-    // The first finds its WebAssembly beside its own files; the last is installed by those whose jobs need it.
-    external: ["@electric-sql/pglite", "esbuild", "@bufbuild/protobuf"],
+    // The first two find their WebAssembly beside their own files; the last is installed by those whose jobs need it.
+    external: ["@electric-sql/pglite", "@sqlite.org/sqlite-wasm", "esbuild", "@bufbuild/protobuf"],
     banner: {
       js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
     },
