@@ -97,6 +97,7 @@ layer() {
   mount -t proc proc "$work/$1/proc"
   mount -t tmpfs tmpfs "$work/$1/tmp"
   # What lies beside the sources here is in no image.
+  mkdir -p "$work/$1$context"
   mount -t tmpfs tmpfs "$work/$1$context"
 }
 copy() {
