@@ -2,7 +2,6 @@
 import { Effect, type Schema } from "effect"
 import type { Codec, RegistryFailure, Undecodable, Write } from "../../flow/Codec.ts"
 import * as Framed from "../../flow/codec/Framed.ts"
-import { Unwritable } from "../../flow/codec/Wire.ts"
 import { wireOf } from "../../flow/codec/WireOf.ts"
 import { makeValueReader } from "../../flow/codec/WireReader.ts"
 import { makeValueWriter } from "../../flow/codec/WireWriter.ts"
@@ -12,7 +11,7 @@ import {
   type SchemaRegistryService,
   type SchemaVersion
 } from "../../flow/SchemaRegistry.ts"
-import { InvalidSchema } from "../../model/Errors.ts"
+import type { InvalidSchema } from "../../model/Errors.ts"
 import { schemaReferencesMax } from "../../model/Limits.ts"
 import { AvroInput, AvroOutput } from "./AvroBytes.ts"
 import { AvroSchemaWrong, type AvroType, type Names, parse } from "./AvroSchema.ts"
@@ -116,7 +115,7 @@ const writer = <A, I>(
     const own = yield* ownOf(registry, schema, subject, options)
     const type = yield* typeOf(registry, own)
     if (type instanceof AvroSchemaWrong) return yield* Framed.cannotWrite(schema, "Avro", type.message)
-    const plainOf = yield* writable(schema, () => makeValueWriter(schema, type.wire))
+    const plainOf = yield* Framed.writable(schema, "Avro", () => makeValueWriter(schema, type.wire))
     const id = "id" in own ? own.id : yield* Framed.numberOf(registry, subject, own, options)
     const output = new AvroOutput()
     return (value: A) => {
@@ -138,16 +137,6 @@ const ownOf = (
       const found = yield* registry.version(subject, version, "source")
       return found ?? (yield* Framed.cannotWrite(schema, "Avro", `the subject ${subject} has no version ${version}`))
     }
-    const own = text ?? textOf(yield* writable(schema, () => wireOf(schema, "Row")))
+    const own = text ?? textOf(yield* Framed.writable(schema, "Avro", () => wireOf(schema, "Row")))
     return { format: "AVRO", text: own, references: [] }
-  })
-
-const writable = <A>(schema: Schema.Schema<any, any>, make: () => A): Effect.Effect<A, InvalidSchema> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(make())
-    } catch (error) {
-      if (error instanceof Unwritable) return Effect.fail(Framed.cannotWrite(schema, "Avro", error.message))
-      return error instanceof InvalidSchema ? Effect.fail(error) : Effect.die(error)
-    }
   })

@@ -6,7 +6,7 @@ import { Effect, Schedule } from "effect"
 import type { Offset } from "../../model/Event.ts"
 import { onCoordinator } from "./KafkaCoordinator.ts"
 import type { KafkaFailure } from "./KafkaFailure.ts"
-import { type Request, request } from "./KafkaRequests.ts"
+import { partitionErrors, type Request, request } from "./KafkaRequests.ts"
 import type { Cluster } from "./KafkaTopics.ts"
 
 /** The group of a job, by the name under which Kafka's tools list it. */
@@ -53,15 +53,7 @@ const offsetCommit = (
     },
     (from) => {
       from.int32()
-      const errors = from
-        .list(() => {
-          from.text()
-          return from.list(() => {
-            from.int32()
-            return from.int16()
-          })
-        })
-        .flat()
+      const errors = partitionErrors(from)
       return { error: errors.find((error) => error !== 0) ?? 0 }
     }
   )

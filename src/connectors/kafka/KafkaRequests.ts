@@ -31,6 +31,18 @@ export const request = <A>(
   decode: (answer) => read(reader(answer))
 })
 
+/** The errors of the partitions of topics, in the order of the answer; 0: none. */
+export const partitionErrors = (from: Reader): ReadonlyArray<number> =>
+  from
+    .list(() => {
+      from.text()
+      return from.list(() => {
+        from.int32()
+        return from.int16()
+      })
+    })
+    .flat()
+
 /** Committed records only, or whatever is there. */
 export type Isolation = "read committed" | "read uncommitted"
 const isolationByte = (isolation: Isolation): number => (isolation === "read committed" ? 1 : 0)

@@ -1,5 +1,5 @@
 /** The requests by which a producer is known to the brokers, and by which its transactions begin and end. */
-import { type Request, request, type TopicPartitions } from "./KafkaRequests.ts"
+import { partitionErrors, type Request, request, type TopicPartitions } from "./KafkaRequests.ts"
 
 export interface ProducerId {
   readonly producerId: number
@@ -49,15 +49,7 @@ export const addPartitionsToTxn = (
     },
     (from) => {
       from.int32()
-      const errors = from
-        .list(() => {
-          from.text()
-          return from.list(() => {
-            from.int32()
-            return from.int16()
-          })
-        })
-        .flat()
+      const errors = partitionErrors(from)
       // Of partitions beside one that failed it says only that nothing was tried.
       return { error: errors.find((error) => error !== 0 && error !== 55) ?? errors.find((error) => error !== 0) ?? 0 }
     }

@@ -2,11 +2,10 @@
 import { Effect, type Schema } from "effect"
 import { type Codec, type RegistryFailure, Undecodable, type Write } from "../../flow/Codec.ts"
 import * as Framed from "../../flow/codec/Framed.ts"
-import { Unwritable } from "../../flow/codec/Wire.ts"
 import { makeValueReader } from "../../flow/codec/WireReader.ts"
 import { makeValueWriter } from "../../flow/codec/WireWriter.ts"
 import { type RegisteredSchema, SchemaRegistry, type SchemaRegistryService } from "../../flow/SchemaRegistry.ts"
-import { InvalidSchema } from "../../model/Errors.ts"
+import type { InvalidSchema } from "../../model/Errors.ts"
 import { decodeDepthMax, schemaReferencesMax } from "../../model/Limits.ts"
 import { fileOf, type MessageType, type ProtobufFile } from "./ProtobufMessage.ts"
 
@@ -181,14 +180,7 @@ const writer = <A, I>(
     if (file instanceof FileWrong) return yield* refuse(file.message)
     const type = file.at(message)
     if (type === null) return yield* refuse(`it has no message at place ${message.join(".")}`)
-    const plainOf = yield* Effect.suspend(() => {
-      try {
-        return Effect.succeed(makeValueWriter(schema, type.wire))
-      } catch (error) {
-        if (error instanceof Unwritable) return Effect.fail(refuse(error.message))
-        return error instanceof InvalidSchema ? Effect.fail(error) : Effect.die(error)
-      }
-    })
+    const plainOf = yield* Framed.writable(schema, "Protobuf", () => makeValueWriter(schema, type.wire))
     const places = placesOf(message)
     return (value: A) => {
       const bytes = type.write(plainOf(value))

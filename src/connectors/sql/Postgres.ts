@@ -8,7 +8,7 @@ import type { Column, Dialect, SqlType } from "../../flow/Tables.ts"
 import * as TableNames from "./TableNames.ts"
 
 /** An identifier, quoted. Postgres has no U+0000 in text, so what is behind one could never be a name. */
-const quote = (identifier: string): string => `"${identifier.replaceAll("\u0000", "").replaceAll('"', '""')}"`
+export const quote = (identifier: string): string => `"${identifier.replaceAll("\u0000", "").replaceAll('"', '""')}"`
 
 /** Bytes of a name: the server cuts off what is behind them. */
 const nameBytesMax = 63
@@ -19,7 +19,8 @@ const refusedName = (name: string): string | null =>
   TableNames.refused(name) ??
   (new TextEncoder().encode(name).length > nameBytesMax ? `it has more than ${nameBytesMax} bytes` : null)
 
-const list = (names: ReadonlyArray<string>): string => names.map(quote).join(", ")
+/** Names, quoted, with commas between. */
+export const list = (names: ReadonlyArray<string>): string => names.map(quote).join(", ")
 
 /** The type of a value on its way: without precision, so that nothing is rounded before the column sees it. */
 const castName = (type: SqlType): string => (type.kind === "decimal" ? "numeric" : typeName(type))
@@ -55,7 +56,8 @@ const foundName = (type: SqlType): string => {
 const unnest = (columns: ReadonlyArray<Column>): string =>
   columns.map((column, i) => `unnest($${i + 1}::${castName(column.type)}[])`).join(", ")
 
-const onConflict = (columns: ReadonlyArray<Column>, key: ReadonlyArray<string>): string => {
+/** What becomes of a row whose key is there: SQLite says it in the same words. */
+export const onConflict = (columns: ReadonlyArray<Column>, key: ReadonlyArray<string>): string => {
   if (key.length === 0) return ""
   const rest = columns.filter((column) => !key.includes(column.name)).map((column) => quote(column.name))
   const action =

@@ -53,7 +53,8 @@ const settle = <A, F extends Failure, E>(
     )
   )
 
-const rowsUnexpected = ({ expected, found, statement }: RowsFailure): RowsUnexpected =>
+/** What is said of a statement that changed another number of rows than it was to. */
+export const rowsUnexpected = ({ expected, found, statement }: Omit<RowsFailure, "kind">): RowsUnexpected =>
   new RowsUnexpected({
     statement,
     expected,

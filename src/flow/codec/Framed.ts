@@ -8,6 +8,7 @@ import { decodeBytesMax, schemasKept } from "../../model/Limits.ts"
 import type { Place, Reader, RegistryFailure } from "../Codec.ts"
 import { type OwnSchema, SchemaRegistry, type SchemaRegistryService } from "../SchemaRegistry.ts"
 import { Undecodable } from "./Undecodable.ts"
+import { Unwritable } from "./Wire.ts"
 
 /** Bytes before the value. */
 export const headBytes = 5
@@ -123,6 +124,21 @@ export const numberOf = (
       message: `The schema registry has no such schema under the subject ${subject}: ${schema.text}`,
       hint: "Register it, or let the job do so with `register: true`; or say which registered one to write with: `version`."
     })
+  })
+
+/** Makes what writes the values of a Schema in a format; fails where they cannot meet. */
+export const writable = <A>(
+  schema: Schema.Schema<any, any>,
+  format: string,
+  make: () => A
+): Effect.Effect<A, InvalidSchema> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(make())
+    } catch (error) {
+      if (error instanceof Unwritable) return Effect.fail(cannotWrite(schema, format, error.message))
+      return error instanceof InvalidSchema ? Effect.fail(error) : Effect.die(error)
+    }
   })
 
 /** A Schema and a format that cannot meet. */

@@ -5,8 +5,9 @@
 import type { BindableValue, Database as Connection, PreparedStatement } from "@sqlite.org/sqlite-wasm"
 import { Either } from "effect"
 import * as SqlFailure from "../../connectors/sql/SqlFailure.ts"
+import { rowsUnexpected } from "../../connectors/sql/SqlTables.ts"
 import type { Answer, FoundTable, SqlValue, Statement, TablesError } from "../../flow/Tables.ts"
-import { RowsUnexpected } from "../../model/Errors.ts"
+import type { RowsUnexpected } from "../../model/Errors.ts"
 import { dialect, read } from "./Sqlite.ts"
 
 type Row = Readonly<Record<string, unknown>>
@@ -173,13 +174,7 @@ const textOf = (value: unknown): string | null => {
 const unexpected = (statement: Statement, index: number, found: number): RowsUnexpected | null =>
   statement.rowsExpected === undefined || statement.rowsExpected === found
     ? null
-    : new RowsUnexpected({
-        statement: index,
-        expected: statement.rowsExpected,
-        found,
-        message: `statement ${index} changed ${found} rows instead of ${statement.rowsExpected}`,
-        hint: "Nothing of the transaction was kept."
-      })
+    : rowsUnexpected({ statement: index, expected: statement.rowsExpected, found })
 
 /** A key that is there already: of a table with rows, or of its primary key. */
 const rowIsThere = [1555, 2067]

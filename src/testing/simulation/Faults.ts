@@ -29,11 +29,8 @@ export const except = (...left: ReadonlyArray<Kind>): Faults => all.filter((kind
 
 /** Decides whether a fault strikes, and counts those that did. */
 export interface Striker {
-  /** Is this kind tried in this world at all? */
-  readonly tries: (kind: Kind) => boolean
   /** Draws: `odds` is the share of the occasions on which it strikes. */
   readonly strikes: (kind: Kind, odds: number) => boolean
-  readonly count: (kind: Kind) => void
   /** From now on nothing strikes. */
   readonly rest: () => void
   readonly counts: () => Readonly<Record<Kind, number>>
@@ -45,14 +42,10 @@ export const striker = (world: World, faults: Faults): Striker => {
   const counts = Object.fromEntries(all.map((kind) => [kind, 0])) as Record<Kind, number>
   let resting = false
   return {
-    tries: (kind) => tried.has(kind),
     strikes: (kind, odds) => {
       if (resting || !tried.has(kind) || chance.next() >= odds) return false
       counts[kind]++
       return true
-    },
-    count: (kind) => {
-      counts[kind]++
     },
     rest: () => {
       resting = true

@@ -1,8 +1,6 @@
 /** How SQLite spells what databases spell differently; a column's declared type says what its values are. */
+import { list, onConflict, quote } from "../../connectors/sql/Postgres.ts"
 import type { Column, Dialect, SqlType, SqlValue, Statement } from "../../flow/Tables.ts"
-
-const quote = (identifier: string): string => `"${identifier.replaceAll("\u0000", "").replaceAll('"', '""')}"`
-const list = (names: ReadonlyArray<string>): string => names.map(quote).join(", ")
 
 /** Bytes of a row (https://sqlite.org/limits.html, 1). */
 const rowBytesMax = 1_000_000_000
@@ -78,14 +76,6 @@ const chunked = (
     made.push({ sql: say(groups), parameters: some.flat() })
   }
   return made
-}
-
-const onConflict = (columns: ReadonlyArray<Column>, key: ReadonlyArray<string>): string => {
-  if (key.length === 0) return ""
-  const rest = columns.filter((column) => !key.includes(column.name)).map((column) => quote(column.name))
-  const action =
-    rest.length === 0 ? "nothing" : `update set ${rest.map((name) => `${name} = excluded.${name}`).join(", ")}`
-  return ` on conflict (${list(key)}) do ${action}`
 }
 
 export const dialect: Dialect = {
