@@ -18,7 +18,7 @@ const visit = async (hash: string, options: Parameters<typeof open>[2] = {}) => 
   await page.getByText("Live", { exact: true }).waitFor()
 }
 const widthOfContent = () => page.evaluate<number>("document.documentElement.scrollWidth")
-const focused = (what: "id" | "textContent") => page.evaluate<string>(`document.activeElement.${what}`)
+const focused = (what: "id" | "textContent" | "ariaLabel") => page.evaluate<string>(`document.activeElement.${what}`)
 const goTo = (hash: string) => page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
 const dashboard = (tiles: ReadonlyArray<object>) => ({ version: 1, title: "Sales", tiles })
 const tile = (id: string, type: string, more: object = {}) => ({
@@ -328,6 +328,9 @@ describe.skipIf(executablePath === undefined)("the page in a browser", { timeout
     await expect.poll(() => kept("sales").tiles[0].width).toBe(2)
     await choose("Move later")
     await expect.poll(() => kept("sales").tiles.map((of: any) => of.id)).toEqual(["b", "a"])
+    // It is kept first, then shown, and the menu's button has the focus again.
+    await page.locator("[data-tile=b] + [data-tile=a]").waitFor()
+    await expect.poll(() => focused("ariaLabel")).toBe("Change Tile a")
     await choose("Change chart")
     await page.locator("[data-tile=a]").getByRole("button", { name: "Bar" }).click()
     await expect.poll(() => kept("sales").tiles[1].chart.type).toBe("bar")
@@ -336,6 +339,23 @@ describe.skipIf(executablePath === undefined)("the page in a browser", { timeout
     await page.getByRole("dialog", { name: "Remove Tile a?" }).getByRole("button", { name: "Remove" }).click()
     await expect.poll(() => kept("sales").tiles.map((of: any) => of.id)).toEqual(["b"])
     expect(opened.complaints).toEqual([])
+  })
+
+  it("offers the charts of a tile as soon as its answer is there", async () => {
+    await keep("sales", dashboard([tile("a", "number")]))
+    await visit("#/dashboards")
+    let answered = () => {}
+    const held = new Promise<void>((resolve) => (answered = resolve))
+    await page.route("**/api/query", async (route) => {
+      await held
+      await route.continue()
+    })
+    await goTo("#/dashboards/sales")
+    await page.getByRole("button", { name: "Change Tile a" }).press("Enter")
+    await page.getByRole("menuitem", { name: "Change chart" }).press("Enter")
+    answered()
+    await page.locator("[data-tile=a]").getByRole("button", { name: "Bar" }).waitFor()
+    await page.unroute("**/api/query")
   })
 
   it("takes a dashboard out to a file and in again, and refuses what is none", async () => {

@@ -76,8 +76,10 @@ export const make = (tile, { change, move, remove, edit }) => {
     set,
     refresh: async () => {
       try {
+        const isFirst = answer === null
         answer = await call("/api/query", { method: "POST", body: { sql: current.sql } })
         failure.hidden = true
+        if (isFirst && !bar.hidden) drawBar()
         content.set({ answer, chart: current.chart ?? suggest(answer), title: current.title })
       } catch (error) {
         failure.hidden = false
