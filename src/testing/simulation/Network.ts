@@ -75,20 +75,32 @@ export const make = (world: World, striker: Striker): Network => {
           const exit = Effect.fail(lost()) as Effect.Effect<never, never>
           answer(chance.next() * noticedMillisMax, exit)
         }
-        const starts = to.starts()
-        world.after(way(), () => {
-          if (!to.isUp() || to.starts() !== starts) return loses("does not arrive, the server is away")
-          if (striker.strikes("request lost", odds.lost)) return loses("is lost on its way", "request lost")
-          const exit = execute()
-          if (changes) world.tell(to.name, `${from.name} ${what}${exit._tag === "Failure" ? ": refused" : ""}`)
-          if (changes && striker.strikes("reply lost", odds.lost * 2))
-            return loses("is done, its reply lost", "reply lost")
-          const back = way()
-          world.after(back, () => {
+        const arrives = (starts: number): void => {
+          if (!to.isUp() || to.starts() !== starts) loses("does not arrive, the server is away")
+          else if (striker.strikes("request lost", odds.lost)) loses("is lost on its way", "request lost")
+          else {
+            const exit = execute()
+            if (changes) world.tell(to.name, `${from.name} ${what}${exit._tag === "Failure" ? ": refused" : ""}`)
+            from.reaches(`${what}: done`)
+            if (changes && striker.strikes("reply lost", odds.lost * 2)) loses("is done, its reply lost", "reply lost")
+            else replies(starts, exit)
+          }
+        }
+        const replies = (starts: number, exit: Exit.Exit<any, any>): void => {
+          world.after(way(), () => {
             if (to.starts() !== starts) loses("the reply does not come, the server went away")
-            else from.enter(() => resume(exit))
+            else from.enter(() => passes(from, `${what}: answered`, () => resume(exit)))
           })
+        }
+        passes(from, `${what}: to be sent`, () => {
+          const starts = to.starts()
+          world.after(way(), () => arrives(starts))
         })
       })
   }
+}
+
+/** Lets a process go on behind a boundary: at once, when it wakes up, or never. */
+const passes = (process: Process, what: string, then: () => void): void => {
+  if (process.reaches(what)) process.enter(then)
 }

@@ -19,6 +19,15 @@ import type { World } from "./World.ts"
 
 export type State = "running" | "paused" | "dead"
 
+/** What becomes of a process at a boundary. */
+export type Verdict = "lives" | "dies" | "stands still"
+
+/** Decides at each boundary that a running process reaches, in their order. */
+export type Fate = (what: string) => Verdict
+
+/** The name of the boundary before each step of a fiber; all others are named by who reaches them. */
+export const stepBoundary = "a step of a fiber"
+
 export interface Process {
   readonly name: string
   readonly state: () => State
@@ -33,6 +42,16 @@ export interface Process {
   readonly run: <A, E>(effect: Effect.Effect<A, E>, ended: (exit: Exit.Exit<A, E>) => void) => Fiber.RuntimeFiber<A, E>
   /** Hands something to the process: it happens when the process runs, or never. */
   readonly enter: (what: () => void) => void
+  /**
+   * Comes to a boundary, a place where the process may die or stand still, as its fate says; answers whether it lives.
+   *
+   * The boundaries are those of all that a process does to the world: before a request is sent, when it has been
+   * executed, when its reply is there; and the same of an operation on a disk. To the world a death anywhere between
+   * two of them is a death at the later one: what happens inside the process dies with it, and what it has sent arrives
+   * all the same. Only time differs: how far a request or a reply on its way has come. So each step of a fiber is a
+   * boundary as well, to be tried by samples.
+   */
+  readonly reaches: (what: string) => boolean
 }
 
 /** A step of a fiber takes up to so many milliseconds of the world's time: which one comes first is chance. */
@@ -40,7 +59,7 @@ const stepMillisMax = 0.05
 /** Operations of a fiber between two steps, at most. */
 const operationsMax = 256
 
-export const make = (world: World, name: string): Process => {
+export const make = (world: World, name: string, fate: Fate = () => "lives"): Process => {
   const chance = world.chance(`process ${name}`)
   const held: Array<() => void> = []
   let state: State = "running"
@@ -51,6 +70,20 @@ export const make = (world: World, name: string): Process => {
     if (state === "running") what()
     else if (state === "paused") held.push(what)
   }
+  const kill = (): void => {
+    state = "dead"
+    held.length = 0
+  }
+  const pause = (): void => {
+    if (state === "running") state = "paused"
+  }
+  const lives = (): boolean => state !== "dead"
+  const reaches = (what: string): boolean => {
+    const verdict = state === "running" ? fate(what) : "lives"
+    if (verdict === "dies") kill()
+    else if (verdict === "stands still") pause()
+    return lives()
+  }
   const scheduler: Scheduler.Scheduler = {
     shouldYield: () => {
       if (--operations > 0) return false
@@ -58,7 +91,9 @@ export const make = (world: World, name: string): Process => {
       return 0
     },
     scheduleTask: (task) => {
-      world.after(chance.next() * stepMillisMax, () => enter(task))
+      world.after(chance.next() * stepMillisMax, () => {
+        if (reaches(stepBoundary)) enter(task)
+      })
     }
   }
   const now = (): number => Math.floor(world.now() + skew)
@@ -90,13 +125,8 @@ export const make = (world: World, name: string): Process => {
   return {
     name,
     state: () => state,
-    kill: () => {
-      state = "dead"
-      held.length = 0
-    },
-    pause: () => {
-      if (state === "running") state = "paused"
-    },
+    kill,
+    pause,
     resume: () => {
       if (state !== "paused") return
       state = "running"
@@ -110,6 +140,7 @@ export const make = (world: World, name: string): Process => {
       fiber.addObserver((exit) => enter(() => ended(exit)))
       return fiber
     },
-    enter
+    enter,
+    reaches
   }
 }
