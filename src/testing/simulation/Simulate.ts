@@ -8,13 +8,13 @@ import type { Tables } from "../../flow/Tables.ts"
 import type { Topics } from "../../flow/Topics.ts"
 import * as Database from "./Database.ts"
 import * as Faults from "./Faults.ts"
+import * as Input from "./Input.ts"
 import * as Scenario from "./Scenario.ts"
-import type { Coming } from "./Stage.ts"
 import * as Story from "./Story.ts"
 
 export interface Options {
-  /** Values by topic, in the order in which they come: text and bytes as they are, all else as JSON. */
-  readonly input: Readonly<Record<string, ReadonlyArray<unknown>>>
+  /** What comes; or what comes in the world of a seed. */
+  readonly input: Input.Input | ((seed: number) => Input.Input)
   /** Partitions of each topic; values take them in turn. Default: 3. */
   readonly partitions?: number
   /** Worlds to try, at least 1. Default: 100. */
@@ -25,6 +25,8 @@ export interface Options {
   readonly faults?: Faults.Faults
   /** Parameters of the job, as text. */
   readonly set?: Readonly<Record<string, string>>
+  /** Called after each world in which all was as it should be, with what happened in all so far. */
+  readonly onWorld?: (sofar: Summary) => void
 }
 
 /** What happened in all worlds together. */
@@ -56,57 +58,47 @@ export const job = <E>(one: Job<E, Tables | Topics, {}>, options: Options): Effe
   Effect.gen(function* () {
     const makeDatabase = yield* Effect.promise(Database.load)
     const began = yield* now
-    const { partitions = partitionsDefault, seed = 1, seeds = seedsDefault } = options
-    const outcomes: Array<Scenario.Outcome> = []
-    for (let i = 0; i < seeds; i++) {
+    const { partitions = partitionsDefault, seed: first = 1, seeds = seedsDefault } = options
+    let sofar = nothing
+    for (let seed = first; seed < first + seeds; seed++) {
+      const input = typeof options.input === "function" ? options.input(seed) : options.input
       const outcome = Scenario.run({
         job: one as Job<unknown, Tables | Topics>,
         set: options.set ?? {},
-        topics: Object.fromEntries(Object.keys(options.input).map((topic) => [topic, partitions])),
-        records: comingOf(options.input, partitions),
+        topics: Object.fromEntries(Object.keys(input).map((topic) => [topic, partitions])),
+        records: Input.comingOf(input, partitions),
         faults: options.faults ?? Faults.all,
-        seed: seed + i,
+        seed,
         makeDatabase
       })
       if (outcome.failures.length > 0) return yield* Effect.fail(new SimulationFailed(outcome))
-      outcomes.push({ ...outcome, story: [] })
+      sofar = { ...added(sofar, outcome), realMillis: (yield* now) - began }
+      options.onWorld?.(sofar)
       // A world takes no time but the processor's: others get their turn.
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 0)))
     }
-    return summaryOf(outcomes, (yield* now) - began)
+    return sofar
   })
 
 /** The real clock: a test may have put another in its place. */
 const now = Effect.sync(() => Clock.make().unsafeCurrentTimeMillis())
 
-const encoder = new TextEncoder()
-const bytesOf = (value: unknown): Uint8Array =>
-  value instanceof Uint8Array ? value : encoder.encode(typeof value === "string" ? value : JSON.stringify(value))
-
-/** Records of all topics, each topic's spread evenly over the whole. */
-const comingOf = (input: Options["input"], partitions: number): ReadonlyArray<Coming> =>
-  Object.entries(input)
-    .flatMap(([topic, values]) =>
-      values.map((value, i) => ({
-        place: (i + 1) / values.length,
-        record: { topic, partition: i % partitions, key: null, value: bytesOf(value), headers: [] }
-      }))
-    )
-    .sort((left, right) => left.place - right.place)
-    .map(({ record }) => record)
-
-const summaryOf = (outcomes: ReadonlyArray<Scenario.Outcome>, realMillis: number): Summary => {
-  const sum = (of: (outcome: Scenario.Outcome) => number): number =>
-    outcomes.reduce((total, outcome) => total + of(outcome), 0)
-  return {
-    seeds: outcomes.length,
-    struck: Object.fromEntries(
-      Faults.all.map((kind) => [kind, sum(({ struck }) => struck[kind])])
-    ) as Summary["struck"],
-    epochs: sum(({ epochs }) => epochs),
-    replays: sum(({ replays }) => replays),
-    lives: sum(({ lives }) => lives),
-    virtualMillis: sum(({ virtualMillis }) => virtualMillis),
-    realMillis
-  }
+const nothing: Summary = {
+  seeds: 0,
+  struck: Object.fromEntries(Faults.all.map((kind) => [kind, 0])) as Summary["struck"],
+  epochs: 0,
+  replays: 0,
+  lives: 0,
+  virtualMillis: 0,
+  realMillis: 0
 }
+
+const added = (sofar: Summary, { epochs, lives, replays, struck, virtualMillis }: Scenario.Outcome): Summary => ({
+  seeds: sofar.seeds + 1,
+  struck: Object.fromEntries(Faults.all.map((kind) => [kind, sofar.struck[kind] + struck[kind]])) as Summary["struck"],
+  epochs: sofar.epochs + epochs,
+  replays: sofar.replays + replays,
+  lives: sofar.lives + lives,
+  virtualMillis: sofar.virtualMillis + virtualMillis,
+  realMillis: sofar.realMillis
+})

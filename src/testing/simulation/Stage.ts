@@ -47,13 +47,15 @@ export interface StageOptions {
   /** A stage whose input this one has, record for record. Absent: its topics are empty. */
   readonly inputOf?: Stage
   readonly makeDatabase: () => Database
+  /** When its world begins, in milliseconds since 1970. Absent: 2100. */
+  readonly began?: number | undefined
   /** Called whenever a reader of the tables could see something new. */
   readonly onKept?: (database: Database, world: World.World) => void
 }
 
 export const make = (options: StageOptions): Stage => {
-  const { faults, makeDatabase, onKept, seed, topics } = options
-  const world = World.make(seed)
+  const { began, faults, makeDatabase, onKept, seed, topics } = options
+  const world = World.make(seed, began)
   const striker = Faults.striker(world, faults)
   const connected = { network: Network.make(world, striker), striker }
   const clock = clockOf(world)

@@ -40,9 +40,11 @@ interface Event {
   what: (() => void) | null
 }
 
-/** A world at the beginning of 2024. */
-export const make = (seed: number): World => {
-  const began = Date.UTC(2024, 0, 1)
+/** When worlds begin, in milliseconds since 1970: 2100, so that what happens in an input has happened before. */
+const beganDefault = Date.UTC(2100, 0, 1)
+
+/** `began`: in milliseconds since 1970. */
+export const make = (seed: number, began: number = beganDefault): World => {
   const queue: Array<Event> = []
   const entries: Array<Entry> = []
   let time = began
