@@ -9,7 +9,7 @@ import { Effect, Ref } from "effect"
 import { patiently } from "../flow/Patience.ts"
 import type { Prepared, SinkError, TablesWriter } from "../flow/Sink.ts"
 import type { Explained, Fenced, NotDeterministic, RowsUnexpected } from "../model/Errors.ts"
-import type { Manifest } from "./Checkpoint.ts"
+import type { Intent, Manifest } from "./Checkpoint.ts"
 import type { CheckpointStoreService, Claim, EpochCommit, StoreError } from "./CheckpointStore.ts"
 import type { SinkHandle } from "./EpochFacts.ts"
 import * as Fence from "./Fence.ts"
@@ -62,6 +62,10 @@ const commitElsewhere = (
   return patiently(attempt)
 }
 
+/** Durable when it answers. */
+export const writeIntent = (store: CheckpointStoreService, claim: Claim, intent: Intent) =>
+  retried(store.writeIntent(claim, intent), () => intentIsThere(store, intent))
+
 /** (b): the one transaction of an epoch. After an unknown outcome it reads before it tries again. */
 export const commitManifest = (
   { claim, prepared, sinks, store }: PreparedEpoch,
@@ -95,7 +99,7 @@ const stampOf = (claim: Claim, sink: string, prepared: Prepared) => ({
 })
 
 /** Patient with an action whose outcome may be unknown: looks whether it is done before it is tried again. */
-export const retried = <A, E extends Explained & Error>(
+const retried = <A, E extends Explained & Error>(
   action: Effect.Effect<A, E>,
   isDone: () => Effect.Effect<boolean, StoreError>
 ): Effect.Effect<void, E | StoreError> =>
@@ -117,4 +121,13 @@ const manifestIsThere = (store: CheckpointStoreService, manifest: Manifest) =>
       found.generation === manifest.generation &&
       found.lineage === manifest.lineage &&
       (found.manifest?.epoch ?? 0) >= manifest.epoch
+  )
+
+const intentIsThere = (store: CheckpointStoreService, intent: Intent) =>
+  Effect.map(
+    store.lookUp(intent.job),
+    (found) =>
+      found !== null &&
+      found.generation === intent.generation &&
+      found.intents.some((other) => other.epoch === intent.epoch)
   )

@@ -20,7 +20,7 @@ import type { LookupVersions, PartitionCut, ReplayCut } from "../model/Message.t
 import type { Millis } from "../model/Time.ts"
 import type { Intent, LookupMark, Manifest, SourceMark } from "./Checkpoint.ts"
 import type { CheckpointStoreService, Claim } from "./CheckpointStore.ts"
-import { type CommitError, commitManifest, commitOwnSinks, retried } from "./Commit.ts"
+import { type CommitError, commitManifest, commitOwnSinks, writeIntent } from "./Commit.ts"
 import { type Acknowledgement, type EpochFacts, make as makeFacts, type SinkHandle } from "./EpochFacts.ts"
 import * as SetAsideLimits from "./SetAsideLimits.ts"
 
@@ -261,7 +261,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
           ...(replays.length === 0 ? {} : { replays })
         }
         if (replayed === null) inForce = cut.lookups
-        if (replayed === null) yield* retried(store.writeIntent(claim, intent), () => intentIsThere(store, intent))
+        if (replayed === null) yield* writeIntent(store, claim, intent)
         const intentMillis = (yield* Clock.currentTimeMillis) - cutAt
         yield* Effect.logDebug("intent is durable").pipe(
           Effect.annotateLogs({ epoch: cut.epoch, replayed: replayed !== null })
@@ -376,12 +376,3 @@ const waitUntil = (due: Millis, options: Options, sources: ReadonlyArray<SourceH
       yield* Effect.raceFirst(Clock.sleep(due - now), options.attention.await)
     }
   })
-
-const intentIsThere = (store: CheckpointStoreService, intent: Intent) =>
-  Effect.map(
-    store.lookUp(intent.job),
-    (found) =>
-      found !== null &&
-      found.generation === intent.generation &&
-      found.intents.some((other) => other.epoch === intent.epoch)
-  )

@@ -4,7 +4,7 @@ import type { TablesError, TablesService } from "../flow/Tables.ts"
 import { crc32 } from "../model/Crc32.ts"
 import type { Offset } from "../model/Event.ts"
 import type { StatePart } from "../state/StatePart.ts"
-import type { Intent, Manifest } from "./Checkpoint.ts"
+import type { Intent, Manifest, StateHandle } from "./Checkpoint.ts"
 import type { JobRecord, StepState, StoreError } from "./CheckpointStore.ts"
 import { corrupted, epochsOf, lowestOffsets, partNamed, unsealIntent, unsealManifest } from "./Encoding.ts"
 import type { Row } from "./SqlCheckpointTables.ts"
@@ -64,34 +64,68 @@ export const sealedRow = (row: Row) => ({
   checksum: Number(row.checksum)
 })
 
+/** Key groups whose state one query reads: what a database sends at once stays a small share of it all. */
+const keyGroupsAtOnce = 16
+
 export const readState = (place: Place, manifest: Manifest): Effect.Effect<ReadonlyArray<StepState>, StoreError> =>
   Effect.gen(function* () {
     const steps = new Map<string, Array<StatePart>>()
-    for (const handle of manifest.state) {
-      const rows = yield* place.tables.query(
-        place.say`select epoch, kind, bytes, checksum from weir_state where job = ${manifest.job}
-          and lineage = ${manifest.lineage} and step = ${handle.step} and key_group = ${handle.keyGroup}
-          and epoch >= ${handle.baseEpoch} and epoch <= ${manifest.epoch}`
-      )
-      const found = new Map(rows.map((row) => [Number(row.epoch), row]))
-      const parts = steps.get(handle.step) ?? []
-      steps.set(handle.step, parts)
-      for (const epoch of epochsOf(handle)) {
-        const part = partOf(found.get(epoch), handle.keyGroup, epoch === handle.baseEpoch)
-        if (typeof part === "string") {
-          return yield* Effect.fail(
-            corrupted(manifest.job, epoch, {
-              what: partNamed(handle),
-              how: part,
-              older: yield* olderThan(place, manifest)
-            })
-          )
+    for (const handles of batchesOf(manifest.state)) {
+      const { step } = handles[0]!
+      const found = yield* stateRows(place, manifest, handles)
+      const parts = steps.get(step) ?? []
+      steps.set(step, parts)
+      for (const handle of handles) {
+        for (const epoch of epochsOf(handle)) {
+          const part = partOf(found.get(handle.keyGroup)?.get(epoch), handle.keyGroup, epoch === handle.baseEpoch)
+          if (typeof part === "string") {
+            return yield* Effect.fail(
+              corrupted(manifest.job, epoch, {
+                what: partNamed(handle),
+                how: part,
+                older: yield* olderThan(place, manifest)
+              })
+            )
+          }
+          parts.push(part)
         }
-        parts.push(part)
       }
     }
     return [...steps].map(([step, parts]) => ({ step, parts }))
   })
+
+/** Some handles of one step each, in their order. */
+const batchesOf = (handles: ReadonlyArray<StateHandle>): ReadonlyArray<ReadonlyArray<StateHandle>> => {
+  const batches: Array<Array<StateHandle>> = []
+  for (const handle of handles) {
+    const last = batches.at(-1)
+    if (last !== undefined && last.length < keyGroupsAtOnce && last[0]!.step === handle.step) last.push(handle)
+    else batches.push([handle])
+  }
+  return batches
+}
+
+/** Rows of one step's state, by key group and epoch; there may be more of them than the handles name. */
+const stateRows = (place: Place, { epoch, job, lineage }: Manifest, handles: ReadonlyArray<StateHandle>) => {
+  const keyGroups = handles.map(({ keyGroup }) => keyGroup)
+  const oldest = Math.min(...handles.map(({ baseEpoch }) => baseEpoch))
+  return Effect.map(
+    place.tables.query(
+      place.say`select key_group, epoch, kind, bytes, checksum from weir_state where job = ${job}
+        and lineage = ${lineage} and step = ${handles[0]!.step} and key_group >= ${Math.min(...keyGroups)}
+        and key_group <= ${Math.max(...keyGroups)} and epoch >= ${oldest} and epoch <= ${epoch}`
+    ),
+    (rows) => {
+      const found = new Map<number, Map<number, Row>>()
+      for (const row of rows) {
+        const keyGroup = Number(row.key_group)
+        const epochs = found.get(keyGroup) ?? new Map<number, Row>()
+        found.set(keyGroup, epochs.set(Number(row.epoch), row))
+      }
+      return found
+    }
+  )
+}
 
 /** The part, or how it differs from what was written. */
 const partOf = (row: Row | undefined, keyGroup: number, isBase: boolean): StatePart | string => {

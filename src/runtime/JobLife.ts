@@ -10,6 +10,7 @@ import { Clock, Effect, type Scope } from "effect"
 import * as Actor from "../actor/Actor.ts"
 import type { Intent, Manifest, StepMark } from "../checkpoint/Checkpoint.ts"
 import { CheckpointStore, type CheckpointStoreService, type Claim } from "../checkpoint/CheckpointStore.ts"
+import * as Commit from "../checkpoint/Commit.ts"
 import * as Coordinator from "../checkpoint/Coordinator.ts"
 import { overtaken } from "../checkpoint/Encoding.ts"
 import type { EpochFacts } from "../checkpoint/EpochFacts.ts"
@@ -293,7 +294,8 @@ const restore = (
     if (verdict.refusal !== null) return yield* verdict.refusal
     yield* Effect.forEach(verdict.warnings, (warning) => Effect.logWarning(warning), { discard: true })
     const manifest = Restorability.pruned(claim.manifest, verdict)
-    const state = yield* (yield* CheckpointStore).readState(manifest)
+    const store = yield* CheckpointStore
+    const state = yield* patiently(store.readState(manifest))
     for (const chain of chains) yield* restored(job.name, manifest, () => chain.restore(state, verdict.migrating))
     return { ...claim, manifest }
   })
@@ -335,7 +337,7 @@ const begun = (
       ...firstIntent(found, sources, yield* Clock.currentTimeMillis),
       ...(of.lookups === null ? {} : { lookups: of.lookups.start })
     }
-    if (recorded === undefined) yield* store.writeIntent(found, intent)
+    if (recorded === undefined) yield* Commit.writeIntent(store, found, intent)
     const first: Manifest = {
       ...intent,
       version: 1,
@@ -351,7 +353,10 @@ const begun = (
       stateBytes: 0,
       totals: { recordsIn: 0, rowsOut: 0, late: 0, deadLetters: 0 }
     }
-    yield* store.commit(found, { manifest: first, state: [], statements: [], progress: "" })
+    yield* Commit.commitManifest(
+      { store, claim: found, sinks: [], prepared: new Map() },
+      { manifest: first, state: [], progress: "" }
+    )
     return { ...found, manifest: first, intents }
   })
 

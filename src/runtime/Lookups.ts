@@ -12,6 +12,7 @@ import type { CheckpointStoreService, Claim, LookupPlace } from "../checkpoint/C
 import type { LookupHandle } from "../checkpoint/Coordinator.ts"
 import type { AnyLookup, Loaded } from "../flow/Lookup.ts"
 import * as Lookup from "../flow/Lookup.ts"
+import { patiently } from "../flow/Patience.ts"
 import { Defect, type Explained, SourceUnavailable } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
 import type { LookupVersions } from "../model/Message.ts"
@@ -202,7 +203,7 @@ const loaderOf = (store: CheckpointStoreService, claim: Claim, shelf: Shelf): Ef
         const place = { lookup: lookup.name, version }
         if (shelf.has(place)) return version
         const table = yield* LookupRows.decode(lookup, version, bytes)
-        yield* store.writeLookup(claim, { ...place, bytes }, shelf.places())
+        yield* patiently(store.writeLookup(claim, { ...place, bytes }, shelf.places()))
         shelf.add(place, table)
         return version
       })
@@ -218,7 +219,8 @@ const loaderOf = (store: CheckpointStoreService, claim: Claim, shelf: Shelf): Ef
         Effect.gen(function* () {
           const place = { lookup: lookup.name, version }
           if (shelf.has(place)) return
-          shelf.add(place, yield* LookupRows.decode(lookup, version, yield* store.readLookup(claim, place)))
+          const bytes = yield* patiently(store.readLookup(claim, place))
+          shelf.add(place, yield* LookupRows.decode(lookup, version, bytes))
         })
     }
   })

@@ -16,22 +16,18 @@ const values: Array<Uint8Array> = []
 for (const { records } of generate({ count: 150, items: 25, late: 0.04, outOfOrder: 0.1, malformed: 0.04, rate: 2 }))
   for (const { value } of records) values.push(value.slice())
 
+const scenario = {
+  job: orders as never,
+  set: {},
+  topics: { orders: 3 },
+  records: values.map((value, i) => ({ topic: "orders", partition: i % 3, key: null, value, headers: [] }))
+}
+
 describe("a simulated world", () => {
   it("is the same again for the same seed, and another one for another", { timeout }, async () => {
     const makeDatabase = await Database.load()
     const told = (seed: number): string => {
-      const records = values.map((value, i) => ({ topic: "orders", partition: i % 3, key: null, value, headers: [] }))
-      const set = {}
-      const topics = { orders: 3 }
-      const { failures, story } = Scenario.run({
-        job: orders as never,
-        set,
-        topics,
-        records,
-        faults: Faults.all,
-        seed,
-        makeDatabase
-      })
+      const { failures, story } = Scenario.run({ ...scenario, faults: Faults.all, seed, makeDatabase })
       expect(failures).toEqual([])
       expect(story.length).toBeGreaterThan(50)
       return JSON.stringify(story)
@@ -56,6 +52,25 @@ describe("the job of orders", () => {
       }),
     timeout
   )
+})
+
+describe("a job whose database loses requests", () => {
+  it("asks again while it opens, and spends no restart on it", { timeout }, async () => {
+    const makeDatabase = await Database.load()
+    let lost = 0
+    for (let seed = 1; seed <= 6; seed++) {
+      const { failures, story, struck } = Scenario.run({
+        ...scenario,
+        faults: ["request lost", "kill"],
+        seed,
+        makeDatabase
+      })
+      lost += struck["request lost"]
+      expect(failures).toEqual([])
+      expect(story.filter(({ what }) => /restarts from its last checkpoint: .*database/.test(what))).toEqual([])
+    }
+    expect(lost).toBeGreaterThan(50)
+  })
 })
 
 describe("a job that depends on something that is not in its input", () => {
