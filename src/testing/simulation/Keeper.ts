@@ -1,6 +1,6 @@
 /**
- * Keeps a job running in a simulated world, as an init system does: starts a process of it when none is left, and takes
- * one that no longer answers for dead. What strikes processes strikes here.
+ * Keeps jobs running in one process of a simulated world, as an init system does: starts another when none is left, and
+ * takes one that no longer answers for dead. What strikes processes strikes here.
  */
 import { Cause, Effect, Exit, Option } from "effect"
 import type { Job } from "../../flow/Job.ts"
@@ -13,19 +13,28 @@ import * as Process from "./Process.ts"
 import * as Recording from "./Recording.ts"
 import type { Stage } from "./Stage.ts"
 
+/** A job, as it is to run. */
+export interface KeptJob {
+  readonly job: Job<unknown, Tables | Topics>
+  /** Parameters by name, as text. */
+  readonly set: Readonly<Record<string, string>>
+}
+
 export interface KeeperOptions {
   readonly stage: Stage
-  readonly job: Job<unknown, Tables | Topics>
-  readonly set: Readonly<Record<string, string>>
-  readonly intents: Recording.Intents
+  /** They live and die together. One that reads what another writes stands behind it. */
+  readonly jobs: ReadonlyArray<KeptJob>
+  /** What its processes are called, before their number. */
+  readonly name: string
+  readonly recording: Recording.Recording
 }
 
 export interface Keeper {
-  /** Keeps the job running, and lets faults strike it. */
+  /** Keeps the jobs running, and lets faults strike them. */
   readonly begin: () => void
   /** Kills what runs, and starts nothing more. */
   readonly end: () => void
-  /** Starts a process that reads what is there, and ends. */
+  /** Starts a process whose jobs read what is there, one after the other, and ends. */
   readonly finish: (ended: (exit: Exit.Exit<void, unknown>) => void) => void
   /** Why it cannot go on: a failure that no new start will mend. */
   readonly failure: () => string | null
@@ -43,9 +52,9 @@ const serverAwayMillisMax = 5_000
 const occasionMillisMax = 2_000
 const odds = { kill: 0.3, pause: 0.2, "clock step": 0.1, "server restart": 0.1 } as const
 
-export const make = ({ intents, job, set, stage }: KeeperOptions): Keeper => {
+export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper => {
   const { servers, striker, world } = stage
-  const chance = world.chance("keeper")
+  const chance = world.chance(`keeper ${name}`)
   const up = new Set<Process.Process>()
   const reports: Array<EpochProgress> = []
   let lives = 0
@@ -60,19 +69,26 @@ export const make = ({ intents, job, set, stage }: KeeperOptions): Keeper => {
       if (inputRows > 0 || rows > 0)
         world.tell(
           process.name,
-          `epoch ${epoch} is durable${replayed ? ", again" : ""}: ${inputRows} records, ${rows} rows`
+          `epoch ${epoch} of ${event.progress.job} is durable${replayed ? ", again" : ""}: ${inputRows} records, ${rows} rows`
         )
-    } else world.tell(process.name, `is ${event.status.state}`)
+    } else world.tell(process.name, `${event.status.job} is ${event.status.state}`)
   }
-  const start = (options: Runner.RunOptions, over: (exit: Exit.Exit<void, unknown>) => void): Process.Process => {
-    const process = Process.make(world, `process ${++lives}`)
+  const start = (
+    options: Runner.RunOptions & { readonly concurrency: "unbounded" | 1 },
+    over: (exit: Exit.Exit<void, unknown>) => void
+  ): Process.Process => {
+    const process = Process.make(world, `${name} ${++lives}`)
     world.tell(process.name, "starts")
-    const main = Effect.gen(function* () {
-      const running = yield* Runner.start(job, { ...options, set }, (event) => Effect.sync(() => heard(process, event)))
-      yield* running.ended
-    }).pipe(
+    const live = ({ job, set }: KeptJob) =>
+      Effect.gen(function* () {
+        const running = yield* Runner.start(job, { ...options, set }, (event) =>
+          Effect.sync(() => heard(process, event))
+        )
+        yield* running.ended
+      })
+    const main = Effect.forEach(jobs, live, { concurrency: options.concurrency, discard: true }).pipe(
       Effect.scoped,
-      Effect.provide(Recording.layer(stage.checkpoints, intents)),
+      Effect.provide(Recording.layer(stage.checkpoints, recording)),
       Effect.provide(stage.layers(process))
     )
     process.run(main as Effect.Effect<void, unknown>, (exit) => {
@@ -88,7 +104,7 @@ export const make = ({ intents, job, set, stage }: KeeperOptions): Keeper => {
     })
   }
   const keep = (): void => {
-    const process = start({}, (exit) => {
+    const process = start({ concurrency: "unbounded" }, (exit) => {
       up.delete(process)
       if (Exit.isFailure(exit) && !mends(exit.cause)) failure = said(exit.cause)
       if (up.size === 0) again()
@@ -140,7 +156,7 @@ export const make = ({ intents, job, set, stage }: KeeperOptions): Keeper => {
       for (const process of up) process.kill()
       up.clear()
     },
-    finish: (over) => void start({ availableNow: true, final: true }, over),
+    finish: (over) => void start({ availableNow: true, final: true, concurrency: 1 }, over),
     failure: () => failure,
     lives: () => lives,
     reports

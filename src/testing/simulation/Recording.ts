@@ -1,36 +1,44 @@
-/** The choices of a job's epochs, as they became durable: from them all of it can be computed again. */
+/** The choices of the epochs of jobs, as they became durable: from them all of it can be computed again. */
 import { Effect, Layer } from "effect"
 import type { Intent } from "../../checkpoint/Checkpoint.ts"
 import { CheckpointStore, type CheckpointStoreService } from "../../checkpoint/CheckpointStore.ts"
 
-/** By epoch. */
-export type Intents = Map<number, Intent>
+export interface Recording {
+  /** The intents of a job, in the order of epochs. */
+  readonly intents: (job: string) => ReadonlyArray<Intent>
+  /** Is told of an intent that is durable. */
+  readonly durable: (intent: Intent) => void
+}
 
-/** An intent is durable if its store said so, if a later owner found it, or if its epoch is committed. */
-export const recorded =
-  (intents: Intents) =>
-  (real: CheckpointStoreService): CheckpointStoreService => {
-    const written = new Map<number, Intent>()
-    const durable = (intent: Intent | undefined): void => {
-      if (intent !== undefined) intents.set(intent.epoch, intent)
+export const make = (): Recording => {
+  const jobs = new Map<string, Map<number, Intent>>()
+  return {
+    intents: (job) => [...(jobs.get(job)?.values() ?? [])].sort((one, other) => one.epoch - other.epoch),
+    durable: (intent) => {
+      const known = jobs.get(intent.job)
+      if (known === undefined) jobs.set(intent.job, new Map([[intent.epoch, intent]]))
+      else known.set(intent.epoch, intent)
     }
+  }
+}
+
+/** An intent is durable if its store said so, or if a claim or a look found it there. */
+const recorded =
+  ({ durable }: Recording) =>
+  (real: CheckpointStoreService): CheckpointStoreService => {
+    const found = ({ intents }: { readonly intents: ReadonlyArray<Intent> }) =>
+      Effect.sync(() => intents.forEach(durable))
     return {
       ...real,
-      claim: (job, jobId) =>
-        Effect.tap(real.claim(job, jobId), (claim) => Effect.sync(() => claim.intents.forEach(durable))),
-      writeIntent: (claim, intent) => {
-        written.set(intent.epoch, intent)
-        return Effect.tap(real.writeIntent(claim, intent), () => Effect.sync(() => durable(intent)))
-      },
-      commit: (claim, epoch) => {
-        durable(written.get(epoch.manifest.epoch))
-        return real.commit(claim, epoch)
-      }
+      claim: (job, jobId) => Effect.tap(real.claim(job, jobId), found),
+      lookUp: (job) => Effect.tap(real.lookUp(job), (record) => (record === null ? Effect.void : found(record))),
+      writeIntent: (claim, intent) =>
+        Effect.tap(real.writeIntent(claim, intent), () => Effect.sync(() => durable(intent)))
     }
   }
 
 export const layer = <E, R>(
   store: Layer.Layer<CheckpointStore, E, R>,
-  intents: Intents
+  recording: Recording
 ): Layer.Layer<CheckpointStore, E, R> =>
-  Layer.effect(CheckpointStore, Effect.map(CheckpointStore, recorded(intents))).pipe(Layer.provide(store))
+  Layer.effect(CheckpointStore, Effect.map(CheckpointStore, recorded(recording))).pipe(Layer.provide(store))

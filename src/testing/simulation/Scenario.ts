@@ -11,7 +11,7 @@ import * as Contents from "./Contents.ts"
 import type { Database } from "./Database.ts"
 import type * as Faults from "./Faults.ts"
 import * as Keeper from "./Keeper.ts"
-import type * as Recording from "./Recording.ts"
+import * as Recording from "./Recording.ts"
 import * as Reference from "./Reference.ts"
 import * as Stage from "./Stage.ts"
 import type * as World from "./World.ts"
@@ -61,8 +61,9 @@ export const run = (options: ScenarioOptions): Outcome => {
   const chance = world.chance("scenario")
   const began = world.now()
   const set = { maxPerEpoch: String(1 + chance.below(epochRecordsMax)), ...options.set }
-  const intents: Recording.Intents = new Map()
-  const keeper = Keeper.make({ ...options, stage, set, intents })
+  const { job } = options
+  const recording = Recording.make()
+  const keeper = Keeper.make({ stage, jobs: [{ job, set }], name: "process", recording })
 
   const left = [...records]
   const come = (): void => {
@@ -90,7 +91,7 @@ export const run = (options: ScenarioOptions): Outcome => {
   const outcome = {
     seed,
     struck: striker.counts(),
-    epochs: intents.size,
+    epochs: recording.intents(job.name).length,
     replays: keeper.reports.filter(({ replayed }) => replayed).length,
     lives: keeper.lives(),
     records: records.length,
@@ -104,10 +105,10 @@ export const run = (options: ScenarioOptions): Outcome => {
     if (Exit.isFailure(exit!))
       return [`the last start failed: ${Cause.pretty((exit as Exit.Failure<void, unknown>).cause)}`]
     const found = Contents.of(stage, Object.keys(topics))
-    const ordered = [...intents.values()].sort((one, other) => one.epoch - other.epoch)
+    const intents = recording.intents(job.name)
     return [
-      ...unread(ordered.at(-1), stage),
-      ...Contents.differences(found, Reference.run({ ...options, set, intents: ordered, inputOf: stage }))
+      ...unread(intents.at(-1), stage),
+      ...Contents.differences(found, Reference.run({ ...options, set, intents, inputOf: stage }))
     ]
   }
   const found = failures()
