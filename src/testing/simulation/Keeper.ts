@@ -34,8 +34,8 @@ export interface Keeper {
   readonly begin: () => void
   /** Kills what runs, and starts nothing more. */
   readonly end: () => void
-  /** Starts a process whose jobs read what is there, one after the other, and ends. */
-  readonly finish: (ended: (exit: Exit.Exit<void, unknown>) => void) => void
+  /** Starts a process whose jobs read what is there, one after the other, and ends; or it ends as its fate says. */
+  readonly finish: (ended: (exit: Exit.Exit<void, unknown>) => void, fate?: Process.Fate) => Process.Process
   /** Why it cannot go on: a failure that no new start will mend. */
   readonly failure: () => string | null
   readonly lives: () => number
@@ -75,9 +75,10 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
   }
   const start = (
     options: Runner.RunOptions & { readonly concurrency: "unbounded" | 1 },
-    over: (exit: Exit.Exit<void, unknown>) => void
+    over: (exit: Exit.Exit<void, unknown>) => void,
+    fate?: Process.Fate
   ): Process.Process => {
-    const process = Process.make(world, `${name} ${++lives}`)
+    const process = Process.make(world, `${name} ${++lives}`, fate)
     world.tell(process.name, "starts")
     const live = ({ job, set }: KeptJob) =>
       Effect.gen(function* () {
@@ -156,7 +157,7 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
       for (const process of up) process.kill()
       up.clear()
     },
-    finish: (over) => void start({ availableNow: true, final: true, concurrency: 1 }, over),
+    finish: (over, fate) => start({ availableNow: true, final: true, concurrency: 1 }, over, fate),
     failure: () => failure,
     lives: () => lives,
     reports
@@ -164,13 +165,14 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
 }
 
 /** May another start of the same code mend it? A fenced process has a successor. */
-const mends = (cause: Cause.Cause<unknown>): boolean => {
+export const mends = (cause: Cause.Cause<unknown>): boolean => {
   const failed = Cause.failureOption(cause)
   if (Option.isNone(failed) || !isExplained(failed.value)) return false
   return failed.value.retry || failed.value._tag === "Fenced"
 }
 
-const said = (cause: Cause.Cause<unknown>): string => {
+/** Why a process ended, in a line. */
+export const said = (cause: Cause.Cause<unknown>): string => {
   const failed = Cause.failureOption(cause)
   if (Option.isNone(failed)) return Cause.pretty(cause)
   const { _tag, message } = failed.value as { readonly _tag?: string; readonly message?: string }

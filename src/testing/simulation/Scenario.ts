@@ -55,7 +55,7 @@ const burstMax = 20
 const epochRecordsMax = 60
 
 export const run = (options: ScenarioOptions): Outcome => {
-  const { records, seed, topics } = options
+  const { records, seed } = options
   const stage = Stage.make(options)
   const { striker, world } = stage
   const chance = world.chance("scenario")
@@ -104,16 +104,25 @@ export const run = (options: ScenarioOptions): Outcome => {
       return [how === "quiet" ? "the job stands still: nothing is left to happen" : "the job does not come to its end"]
     if (Exit.isFailure(exit!))
       return [`the last start failed: ${Cause.pretty((exit as Exit.Failure<void, unknown>).cause)}`]
-    const found = Contents.of(stage, Object.keys(topics))
-    const intents = recording.intents(job.name)
-    return [
-      ...unread(intents.at(-1), stage),
-      ...Contents.differences(found, Reference.run({ ...options, set, intents, inputOf: stage }))
-    ]
+    return mistakes(stage, { ...options, set }, recording)
   }
   const found = failures()
   stage.close()
   return { ...outcome, failures: found }
+}
+
+/** What is wrong with what a job has read and written, now that it is done; empty: nothing is. */
+export const mistakes = (
+  stage: Stage.Stage,
+  options: Omit<ScenarioOptions, "faults" | "records">,
+  recording: Recording.Recording
+): ReadonlyArray<string> => {
+  const found = Contents.of(stage, Object.keys(options.topics))
+  const intents = recording.intents(options.job.name)
+  return [
+    ...unread(intents.at(-1), stage),
+    ...Contents.differences(found, Reference.run({ ...options, intents, inputOf: stage }))
+  ]
 }
 
 /** The last epoch must have ended where the input ends: what is behind that was never read. */
