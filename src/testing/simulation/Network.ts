@@ -38,8 +38,10 @@ export const server = (world: World, name: string): Server => {
 
 /** Asks a server something. */
 export interface Request<A, E> {
-  /** For the story. */
+  /** Which kind of request it is: a boundary is named by it. */
   readonly what: string
+  /** What is the request's own, for the story. Absent: nothing. */
+  readonly details?: () => string
   /** Does it change anything there? Then the story tells of it. */
   readonly changes: boolean
   /** What the server does, at once, when the request arrives. */
@@ -65,13 +67,14 @@ export const make = (world: World, striker: Striker): Network => {
     return striker.strikes("slow network", odds.slow) ? millis + chance.next() ** 2 * wayMillis.slowest : millis
   }
   return {
-    call: (from, to, { changes, execute, lost, what }) =>
+    call: (from, to, { changes, details, execute, lost, what }) =>
       Effect.async((resume) => {
         const answer = (millis: number, exit: Effect.Effect<never, never> | Exit.Exit<any, any>): void => {
           world.after(millis, () => from.enter(() => resume(exit)))
         }
+        const said = (): string => [`${from.name} ${what}`, details?.() ?? ""].filter((part) => part !== "").join(": ")
         const loses = (where: string, fault?: string): void => {
-          world.tell(to.name, `${from.name} ${what}: ${where}`, fault)
+          world.tell(to.name, `${said()}: ${where}`, fault)
           const exit = Effect.fail(lost()) as Effect.Effect<never, never>
           answer(chance.next() * noticedMillisMax, exit)
         }
@@ -80,7 +83,7 @@ export const make = (world: World, striker: Striker): Network => {
           else if (striker.strikes("request lost", odds.lost)) loses("is lost on its way", "request lost")
           else {
             const exit = execute()
-            if (changes) world.tell(to.name, `${from.name} ${what}${exit._tag === "Failure" ? ": refused" : ""}`)
+            if (changes) world.tell(to.name, `${said()}${exit._tag === "Failure" ? ": refused" : ""}`)
             from.reaches(`${what}: done`)
             if (changes && striker.strikes("reply lost", odds.lost * 2)) loses("is done, its reply lost", "reply lost")
             else replies(starts, exit)

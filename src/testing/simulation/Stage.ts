@@ -49,12 +49,12 @@ export interface StageOptions {
   readonly makeDatabase: () => Database
   /** When its world begins, in milliseconds since 1970. Absent: 2100. */
   readonly began?: number | undefined
-  /** Called whenever a reader of the tables could see something new. */
-  readonly onKept?: (database: Database, world: World.World) => void
+  /** Called whenever a reader of the tables or of the topics could see something new, with what was done. */
+  readonly onKept?: (done: () => string) => void
 }
 
 export const make = (options: StageOptions): Stage => {
-  const { began, faults, makeDatabase, onKept, seed, topics } = options
+  const { began, faults, makeDatabase, onKept = () => {}, seed, topics } = options
   const world = World.make(seed, began)
   const striker = Faults.striker(world, faults)
   const connected = { network: Network.make(world, striker), striker }
@@ -63,9 +63,9 @@ export const make = (options: StageOptions): Stage => {
   const tables = {
     database,
     server: Network.server(world, "database"),
-    onKept: () => onKept?.(database, world)
+    onKept
   }
-  const broker = { store: TopicsMemory.makeStore(), server: Network.server(world, "broker"), clock }
+  const broker = { store: TopicsMemory.makeStore(), server: Network.server(world, "broker"), clock, onKept }
   const onTopics = <A>(effect: Effect.Effect<A, unknown, Topics>): A =>
     Effect.runSync(effect.pipe(Effect.provide(TopicsMemory.layer(broker.store)), Effect.withClock(clock)))
   for (const [topic, partitions] of Object.entries(topics)) {

@@ -1,18 +1,19 @@
 /** Tables of a simulated world: a database behind its network. */
 import { Effect, Either, Exit, Layer } from "effect"
-import { type Statement, Tables, type TablesError, type TablesService } from "../../flow/Tables.ts"
+import { Tables, type TablesError, type TablesService } from "../../flow/Tables.ts"
 import { TablesUnavailable } from "../../model/Errors.ts"
 import type { Database } from "./Database.ts"
 import type { Striker } from "./Faults.ts"
 import type { Network, Server } from "./Network.ts"
 import type { Process } from "./Process.ts"
+import * as Requests from "./Requests.ts"
 import { dialect } from "./Sqlite.ts"
 
 export interface TablesServer {
   readonly database: Database
   readonly server: Server
-  /** Called after each transaction that was kept, at that very moment: what any reader could see now. */
-  readonly onKept: () => void
+  /** Called after each transaction that was kept, at that very moment, with what was done: what any reader could see now. */
+  readonly onKept: (done: () => string) => void
 }
 
 const deadlockOdds = 0.02
@@ -22,9 +23,13 @@ export const layer = (
   { database, onKept, server }: TablesServer,
   { network, striker }: { readonly network: Network; readonly striker: Striker }
 ): Layer.Layer<Tables> => {
-  const ask = <A, E>(what: string, changes: boolean, execute: () => Either.Either<A, E>): Effect.Effect<A, E> =>
+  const ask = <A, E>(
+    words: Requests.Words,
+    changes: boolean,
+    execute: () => Either.Either<A, E>
+  ): Effect.Effect<A, E> =>
     network.call(process, server, {
-      what,
+      ...words,
       changes,
       execute: () => Either.match(execute(), { onLeft: Exit.fail, onRight: Exit.succeed }) as Exit.Exit<A, E>,
       lost: () => unavailable("08006", "the connection was lost") as E
@@ -32,20 +37,22 @@ export const layer = (
   const service: TablesService = {
     identity: "simulated",
     dialect,
-    transaction: (statements) =>
-      ask(told(statements), true, () => {
+    transaction: (statements) => {
+      const words = Requests.of(statements)
+      return ask(words, true, () => {
         if (striker.strikes("deadlock", deadlockOdds)) return Either.left(unavailable("40P01", "a deadlock"))
         const done = database.transaction(statements)
-        if (Either.isRight(done)) onKept()
+        if (Either.isRight(done)) onKept(() => `${process.name} ${words.what}: ${words.details()}`)
         return done
-      }),
-    query: (statement) => ask(told([statement]), false, () => database.query(statement)),
-    ask: (sql, { rowsMax }) => ask("asks", false, () => database.ask(sql, rowsMax)),
+      })
+    },
+    query: (statement) => ask(Requests.of([statement]), false, () => database.query(statement)),
+    ask: (sql, { rowsMax }) => ask(plain("asks"), false, () => database.ask(sql, rowsMax)),
     describe: (table) =>
-      ask<ReturnType<Database["describe"]>, TablesError>(`describes ${table}`, false, () =>
+      ask<ReturnType<Database["describe"]>, TablesError>(plain(`describes ${table}`), false, () =>
         Either.right(database.describe(table))
       ),
-    list: ask<ReadonlyArray<string>, TablesError>("lists tables", false, () => Either.right(database.list())),
+    list: ask<ReadonlyArray<string>, TablesError>(plain("lists tables"), false, () => Either.right(database.list())),
     maintain: Effect.void
   }
   return Layer.succeed(Tables, service)
@@ -58,10 +65,4 @@ const unavailable = (code: string, why: string): TablesUnavailable =>
     hint: "A job tries the same epoch again by itself."
   })
 
-/** The first words of statements, for the story. */
-const told = (statements: ReadonlyArray<Statement>): string => {
-  const seen = statements.map(({ sql }) =>
-    /^\s*(\w+)(?:\s+(?:into|from|table|if|not|exists)\b)*\s*("?[\w.]+"?)?/.exec(sql)
-  )
-  return [...new Set(seen.map((match) => `${match?.[1] ?? "?"} ${match?.[2] ?? ""}`.trim()))].join(", ")
-}
+const plain = (what: string): Requests.Words => ({ what, details: () => "" })

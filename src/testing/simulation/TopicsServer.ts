@@ -13,6 +13,8 @@ export interface TopicsServer {
   readonly store: TopicsMemory.Store
   readonly server: Server
   readonly clock: Clock.Clock
+  /** Called after an epoch's records were written, at that very moment, with what was done: what any reader could see now. */
+  readonly onKept: (done: () => string) => void
 }
 
 const stallOdds = 0.03
@@ -21,7 +23,7 @@ const stallMillisMax = 5_000
 export const layer = (
   world: World,
   process: Process,
-  { clock, server, store }: TopicsServer,
+  { clock, onKept, server, store }: TopicsServer,
   { network, striker }: { readonly network: Network; readonly striker: Striker }
 ): Layer.Layer<Topics> => {
   const chance = world.chance(`topics of ${process.name}`)
@@ -51,7 +53,11 @@ export const layer = (
   }
   const writer = (topic: string, real: EpochWriter): EpochWriter => ({
     ...real,
-    write: (epoch, records) => ask(`writes epoch ${epoch} to ${topic}`, true, real.write(epoch, records)),
+    write: (epoch, records) => {
+      const what = `writes epoch ${epoch} to ${topic}`
+      const kept = Effect.sync(() => onKept(() => `${process.name} ${what}`))
+      return ask(what, true, Effect.zipLeft(real.write(epoch, records), kept))
+    },
     position: ask(`looks at ${topic}`, false, real.position)
   })
   const service = (real: TopicsService): TopicsService => ({
