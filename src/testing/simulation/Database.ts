@@ -28,22 +28,32 @@ export const load = async (): Promise<() => Database> => {
   const { default: initialise } = await import("@sqlite.org/sqlite-wasm")
   const sqlite = await initialise()
   sqlite.config.error = () => {}
-  // Its declarations leave this one function out.
-  const { sqlite3_column_decltype } = sqlite.capi as unknown as {
+  // Its declarations leave these functions out.
+  const { sqlite3_bind_double, sqlite3_column_decltype } = sqlite.capi as unknown as {
+    readonly sqlite3_bind_double: (statement: unknown, parameter: number, value: number) => void
     readonly sqlite3_column_decltype: (statement: unknown, column: number) => string | undefined
   }
   const typeOf = (statement: PreparedStatement, column: number): string | null =>
     sqlite3_column_decltype(statement.pointer, column)?.toLowerCase() ?? null
-  return () => make(new sqlite.oo1.DB(":memory:"), typeOf)
+  const bind = (statement: PreparedStatement, values: ReadonlyArray<SqlValue>): void => {
+    if (values.length > 0) statement.bind(values.map(bindable))
+    // Whole numbers that large, it would bind as integers, and 2^63 as another one.
+    for (const [i, value] of values.entries())
+      if (isLarge(value)) sqlite3_bind_double(statement.pointer, i + 1, value as number)
+  }
+  return () => make(new sqlite.oo1.DB(":memory:"), { bind, typeOf })
 }
 
 /** Statements that are kept prepared. */
 const preparedMax = 200
 
-const make = (
-  connection: Connection,
-  typeOf: (statement: PreparedStatement, column: number) => string | null
-): Database => {
+interface Statements {
+  readonly bind: (statement: PreparedStatement, values: ReadonlyArray<SqlValue>) => void
+  /** The type that was declared for a column of the answer; `null`: it is none of a table. */
+  readonly typeOf: (statement: PreparedStatement, column: number) => string | null
+}
+
+const make = (connection: Connection, { bind, typeOf }: Statements): Database => {
   const prepared = new Map<string, PreparedStatement>()
   const prepare = (sql: string): PreparedStatement => {
     const known = prepared.get(sql)
@@ -61,7 +71,7 @@ const make = (
   const step = ({ parameters, sql }: Statement, onRow: (statement: PreparedStatement) => boolean): void => {
     const statement = prepare(sql)
     try {
-      if (parameters.length > 0) statement.bind(parameters.map(bindable))
+      bind(statement, parameters)
       while (statement.step() && onRow(statement));
     } finally {
       try {
@@ -144,8 +154,13 @@ const make = (
   }
 }
 
-const bindable = (value: SqlValue): BindableValue =>
-  typeof value === "boolean" ? Number(value) : (value as BindableValue)
+const isLarge = (value: SqlValue): boolean =>
+  typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)
+
+const bindable = (value: SqlValue): BindableValue => {
+  if (isLarge(value)) return null
+  return typeof value === "boolean" ? Number(value) : (value as BindableValue)
+}
 
 const answer = (
   step: (statement: Statement, onRow: (statement: PreparedStatement) => boolean) => void,

@@ -46,6 +46,7 @@ export const read = (type: string | null, value: unknown): unknown => {
       return String(value)
     case "int32":
     case "instant int":
+    case "double":
       return Number(value)
     case "boolean int":
       return Number(value) !== 0

@@ -23,20 +23,15 @@ export const layer = (
   { database, onKept, server }: TablesServer,
   { network, striker }: { readonly network: Network; readonly striker: Striker }
 ): Layer.Layer<Tables> => {
-  const ask = <A, E>(
-    words: Requests.Words,
-    changes: boolean,
-    execute: () => Either.Either<A, E>
-  ): Effect.Effect<A, E> =>
+  const ask: Ask = <A, E>(words: Requests.Words, changes: boolean, execute: () => Either.Either<A, E>) =>
     network.call(process, server, {
       ...words,
       changes,
       execute: () => Either.match(execute(), { onLeft: Exit.fail, onRight: Exit.succeed }) as Exit.Exit<A, E>,
       lost: () => unavailable("08006", "the connection was lost") as E
     })
-  const service: TablesService = {
-    identity: "simulated",
-    dialect,
+  return Layer.succeed(Tables, {
+    ...behind(database, ask),
     transaction: (statements) => {
       const words = Requests.of(statements)
       return ask(words, true, () => {
@@ -45,18 +40,33 @@ export const layer = (
         if (Either.isRight(done)) onKept(() => `${process.name} ${words.what}: ${words.details()}`)
         return done
       })
-    },
-    query: (statement) => ask(Requests.of([statement]), false, () => database.query(statement)),
-    ask: (sql, { rowsMax }) => ask(plain("asks"), false, () => database.ask(sql, rowsMax)),
-    describe: (table) =>
-      ask<ReturnType<Database["describe"]>, TablesError>(plain(`describes ${table}`), false, () =>
-        Either.right(database.describe(table))
-      ),
-    list: ask<ReadonlyArray<string>, TablesError>(plain("lists tables"), false, () => Either.right(database.list())),
-    maintain: Effect.void
-  }
-  return Layer.succeed(Tables, service)
+    }
+  })
 }
+
+/** The database with nothing between it and who asks. */
+export const layerAt = (database: Database): Layer.Layer<Tables> =>
+  Layer.succeed(
+    Tables,
+    behind(database, (_, __, execute) => Effect.suspend(execute))
+  )
+
+/** How a question is put to the database: what it is, whether it changes anything, and what is done when it arrives. */
+type Ask = <A, E>(words: Requests.Words, changes: boolean, execute: () => Either.Either<A, E>) => Effect.Effect<A, E>
+
+const behind = (database: Database, ask: Ask): TablesService => ({
+  identity: "simulated",
+  dialect,
+  transaction: (statements) => ask(Requests.of(statements), true, () => database.transaction(statements)),
+  query: (statement) => ask(Requests.of([statement]), false, () => database.query(statement)),
+  ask: (sql, { rowsMax }) => ask(plain("asks"), false, () => database.ask(sql, rowsMax)),
+  describe: (table) =>
+    ask<ReturnType<Database["describe"]>, TablesError>(plain(`describes ${table}`), false, () =>
+      Either.right(database.describe(table))
+    ),
+  list: ask<ReadonlyArray<string>, TablesError>(plain("lists tables"), false, () => Either.right(database.list())),
+  maintain: Effect.void
+})
 
 const unavailable = (code: string, why: string): TablesUnavailable =>
   new TablesUnavailable({
