@@ -10,7 +10,9 @@ import * as Database from "./Database.ts"
 import * as Faults from "./Faults.ts"
 import * as Input from "./Input.ts"
 import * as Scenario from "./Scenario.ts"
-import * as Story from "./Story.ts"
+import { SimulationFailed } from "./SimulationFailed.ts"
+
+export { SimulationFailed }
 
 export interface Options {
   /** What comes; or what comes in the world of a seed. */
@@ -40,16 +42,6 @@ export interface Summary {
   readonly realMillis: number
 }
 
-/** A world in which the job wrote something else, or did not come to its end. Its message is the story of it. */
-export class SimulationFailed extends Error {
-  readonly _tag = "SimulationFailed"
-  readonly seed: number
-  constructor(outcome: Scenario.Outcome) {
-    super(Story.of(outcome))
-    this.seed = outcome.seed
-  }
-}
-
 const partitionsDefault = 3
 const seedsDefault = 100
 
@@ -71,7 +63,8 @@ export const job = <E>(one: Job<E, Tables | Topics, {}>, options: Options): Effe
         seed,
         makeDatabase
       })
-      if (outcome.failures.length > 0) return yield* Effect.fail(new SimulationFailed(outcome))
+      if (outcome.failures.length > 0)
+        return yield* Effect.fail(new SimulationFailed({ ...outcome, again: `{ seed: ${seed}, seeds: 1 }` }))
       sofar = { ...added(sofar, outcome), realMillis: (yield* now) - began }
       options.onWorld?.(sofar)
       // A world takes no time but the processor's: others get their turn.

@@ -1,12 +1,20 @@
 /** What happened in a world, as text: when, to whom, what, and which fault it was; then what is wrong in the end. */
-import type { Outcome } from "./Scenario.ts"
 import type { Entry } from "./World.ts"
+
+export interface Told {
+  readonly seed: number
+  /** What went wrong, line by line. */
+  readonly failures: ReadonlyArray<string>
+  readonly story: ReadonlyArray<Entry>
+  /** The options that show it again. */
+  readonly again: string
+}
 
 /** Lines of each part that are shown. */
 const entriesShown = 60
 const failuresShown = 20
 
-export const of = ({ failures, seed, story }: Outcome): string =>
+export const of = ({ again, failures, seed, story }: Told): string =>
   [
     `The job does not write, in the world of seed ${seed}, what it would have written had nothing happened.`,
     "",
@@ -16,7 +24,7 @@ export const of = ({ failures, seed, story }: Outcome): string =>
     ...failures.slice(0, failuresShown),
     ...(failures.length > failuresShown ? [`and ${failures.length - failuresShown} more`] : []),
     "",
-    `The same again: { seed: ${seed}, seeds: 1 }`
+    `The same again: ${again}`
   ].join("\n")
 
 const line = ({ at, fault, what, who }: Entry): string =>
