@@ -1,42 +1,16 @@
-/** The job of orders in simulated worlds: the same again for the same seed, and right in all of them. */
+/** The job of orders in simulated worlds: right in all of them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import orders from "../../actors/orders.ts"
-import { orders as generate } from "../../fixtures/orders.ts"
 import { Sql } from "../../src/connectors/sql/index.ts"
 import { Topic } from "../../src/connectors/topic/index.ts"
 import { Aggregate, Flow, Int64, Job, Trigger } from "../../src/index.ts"
 import { Faults, Simulate } from "../../src/testing/index.ts"
 import * as Database from "../../src/testing/simulation/Database.ts"
 import * as Scenario from "../../src/testing/simulation/Scenario.ts"
+import { scenario, values } from "./Stories.ts"
 
 const timeout = 120_000
-
-const values: Array<Uint8Array> = []
-for (const { records } of generate({ count: 150, items: 25, late: 0.04, outOfOrder: 0.1, malformed: 0.04, rate: 2 }))
-  for (const { value } of records) values.push(value.slice())
-
-const scenario = {
-  job: orders as never,
-  set: {},
-  topics: { orders: 3 },
-  records: values.map((value, i) => ({ topic: "orders", partition: i % 3, key: null, value, headers: [] }))
-}
-
-describe("a simulated world", () => {
-  it("is the same again for the same seed, and another one for another", { timeout }, async () => {
-    const makeDatabase = await Database.load()
-    const told = (seed: number): string => {
-      const { failures, story } = Scenario.run({ ...scenario, faults: Faults.all, seed, makeDatabase })
-      expect(failures).toEqual([])
-      expect(story.length).toBeGreaterThan(50)
-      return JSON.stringify(story)
-    }
-    const first = told(5)
-    expect(told(5)).toBe(first)
-    expect(told(6)).not.toBe(first)
-  })
-})
 
 describe("the job of orders", () => {
   it.effect(

@@ -63,8 +63,10 @@ const odds = { lost: 0.02, slow: 0.01 }
 export const make = (world: World, striker: Striker): Network => {
   const chance = world.chance("network")
   const way = (): number => {
-    const millis = wayMillis.least + chance.next() ** 3 * wayMillis.most
-    return striker.strikes("slow network", odds.slow) ? millis + chance.next() ** 2 * wayMillis.slowest : millis
+    const millis = wayMillis.least + chance.next() * chance.next() * chance.next() * wayMillis.most
+    return striker.strikes("slow network", odds.slow)
+      ? millis + chance.next() * chance.next() * wayMillis.slowest
+      : millis
   }
   return {
     call: (from, to, { changes, details, execute, lost, what }) =>
