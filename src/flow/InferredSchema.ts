@@ -7,6 +7,7 @@
  */
 import { parseDecimal, parseInstant, parseInt64 } from "../model/Columns.ts"
 import * as Limits from "../model/Limits.ts"
+import { Digits, parse } from "./JsonDigits.ts"
 
 /** What stands in one place of the records. */
 export type InferredType =
@@ -59,25 +60,6 @@ export const decimalOf = (texts: Iterable<string>): InferredType => {
 }
 
 // Reading
-
-/** A number, by its digits. */
-class Digits {
-  readonly text: string
-  constructor(text: string) {
-    this.text = text
-  }
-}
-
-/** JSON with its numbers as `Digits`. Throws for what is no JSON. */
-const parse = (text: string): unknown => {
-  JSON.parse(text)
-  // In JSON that was accepted a number stands outside of strings only: each is replaced by how many came before it.
-  const numbers: Array<string> = []
-  const counted = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
-    token.startsWith('"') ? token : String(numbers.push(token) - 1)
-  )
-  return JSON.parse(counted, (_, value) => (typeof value === "number" ? new Digits(numbers[value]!) : value))
-}
 
 const depthOf = (value: unknown): number => {
   if (value === null || typeof value !== "object" || value instanceof Digits) return 0

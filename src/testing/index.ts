@@ -5,6 +5,7 @@
  */
 export * as AggregateLaws from "./AggregateLaws.ts"
 export type { Case } from "./Case.ts"
+export * as JobTest from "./JobTest.ts"
 export * as SinkSuite from "./SinkSuite.ts"
 export * as StoreSuite from "./StoreSuite.ts"
 export * as Faults from "./simulation/Faults.ts"
