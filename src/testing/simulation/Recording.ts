@@ -1,18 +1,27 @@
-/** The choices of the epochs of jobs, as they became durable: from them all of it can be computed again. */
+/**
+ * The choices of the epochs of jobs, as they became durable, and what was looked up: from them all of it can be computed
+ * again.
+ */
 import { Effect, Layer } from "effect"
 import type { Intent } from "../../checkpoint/Checkpoint.ts"
-import { CheckpointStore, type CheckpointStoreService } from "../../checkpoint/CheckpointStore.ts"
+import { CheckpointStore, type CheckpointStoreService, type LookupRows } from "../../checkpoint/CheckpointStore.ts"
 
 export interface Recording {
   /** The intents of a job, in the order of epochs. */
   readonly intents: (job: string) => ReadonlyArray<Intent>
   /** Is told of an intent that is durable. */
   readonly durable: (intent: Intent) => void
+  /** Versions of what a job looked up, with those that never became durable. */
+  readonly lookups: (job: string) => ReadonlyArray<LookupRows>
+  readonly lookedUp: (job: string, rows: LookupRows) => void
 }
 
 export const make = (): Recording => {
   const jobs = new Map<string, Map<number, Intent>>()
+  const lookups = new Map<string, ReadonlyArray<LookupRows>>()
   return {
+    lookups: (job) => lookups.get(job) ?? [],
+    lookedUp: (job, rows) => void lookups.set(job, [...(lookups.get(job) ?? []), rows]),
     intents: (job) => [...(jobs.get(job)?.values() ?? [])].sort((one, other) => one.epoch - other.epoch),
     durable: (intent) => {
       const known = jobs.get(intent.job)
@@ -24,7 +33,7 @@ export const make = (): Recording => {
 
 /** An intent is durable if its store said so, or if a claim or a look found it there. */
 const recorded =
-  ({ durable }: Recording) =>
+  ({ durable, lookedUp }: Recording) =>
   (real: CheckpointStoreService): CheckpointStoreService => {
     const found = ({ intents }: { readonly intents: ReadonlyArray<Intent> }) =>
       Effect.sync(() => intents.forEach(durable))
@@ -33,7 +42,12 @@ const recorded =
       claim: (job, jobId) => Effect.tap(real.claim(job, jobId), found),
       lookUp: (job) => Effect.tap(real.lookUp(job), (record) => (record === null ? Effect.void : found(record))),
       writeIntent: (claim, intent) =>
-        Effect.tap(real.writeIntent(claim, intent), () => Effect.sync(() => durable(intent)))
+        Effect.tap(real.writeIntent(claim, intent), () => Effect.sync(() => durable(intent))),
+      writeLookup: (claim, rows, inUse) =>
+        Effect.suspend(() => {
+          lookedUp(claim.job, rows)
+          return real.writeLookup(claim, rows, inUse)
+        })
     }
   }
 

@@ -5,39 +5,43 @@
  */
 import { Effect, Exit } from "effect"
 import type { Intent } from "../../checkpoint/Checkpoint.ts"
-import { CheckpointStore } from "../../checkpoint/CheckpointStore.ts"
+import { CheckpointStore, type CheckpointStoreService } from "../../checkpoint/CheckpointStore.ts"
 import * as MemoryCheckpointStore from "../../checkpoint/MemoryCheckpointStore.ts"
-import type { Job } from "../../flow/Job.ts"
-import type { Tables } from "../../flow/Tables.ts"
-import type { Topics } from "../../flow/Topics.ts"
 import * as Runner from "../../runtime/Runner.ts"
 import * as Contents from "./Contents.ts"
+import type { SimulatedJob } from "./Jobs.ts"
 import * as Process from "./Process.ts"
 import * as Stage from "./Stage.ts"
 
-export interface ReferenceOptions extends Omit<Stage.StageOptions, "faults" | "onKept"> {
-  readonly job: Job<unknown, Tables | Topics>
-  readonly set: Readonly<Record<string, string>>
-  /** The stage that the job ran on: its input is read again. */
+export interface ReferenceOptions extends SimulatedJob, Omit<Stage.StageOptions, "faults" | "layout"> {
+  /** The stage that the job ran on: what it read is read again. */
   readonly inputOf: Stage.Stage
   /** In the order of epochs. */
   readonly intents: ReadonlyArray<Intent>
+  /** Called when an epoch is computed, with what is written up to it. Absent: only the end counts. */
+  readonly onEpoch?: (epoch: number, contents: Contents.Contents) => void
 }
 
 /** Milliseconds of its world that it may take: an hour. */
 const patienceMillis = 3_600_000
 
 export const run = (options: ReferenceOptions): Contents.Contents => {
-  const { intents, job, set, topics } = options
-  const stage = Stage.make({ ...options, faults: [] })
+  const { began, inputOf, intents, job, makeDatabase, onEpoch, seed, set, topics } = options
+  const stage = Stage.make({ began, inputOf, makeDatabase, seed, topics, faults: [] })
   const process = Process.make(stage.world, "reference")
+  const contents = (): Contents.Contents => Contents.of(stage, Object.keys(topics))
+  const telling = (store: CheckpointStoreService): CheckpointStoreService => ({
+    ...store,
+    commit: (claim, epoch) =>
+      Effect.tap(store.commit(claim, epoch), () => Effect.sync(() => onEpoch?.(epoch.manifest.epoch, contents())))
+  })
   const main = Effect.gen(function* () {
     const store = yield* MemoryCheckpointStore.make
     const claim = yield* store.claim(job.name, "reference")
     for (const intent of intents)
       yield* store.writeIntent(claim, { ...intent, lineage: claim.lineage, generation: claim.generation })
     const running = yield* Runner.start(job, { availableNow: true, set }, () => Effect.void).pipe(
-      Effect.provideService(CheckpointStore, store)
+      Effect.provideService(CheckpointStore, telling(store))
     )
     yield* running.ended
   }).pipe(Effect.scoped, Effect.provide(stage.layers(process)))
@@ -48,7 +52,7 @@ export const run = (options: ReferenceOptions): Contents.Contents => {
   const how = stage.world.run(() => exit !== null, patienceMillis)
   if (how !== "done" || !Exit.isSuccess(exit!))
     throw new Error(`what was to be found cannot be computed: ${how}, ${String(exit)}`)
-  const contents = Contents.of(stage, Object.keys(topics))
+  const found = contents()
   stage.close()
-  return contents
+  return found
 }

@@ -119,9 +119,10 @@ export const mistakes = (
 ): ReadonlyArray<string> => {
   const found = Contents.of(stage, Object.keys(options.topics))
   const intents = recording.intents(options.job.name)
+  const lookups = recording.lookups(options.job.name)
   return [
     ...unread(intents.at(-1), stage),
-    ...Contents.differences(found, Reference.run({ ...options, intents, inputOf: stage }))
+    ...Contents.differences(found, Reference.run({ ...options, intents, lookups, inputOf: stage }))
   ]
 }
 
