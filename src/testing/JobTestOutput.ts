@@ -26,8 +26,8 @@ export interface Output {
 
 /** The output of a sink: `letters` where it keeps what is set aside. */
 export const read = (stage: Stage, sink: string, letters: Letters<unknown, unknown> | undefined): Output => {
-  const topic = stage.store.topics.get(sink)
-  if (topic !== undefined) return ofTopic(sink, topic.partitions.flat(), letters !== undefined)
+  const partitions = stage.recordsOf(sink)
+  if (partitions !== null) return ofTopic(sink, partitions.flat(), letters !== undefined)
   return ofTable(stage, sink)
 }
 

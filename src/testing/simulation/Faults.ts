@@ -14,7 +14,12 @@ export const kinds = {
   "slow network": "a request or its reply takes up to seconds",
   deadlock: "the database takes a transaction back",
   "server restart": "a server is away for a while, and every connection to it is broken",
-  "stalled topic": "the broker answers that there is nothing, though there is"
+  "stalled topic": "the broker answers that there is nothing, though there is",
+  "power loss": "the machine stops, and its disk loses some of what was not synced",
+  "torn write": "of what was being written when the machine stopped, a part is there",
+  "full disk": "for a while the disk has no room",
+  "disk error": "the disk does not do what it was asked, and says so",
+  "slow disk": "the disk takes up to seconds"
 } as const
 
 export type Kind = keyof typeof kinds

@@ -1,6 +1,7 @@
 /**
  * Keeps jobs running in one process of a simulated world, as an init system does: starts another when none is left, and
- * takes one that no longer answers for dead. What strikes processes strikes here.
+ * takes one that no longer answers for dead; unless it owns a log, which no other process can open while it may live.
+ * What strikes processes strikes here.
  */
 import { Cause, Effect, Exit, Option } from "effect"
 import type { Job } from "../../flow/Job.ts"
@@ -9,7 +10,9 @@ import type { Topics } from "../../flow/Topics.ts"
 import { isExplained } from "../../model/Errors.ts"
 import type { EpochProgress, JobEvent } from "../../observe/Progress.ts"
 import * as Runner from "../../runtime/Runner.ts"
+import type { Striker } from "./Faults.ts"
 import * as Process from "./Process.ts"
+import type { Producer } from "./Producer.ts"
 import * as Recording from "./Recording.ts"
 import type { Stage } from "./Stage.ts"
 
@@ -53,9 +56,11 @@ const occasionMillisMax = 2_000
 const odds = { kill: 0.3, pause: 0.2, "clock step": 0.1, "server restart": 0.1 } as const
 
 export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper => {
-  const { servers, striker, world } = stage
+  const { machine, producer, servers, striker, world } = stage
   const chance = world.chance(`keeper ${name}`)
   const up = new Set<Process.Process>()
+  /** Those that stand still: whoever owns a log still has it. */
+  const still = new Set<Process.Process>()
   const reports: Array<EpochProgress> = []
   let lives = 0
   let ended = false
@@ -87,7 +92,8 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
         )
         yield* running.ended
       })
-    const main = Effect.forEach(jobs, live, { concurrency: options.concurrency, discard: true }).pipe(
+    const all = Effect.forEach(jobs, live, { concurrency: options.concurrency, discard: true })
+    const main = (producer === null ? all : withInput(producer, all, options.final === true)).pipe(
       Effect.scoped,
       Effect.provide(Recording.layer(stage.checkpoints, recording)),
       Effect.provide(stage.layers(process))
@@ -101,13 +107,13 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
 
   const again = (): void => {
     world.after(chance.next() * restartMillisMax, () => {
-      if (!ended && failure === null && up.size === 0) keep()
+      if (!ended && failure === null && up.size === 0 && (producer === null || still.size === 0)) keep()
     })
   }
   const keep = (): void => {
     const process = start({ concurrency: "unbounded" }, (exit) => {
       up.delete(process)
-      if (Exit.isFailure(exit) && !mends(exit.cause)) failure = said(exit.cause)
+      if (Exit.isFailure(exit) && !mends(exit.cause) && !isDisk(exit.cause, striker)) failure = said(exit.cause)
       if (up.size === 0) again()
     })
     up.add(process)
@@ -116,18 +122,36 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
     up.delete(process)
     again()
   }
+  const kill = (process: Process.Process): void => {
+    world.tell(process.name, "is killed", "kill")
+    process.kill()
+    lost(process)
+  }
+  const killAll = (processes: Set<Process.Process>): void => {
+    for (const process of processes) process.kill()
+    processes.clear()
+  }
+  machine.host({
+    kill: (process) => {
+      if (up.has(process)) kill(process)
+    },
+    losePower: () => {
+      killAll(up)
+      killAll(still)
+      again()
+    }
+  })
   const strikeProcess = (process: Process.Process): void => {
-    if (striker.strikes("kill", odds.kill)) {
-      world.tell(process.name, "is killed", "kill")
-      process.kill()
-      lost(process)
-    } else if (striker.strikes("pause", odds.pause)) {
+    if (striker.strikes("kill", odds.kill)) kill(process)
+    else if (striker.strikes("pause", odds.pause)) {
       world.tell(process.name, "stands still", "pause")
       process.pause()
+      still.add(process)
       lost(process)
       world.after(chance.next() * pauseMillisMax, () => {
         if (process.state() === "dead") return
         world.tell(process.name, "wakes up")
+        still.delete(process)
         up.add(process)
         process.resume()
       })
@@ -154,14 +178,28 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
     },
     end: () => {
       ended = true
-      for (const process of up) process.kill()
-      up.clear()
+      killAll(up)
+      if (producer !== null) killAll(still)
     },
     finish: (over, fate) => start({ availableNow: true, final: true, concurrency: 1 }, over, fate),
     failure: () => failure,
     lives: () => lives,
     reports
   }
+}
+
+/** Beside the jobs their input is brought; or, where nothing more will come, before them. */
+const withInput = <R>(producer: Producer, jobs: Effect.Effect<void, unknown, R>, isLast: boolean) =>
+  Effect.zipRight(
+    producer.create,
+    isLast ? Effect.zipRight(producer.flush, jobs) : Effect.raceFirst(jobs, producer.run)
+  )
+
+/** A person has made room on a disk that was full, or mended it. */
+const isDisk = (cause: Cause.Cause<unknown>, { counts }: Striker): boolean => {
+  const failed = Cause.failureOption(cause)
+  const isStruck = counts()["full disk"] + counts()["disk error"] > 0
+  return isStruck && Option.isSome(failed) && isExplained(failed.value) && failed.value._tag === "StorageFailed"
 }
 
 /** May another start of the same code mend it? A fenced process has a successor. */

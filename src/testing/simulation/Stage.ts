@@ -1,17 +1,24 @@
 /**
- * Where everything of a simulated world stands: its servers, what they keep, and the network to them. Processes come
- * and go; what is kept here stays.
+ * Where everything of a simulated world stands: its servers, what they keep, and the network to them; and the machine on
+ * which processes run, with its disk. Processes come and go; what is kept here stays.
  */
+import type { FileSystem, Path } from "@effect/platform"
 import { Clock, Effect, Layer } from "effect"
 import type { CheckpointStore } from "../../checkpoint/CheckpointStore.ts"
+import * as FileCheckpointStore from "../../checkpoint/FileCheckpointStore.ts"
 import * as SqlCheckpointStore from "../../checkpoint/SqlCheckpointStore.ts"
+import * as Log from "../../connectors/log/index.ts"
 import type { Tables } from "../../flow/Tables.ts"
-import { type ProducedRecord, Topics } from "../../flow/Topics.ts"
+import { type ProducedRecord, type StoredRecord, Topics, type TopicsError } from "../../flow/Topics.ts"
 import * as TopicsMemory from "../TopicsMemory.ts"
 import type { Database } from "./Database.ts"
+import type { Disk } from "./Disk.ts"
+import * as DiskFiles from "./DiskFiles.ts"
 import * as Faults from "./Faults.ts"
+import * as Machine from "./Machine.ts"
 import * as Network from "./Network.ts"
 import type { Process } from "./Process.ts"
+import * as Producer from "./Producer.ts"
 import * as TablesServer from "./TablesServer.ts"
 import * as TopicsServer from "./TopicsServer.ts"
 import * as World from "./World.ts"
@@ -22,20 +29,42 @@ export interface Coming extends ProducedRecord {
   readonly partition: number
 }
 
+/** Where a job keeps what it keeps. Tables are in the database, in every layout. */
+export interface Layout {
+  readonly checkpoints: "tables" | "files"
+  /** At a broker, or in the log of the one process that owns it. */
+  readonly topics: "broker" | "log"
+}
+
+/** The layout of a seed's world. */
+export const layoutOf = (seed: number): Layout => {
+  const chance = World.make(seed).chance("layout")
+  return {
+    checkpoints: chance.below(2) === 0 ? "tables" : "files",
+    topics: chance.below(2) === 0 ? "broker" : "log"
+  }
+}
+
 export interface Stage {
   readonly world: World.World
   readonly striker: Faults.Striker
   readonly database: Database
   /** The servers, which a fault may take away. */
   readonly servers: ReadonlyArray<Network.Server>
-  /** Topics and tables as a process reaches them. */
-  readonly layers: (process: Process) => Layer.Layer<Tables | Topics>
-  /** A checkpoint store in the tables. */
-  readonly checkpoints: Layer.Layer<CheckpointStore, unknown, Tables>
-  /** What someone beside the network does with the topics, at once. */
+  readonly machine: Machine.Machine
+  /** Topics, tables and files as a process reaches them. */
+  readonly layers: (process: Process) => Layer.Layer<Tables | Topics | FileSystem.FileSystem | Path.Path, TopicsError>
+  readonly checkpoints: Layer.Layer<CheckpointStore, unknown, Tables | FileSystem.FileSystem>
+  /** Brings the input through the process that owns the log; `null`: topics are at a broker, and it comes there. */
+  readonly producer: Producer.Producer | null
+  /** What someone beside the network does with the topics, at once. Of a log a copy is read, which nobody else sees. */
   readonly onTopics: <A>(effect: Effect.Effect<A, unknown, Topics>) => A
-  /** What the broker keeps. */
-  readonly store: TopicsMemory.Store
+  /** The records of a topic, by partition; `null`: there is no such topic. */
+  readonly recordsOf: (topic: string) => ReadonlyArray<ReadonlyArray<StoredRecord>> | null
+  /** What the broker keeps; `null`: topics are in a log. */
+  readonly broker: TopicsMemory.Store | null
+  /** Lets somebody look whenever a reader of the tables or of the topics could see something new; is told what was done. */
+  readonly watch: (look: (done: () => string) => void) => void
   readonly close: () => void
 }
 
@@ -46,59 +75,113 @@ export interface StageOptions {
   readonly topics: Readonly<Record<string, number>>
   /** A stage whose input this one has, record for record. Absent: its topics are empty. */
   readonly inputOf?: Stage
+  /** Absent: checkpoints in tables, topics at a broker. */
+  readonly layout?: Layout
   readonly makeDatabase: () => Database
   /** When its world begins, in milliseconds since 1970. Absent: 2100. */
   readonly began?: number | undefined
-  /** Called whenever a reader of the tables or of the topics could see something new, with what was done. */
-  readonly onKept?: (done: () => string) => void
 }
 
+/** Folders on the disk of the machine. */
+const folders = { data: "/data", checkpoints: "/data/checkpoints", topics: "/data/topics" }
+/** A full segment of the log has from so many bytes to so many times more, as a power of two. */
+const segmentBytes = { least: 512, doublings: 8 }
+
 export const make = (options: StageOptions): Stage => {
-  const { began, faults, makeDatabase, onKept = () => {}, seed, topics } = options
+  const { began, faults, inputOf, layout = layoutDefault, makeDatabase, seed, topics } = options
   const world = World.make(seed, began)
   const striker = Faults.striker(world, faults)
   const connected = { network: Network.make(world, striker), striker }
   const clock = clockOf(world)
   const database = makeDatabase()
-  const tables = {
-    database,
-    server: Network.server(world, "database"),
-    onKept
+  const machine = Machine.make(world, striker)
+  prepare(machine.disk)
+  const looks: Array<(done: () => string) => void> = []
+  const onKept = (done: () => string): void => {
+    for (const look of looks) look(done)
   }
+  const tables = { database, server: Network.server(world, "database"), onKept }
   const broker = { store: TopicsMemory.makeStore(), server: Network.server(world, "broker"), clock, onKept }
+  const isLog = layout.topics === "log"
+  const chance = world.chance("log")
+  const segmentBytesMax = segmentBytes.least * 2 ** chance.below(segmentBytes.doublings)
+  const log = Log.layer({ folder: folders.topics, segmentBytesMax })
   const onTopics = <A>(effect: Effect.Effect<A, unknown, Topics>): A =>
-    Effect.runSync(effect.pipe(Effect.provide(TopicsMemory.layer(broker.store)), Effect.withClock(clock)))
-  for (const [topic, partitions] of Object.entries(topics)) {
-    const found = options.inputOf?.store.topics.get(topic)
-    if (found !== undefined) broker.store.topics.set(topic, found)
-    else onTopics(Effect.flatMap(Topics, (service) => service.create(topic, { partitions })))
+    Effect.runSync(
+      effect.pipe(
+        Effect.provide(
+          isLog ? Layer.provide(log, DiskFiles.layerBeside(machine.disk.copy())) : TopicsMemory.layer(broker.store)
+        ),
+        Effect.withClock(clock)
+      )
+    )
+  for (const [topic, partitions] of isLog ? [] : Object.entries(topics)) {
+    onTopics(Effect.flatMap(Topics, (service) => service.create(topic, { partitions })))
+    for (const [partition, records] of (inputOf?.recordsOf(topic) ?? []).entries())
+      broker.store.topics.get(topic)!.partitions[partition]!.push(...records)
   }
   return {
     world,
     striker,
     database,
-    servers: [tables.server, broker.server],
-    layers: (process) =>
-      Layer.merge(
+    machine,
+    servers: isLog ? [tables.server] : [tables.server, broker.server],
+    layers: (process) => {
+      const files = DiskFiles.layer(machine, process)
+      return Layer.mergeAll(
+        files,
         TablesServer.layer(process, tables, connected),
-        TopicsServer.layer(world, process, broker, connected)
-      ),
-    checkpoints: SqlCheckpointStore.layer,
-    store: broker.store,
+        isLog ? Layer.provide(log, files) : TopicsServer.layer(world, process, broker, connected)
+      )
+    },
+    checkpoints:
+      layout.checkpoints === "files" ? FileCheckpointStore.layer(folders.checkpoints) : SqlCheckpointStore.layer,
+    producer: isLog ? Producer.make(topics, chance) : null,
     onTopics,
+    recordsOf: (topic) => (isLog ? onTopics(fetchAll(topic)) : (broker.store.topics.get(topic)?.partitions ?? null)),
+    broker: isLog ? null : broker.store,
+    watch: (look) => void looks.push(look),
     close: database.close
   }
 }
 
-export const produce = (stage: Stage, records: ReadonlyArray<Coming>): void =>
-  stage.onTopics(
-    Effect.forEach(
-      records,
-      ({ partition, topic, ...record }) =>
-        Effect.flatMap(Topics, (topics) => topics.produce(topic, partition, [record])),
-      { discard: true }
+/** Records come: to the broker at once, to a log when the process that owns it has them. */
+export const produce = (stage: Stage, records: ReadonlyArray<Coming>): void => {
+  if (stage.producer !== null) stage.producer.come(records)
+  else
+    stage.onTopics(
+      Effect.forEach(
+        records,
+        ({ partition, topic, ...record }) =>
+          Effect.flatMap(Topics, (topics) => topics.produce(topic, partition, [record])),
+        { discard: true }
+      )
     )
-  )
+}
+
+/** Lines on input that did not stay as it came. */
+export const unkept = ({ onTopics, producer }: Stage): ReadonlyArray<string> =>
+  producer === null ? [] : onTopics(producer.differences)
+
+// Private
+
+const layoutDefault: Layout = { checkpoints: "tables", topics: "broker" }
+
+/** The folder of all data was there long before. */
+const prepare = (disk: Disk): void => {
+  disk.makeFolder(folders.data, true)
+  disk.open("/", "r").sync()
+}
+
+/** A topic as a log holds it. */
+const fetchAll = (topic: string) =>
+  Effect.gen(function* () {
+    const service = yield* Topics
+    const { partitions } = yield* service.describe(topic)
+    return yield* Effect.forEach(partitions, ({ latest, oldest, partition }) =>
+      service.fetch(topic, partition, oldest, latest - oldest)
+    )
+  }).pipe(Effect.catchTag("UnknownTopic", () => Effect.succeed(null)))
 
 const clockOf = (world: World.World): Clock.Clock => {
   const millis = (): number => Math.floor(world.now())
