@@ -106,7 +106,7 @@ export const actors = <R>(
  */
 const orOvertaken = (store: CheckpointStoreService, claimed: Claim, error: LifeError) =>
   Effect.flatMap(
-    Effect.orElseSucceed(store.lookUp(claimed.job), () => claimed),
+    Effect.orElseSucceed(patiently(store.lookUp(claimed.job)), () => claimed),
     (found) =>
       Effect.fail(
         found?.lineage === claimed.lineage && found.generation === claimed.generation

@@ -12,6 +12,7 @@ import { Topic } from "../../src/connectors/topic/index.ts"
 import { layerNone } from "../../src/flow/SchemaRegistry.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import { Aggregate, Flow, Int64, Job, Trigger } from "../../src/index.ts"
+import { TablesUnavailable } from "../../src/model/Errors.ts"
 import * as Limits from "../../src/model/Limits.ts"
 import * as Runner from "../../src/runtime/Runner.ts"
 import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
@@ -90,12 +91,40 @@ const overtaken = (
     return outcome._tag === "Success" ? Either.flip(outcome.value) : outcome
   }).pipe(Effect.provide(Layer.mergeAll(layerMemory, TopicsMemory.layer(), layerNone)))
 
+/** A store that, from then on, does not answer for the first time when it is asked where the job stands. */
+const forgetful = (store: CheckpointStoreService, gate: Effect.Effect<void>) => {
+  let lost: "not yet" | "next" | "done" = "not yet"
+  const lookUp: CheckpointStoreService["lookUp"] = (job) =>
+    Effect.suspend(() => {
+      if (lost !== "next") return store.lookUp(job)
+      lost = "done"
+      return new TablesUnavailable({ code: "08006", message: "the answer is lost", hint: "Ask again." })
+    })
+  const passed = Effect.zipRight(
+    gate,
+    Effect.sync(() => {
+      lost = "next"
+    })
+  )
+  return [jobWith(passed), { ...store, lookUp }] as const
+}
+
 describe("a process that was overtaken while it opened", () => {
   it.live(
     "its sinks says that it was fenced, not that the sink is ahead",
     () =>
       Effect.map(
         overtaken((gate, store) => [jobWith(gate), store]),
+        (failure) => expect(failure).toMatchObject({ _tag: "Right", right: { _tag: "Fenced" } })
+      ),
+    timeout
+  )
+
+  it.live(
+    "its sinks asks again who has the job, where the answer is lost",
+    () =>
+      Effect.map(
+        overtaken((gate, store) => forgetful(store, gate)),
         (failure) => expect(failure).toMatchObject({ _tag: "Right", right: { _tag: "Fenced" } })
       ),
     timeout
