@@ -28,6 +28,7 @@ export const load = async (): Promise<() => Database> => {
   const { default: initialise } = await import("@sqlite.org/sqlite-wasm")
   const sqlite = await initialise()
   sqlite.config.error = () => {}
+  sqlite.config.warn = () => {}
   // Its declarations leave these functions out.
   const { sqlite3_bind_double, sqlite3_column_decltype } = sqlite.capi as unknown as {
     readonly sqlite3_bind_double: (statement: unknown, parameter: number, value: number) => void

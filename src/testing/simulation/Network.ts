@@ -86,7 +86,7 @@ export const make = (world: World, striker: Striker): Network => {
           else {
             const exit = execute()
             if (changes) world.tell(to.name, `${said()}${exit._tag === "Failure" ? ": refused" : ""}`)
-            from.reaches(`${what}: done`)
+            from.reaches(`${what}: done`, false)
             if (changes && striker.strikes("reply lost", odds.lost * 2)) loses("is done, its reply lost", "reply lost")
             else replies(starts, exit)
           }
@@ -94,10 +94,10 @@ export const make = (world: World, striker: Striker): Network => {
         const replies = (starts: number, exit: Exit.Exit<any, any>): void => {
           world.after(way(), () => {
             if (to.starts() !== starts) loses("the reply does not come, the server went away")
-            else from.enter(() => passes(from, `${what}: answered`, () => resume(exit)))
+            else from.enter(() => passes(from, `${what}: answered`, false, () => resume(exit)))
           })
         }
-        passes(from, `${what}: to be sent`, () => {
+        passes(from, `${what}: to be sent`, changes, () => {
           const starts = to.starts()
           world.after(way(), () => arrives(starts))
         })
@@ -106,6 +106,6 @@ export const make = (world: World, striker: Striker): Network => {
 }
 
 /** Lets a process go on behind a boundary: at once, when it wakes up, or never. */
-const passes = (process: Process, what: string, then: () => void): void => {
-  if (process.reaches(what)) process.enter(then)
+const passes = (process: Process, what: string, changes: boolean, then: () => void): void => {
+  if (process.reaches(what, changes)) process.enter(then)
 }

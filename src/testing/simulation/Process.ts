@@ -22,8 +22,8 @@ export type State = "running" | "paused" | "dead"
 /** What becomes of a process at a boundary. */
 export type Verdict = "lives" | "dies" | "stands still"
 
-/** Decides at each boundary that a running process reaches, in their order. */
-export type Fate = (what: string) => Verdict
+/** Decides at each boundary that a running process reaches, in their order; `changes` as in `Process.reaches`. */
+export type Fate = (what: string, changes: boolean) => Verdict
 
 /** The name of the boundary before each step of a fiber; all others are named by who reaches them. */
 export const stepBoundary = "a step of a fiber"
@@ -46,12 +46,13 @@ export interface Process {
    * Comes to a boundary, a place where the process may die or stand still, as its fate says; answers whether it lives.
    *
    * The boundaries are those of all that a process does to the world: before a request is sent, when it has been
-   * executed, when its reply is there; and the same of an operation on a disk. To the world a death anywhere between
-   * two of them is a death at the later one: what happens inside the process dies with it, and what it has sent arrives
-   * all the same. Only time differs: how far a request or a reply on its way has come. So each step of a fiber is a
-   * boundary as well, to be tried by samples.
+   * executed, when its reply is there; and the same of an operation on a disk. `changes`: may what it does next change
+   * something outside? Absent: it may. To the world a death anywhere between two such boundaries is a death at the
+   * later one: what happens inside the process dies with it, and what it has sent arrives all the same. Only time
+   * differs: how far a request on its way has come. So each step of a fiber is a boundary as well, to be tried by
+   * samples.
    */
-  readonly reaches: (what: string) => boolean
+  readonly reaches: (what: string, changes?: boolean) => boolean
 }
 
 /** A step of a fiber takes up to so many milliseconds of the world's time: which one comes first is chance. */
@@ -78,8 +79,8 @@ export const make = (world: World, name: string, fate: Fate = () => "lives"): Pr
     if (state === "running") state = "paused"
   }
   const lives = (): boolean => state !== "dead"
-  const reaches = (what: string): boolean => {
-    const verdict = state === "running" ? fate(what) : "lives"
+  const reaches = (what: string, changes = true): boolean => {
+    const verdict = state === "running" ? fate(what, changes) : "lives"
     if (verdict === "dies") kill()
     else if (verdict === "stands still") pause()
     return lives()
@@ -92,7 +93,7 @@ export const make = (world: World, name: string, fate: Fate = () => "lives"): Pr
     },
     scheduleTask: (task) => {
       world.after(chance.next() * stepMillisMax, () => {
-        if (reaches(stepBoundary)) enter(task)
+        if (reaches(stepBoundary, false)) enter(task)
       })
     }
   }

@@ -28,9 +28,10 @@ export const layer = (
 ): Layer.Layer<Topics> => {
   const chance = world.chance(`topics of ${process.name}`)
   /** What the broker does is done at once when it is asked; how it is told, and whether, is the network's affair. */
-  const ask = <A, E>(what: string, changes: boolean, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  const ask = <A, E>(what: string, changes: boolean, effect: Effect.Effect<A, E>, details = ""): Effect.Effect<A, E> =>
     network.call(process, server, {
       what,
+      details: () => details,
       changes,
       execute: () => Effect.runSyncExit(Effect.withClock(effect, clock)),
       lost: () => unavailable(what) as E
@@ -45,7 +46,7 @@ export const layer = (
         stalled = striker.strikes("stalled topic", stallOdds)
         return stalled
           ? Effect.succeed(null)
-          : ask(`reads ${topic}/${partition} from ${offset}`, false, real.read(partition, offset, some))
+          : ask(`reads ${topic}`, false, real.read(partition, offset, some), `partition ${partition} from ${offset}`)
       },
       changed: Effect.suspend(() => (stalled ? Effect.sleep(chance.next() * stallMillisMax) : real.changed)),
       markBefore: (partition, offset) => ask(`looks at ${topic}`, false, real.markBefore(partition, offset))
@@ -54,9 +55,13 @@ export const layer = (
   const writer = (topic: string, real: EpochWriter): EpochWriter => ({
     ...real,
     write: (epoch, records) => {
-      const what = `writes epoch ${epoch} to ${topic}`
-      const kept = Effect.sync(() => onKept(() => `${process.name} ${what}`))
-      return ask(what, true, Effect.zipLeft(real.write(epoch, records), kept))
+      const kept = Effect.sync(() => onKept(() => `${process.name} writes epoch ${epoch} to ${topic}`))
+      return ask(
+        `writes an epoch to ${topic}`,
+        true,
+        Effect.zipLeft(real.write(epoch, records), kept),
+        `epoch ${epoch}`
+      )
     },
     position: ask(`looks at ${topic}`, false, real.position)
   })
