@@ -18,3 +18,13 @@ export const parse = (text: string): unknown => {
   )
   return JSON.parse(counted, (_, value) => (typeof value === "number" ? new Digits(numbers[value]!) : value))
 }
+
+/** The text of what `parse` gave: every number as it was written. */
+export const write = (value: unknown): string => {
+  if (value instanceof Digits) return value.text
+  if (Array.isArray(value)) return `[${value.map(write).join(",")}]`
+  if (typeof value !== "object" || value === null) return JSON.stringify(value)
+  return `{${Object.entries(value)
+    .map(([name, field]) => `${JSON.stringify(name)}:${write(field)}`)
+    .join(",")}}`
+}

@@ -30,6 +30,7 @@ import * as Runner from "../runtime/Runner.ts"
 import * as Comparison from "./JobTestComparison.ts"
 import * as Given from "./JobTestGiven.ts"
 import * as Output from "./JobTestOutput.ts"
+import * as SourceRecords from "./SourceRecords.ts"
 import * as Database from "./simulation/Database.ts"
 import * as Input from "./simulation/Input.ts"
 import * as Process from "./simulation/Process.ts"
@@ -145,7 +146,7 @@ interface Batch {
 
 const inputOf = (job: Job, topology: Topology, batch: Records | Later): Batch => {
   const given = batch instanceof Later ? batch.records : (batch as Records)
-  const sources = topology.nodes.flatMap(({ id, spec }) => (spec.kind === "source" ? [id] : []))
+  const sources = SourceRecords.sourcesOf(topology)
   const records = Object.entries(given).map(([topic, values]) => {
     if (!sources.includes(topic))
       throw new JobTestFailed(

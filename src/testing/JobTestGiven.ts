@@ -3,6 +3,7 @@ import { fieldsOf, jsonOfRow, jsonOfText, type RowField } from "../flow/RowField
 import type { Topology } from "../flow/Topology.ts"
 import * as Suggestion from "../model/Suggestion.ts"
 import * as Table from "./JobTestTable.ts"
+import * as SourceRecords from "./SourceRecords.ts"
 
 /** By topic. */
 export type Records = Readonly<Record<string, string | ReadonlyArray<unknown>>>
@@ -33,11 +34,9 @@ export const valuesOf = (
 // Private
 
 /** The fields of a topic's records, as the job decodes them; `null`: it does not, or they have none. */
-const rowFields = ({ edges, nodes }: Topology, topic: string): ReadonlyArray<RowField> | null => {
-  const readers = edges.filter(({ from }) => from === topic).map(({ to }) => nodes.find(({ id }) => id === to)!)
-  for (const { spec } of readers)
-    if (spec.kind === "decode" && spec.value.codec.name === "json") return fieldsOf(spec.value.schema)
-  return null
+const rowFields = (topology: Topology, topic: string): ReadonlyArray<RowField> | null => {
+  const decode = SourceRecords.decodeOf(topology, topic)
+  return decode === null || decode.value.codec.name !== "json" ? null : fieldsOf(decode.value.schema)
 }
 
 /** A field of which nothing is known: JSON where it is some, else text. */

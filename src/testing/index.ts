@@ -4,6 +4,7 @@
  * for who writes a job: worlds in which things go wrong.
  */
 export * as AggregateLaws from "./AggregateLaws.ts"
+export * as Arbitraries from "./Arbitraries.ts"
 export type { Case } from "./Case.ts"
 export * as JobTest from "./JobTest.ts"
 export * as SinkSuite from "./SinkSuite.ts"
