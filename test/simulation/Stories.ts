@@ -12,8 +12,7 @@ for (const { records } of generate({ count: 150, items: 25, late: 0.04, outOfOrd
 
 /** What comes, and where it goes. */
 export const scenario = {
-  job: orders as never,
-  set: {},
+  jobs: [{ job: orders as never, set: {} }],
   topics: { orders: 3 },
   records: values.map((value, i) => ({ topic: "orders", partition: i % 3, key: null, value, headers: [] }))
 }

@@ -25,25 +25,35 @@ export const lookup = <A, I, const K extends Lookup.KeyColumn<A>, const T extend
   schema: Schema.Schema<A, I>,
   options: Lookup.Options<A, K, T>
 ): Lookup.Lookup<Pick<A, K>, A, LookupUnreadable | TablesError, Tables, Lookup.PolicyOf<T>> => {
-  const isQuery = /\s/.test(tableOrQuery.trim())
   const name = options.name ?? tableOrQuery
-  const fields = fieldsOf(schema)
-  const load = Effect.gen(function* () {
-    const tables = yield* Tables
-    const rows = yield* tables.query({ sql: statementOf(tables, tableOrQuery, isQuery), parameters: [] })
-    if (rows.length > Limits.lookupRowsMax)
-      return yield* unreadable(
-        name,
-        `it has more than ${Limits.lookupRowsMax} rows`,
-        "Look up fewer: a query says which."
-      )
-    return { rows: yield* decoded(name, schema, fields, rows), placeOf: null }
-  })
-  return Lookup.make({ from: tableOrQuery, label: isQuery ? `query ${name}` : `table ${name}`, schema, load }, options)
+  const label = isQuery(tableOrQuery) ? `query ${name}` : `table ${name}`
+  const read = reading(tableOrQuery, schema, name)
+  const load = Effect.map(Effect.flatMap(Tables, read), (rows) => ({ rows, placeOf: null }))
+  return Lookup.make({ from: tableOrQuery, label, schema, load }, options)
 }
 
-const statementOf = ({ dialect }: TablesService, text: string, isQuery: boolean): string => {
-  const from = isQuery ? `(${text.trim().replace(/;$/, "")})` : dialect.quote(text)
+/** Reads all rows of a table, of a view or of a query, each as the Schema has it; `name` is what errors call it. */
+export const reading = <A, I>(tableOrQuery: string, schema: Schema.Schema<A, I>, name = tableOrQuery) => {
+  const fields = fieldsOf(schema)
+  return (
+    tables: Pick<TablesService, "dialect" | "query">
+  ): Effect.Effect<ReadonlyArray<A>, LookupUnreadable | TablesError> =>
+    Effect.gen(function* () {
+      const rows = yield* tables.query({ sql: statementOf(tables, tableOrQuery), parameters: [] })
+      if (rows.length > Limits.lookupRowsMax)
+        return yield* unreadable(
+          name,
+          `it has more than ${Limits.lookupRowsMax} rows`,
+          "Look up fewer: a query says which."
+        )
+      return yield* decoded(name, schema, fields, rows)
+    })
+}
+
+const isQuery = (text: string): boolean => /\s/.test(text.trim())
+
+const statementOf = ({ dialect }: Pick<TablesService, "dialect">, text: string): string => {
+  const from = isQuery(text) ? `(${text.trim().replace(/;$/, "")})` : dialect.quote(text)
   return `select * from ${from} as weir_rows limit ${Limits.lookupRowsMax + 1}`
 }
 

@@ -39,7 +39,24 @@ export const comingOf = (input: Input, partitions: number): ReadonlyArray<Coming
     .sort((left, right) => left.place - right.place)
     .map(({ record }) => record)
 
+/** The values of which records were made, by topic and bytes; text, where no record of the input has such bytes. */
+export const valuesOf = (input: Input): ((topic: string, bytes: Uint8Array) => unknown) => {
+  const known = new Map<string, unknown>()
+  for (const [topic, values] of Object.entries(input))
+    for (const one of values) {
+      const value = one instanceof Keyed ? one.value : one
+      known.set(placed(topic, bytesOf(value)), value)
+    }
+  return (topic, bytes) => {
+    const id = placed(topic, bytes)
+    return known.has(id) ? known.get(id) : decoder.decode(bytes)
+  }
+}
+
 // Private
+
+const decoder = new TextDecoder()
+const placed = (topic: string, bytes: Uint8Array): string => `${topic} ${bytes.join(" ")}`
 
 const encoder = new TextEncoder()
 

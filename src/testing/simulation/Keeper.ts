@@ -4,29 +4,20 @@
  * What strikes processes strikes here.
  */
 import { Cause, Effect, Exit, Option } from "effect"
-import type { Job } from "../../flow/Job.ts"
-import type { Tables } from "../../flow/Tables.ts"
-import type { Topics } from "../../flow/Topics.ts"
 import { isExplained } from "../../model/Errors.ts"
 import type { EpochProgress, JobEvent } from "../../observe/Progress.ts"
 import * as Runner from "../../runtime/Runner.ts"
 import type { Striker } from "./Faults.ts"
+import type { SimulatedJob } from "./Jobs.ts"
 import * as Process from "./Process.ts"
 import type { Producer } from "./Producer.ts"
 import * as Recording from "./Recording.ts"
 import type { Stage } from "./Stage.ts"
 
-/** A job, as it is to run. */
-export interface KeptJob {
-  readonly job: Job<unknown, Tables | Topics>
-  /** Parameters by name, as text. */
-  readonly set: Readonly<Record<string, string>>
-}
-
 export interface KeeperOptions {
   readonly stage: Stage
   /** They live and die together. One that reads what another writes stands behind it. */
-  readonly jobs: ReadonlyArray<KeptJob>
+  readonly jobs: ReadonlyArray<SimulatedJob>
   /** What its processes are called, before their number. */
   readonly name: string
   readonly recording: Recording.Recording
@@ -85,7 +76,7 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
   ): Process.Process => {
     const process = Process.make(world, `${name} ${++lives}`, fate)
     world.tell(process.name, "starts")
-    const live = ({ job, set }: KeptJob) =>
+    const live = ({ job, set }: SimulatedJob) =>
       Effect.gen(function* () {
         const running = yield* Runner.start(job, { ...options, set }, (event) =>
           Effect.sync(() => heard(process, event))

@@ -3,9 +3,9 @@
  * intent: one process that nothing befalls, and that finds all intents in a store that has nothing else, computes all
  * of it again in a row.
  */
-import { Effect, Exit } from "effect"
+import { Effect, Either, Exit } from "effect"
 import type { Intent } from "../../checkpoint/Checkpoint.ts"
-import { CheckpointStore, type CheckpointStoreService } from "../../checkpoint/CheckpointStore.ts"
+import { CheckpointStore, type CheckpointStoreService, type LookupRows } from "../../checkpoint/CheckpointStore.ts"
 import * as MemoryCheckpointStore from "../../checkpoint/MemoryCheckpointStore.ts"
 import * as Runner from "../../runtime/Runner.ts"
 import * as Contents from "./Contents.ts"
@@ -18,6 +18,8 @@ export interface ReferenceOptions extends SimulatedJob, Omit<Stage.StageOptions,
   readonly inputOf: Stage.Stage
   /** In the order of epochs. */
   readonly intents: ReadonlyArray<Intent>
+  /** Versions that intents may name. */
+  readonly lookups: ReadonlyArray<LookupRows>
   /** Called when an epoch is computed, with what is written up to it. Absent: only the end counts. */
   readonly onEpoch?: (epoch: number, contents: Contents.Contents) => void
 }
@@ -25,8 +27,9 @@ export interface ReferenceOptions extends SimulatedJob, Omit<Stage.StageOptions,
 /** Milliseconds of its world that it may take: an hour. */
 const patienceMillis = 3_600_000
 
-export const run = (options: ReferenceOptions): Contents.Contents => {
-  const { began, inputOf, intents, job, makeDatabase, onEpoch, seed, set, topics } = options
+/** Left: why it cannot be computed. */
+export const run = (options: ReferenceOptions): Either.Either<Contents.Contents, string> => {
+  const { began, inputOf, intents, job, lookups, makeDatabase, onEpoch, seed, set, topics } = options
   const stage = Stage.make({ began, inputOf, makeDatabase, seed, topics, faults: [] })
   const process = Process.make(stage.world, "reference")
   const contents = (): Contents.Contents => Contents.of(stage, Object.keys(topics))
@@ -38,6 +41,7 @@ export const run = (options: ReferenceOptions): Contents.Contents => {
   const main = Effect.gen(function* () {
     const store = yield* MemoryCheckpointStore.make
     const claim = yield* store.claim(job.name, "reference")
+    for (const rows of lookups) yield* store.writeLookup(claim, rows, lookups)
     for (const intent of intents)
       yield* store.writeIntent(claim, { ...intent, lineage: claim.lineage, generation: claim.generation })
     const running = yield* Runner.start(job, { availableNow: true, set }, () => Effect.void).pipe(
@@ -50,9 +54,10 @@ export const run = (options: ReferenceOptions): Contents.Contents => {
     exit = done
   })
   const how = stage.world.run(() => exit !== null, patienceMillis)
-  if (how !== "done" || !Exit.isSuccess(exit!))
-    throw new Error(`what was to be found cannot be computed: ${how}, ${String(exit)}`)
-  const found = contents()
+  const found =
+    how === "done" && Exit.isSuccess(exit!)
+      ? Either.right(contents())
+      : Either.left(`what ${job.name} was to write cannot be computed: ${how}, ${String(exit)}`)
   stage.close()
   return found
 }

@@ -9,14 +9,30 @@ import type { Topics } from "../../flow/Topics.ts"
 import * as Database from "./Database.ts"
 import * as Faults from "./Faults.ts"
 import * as Input from "./Input.ts"
+import type * as Invariants from "./Invariants.ts"
+import type * as Oracle from "./Oracle.ts"
 import * as Scenario from "./Scenario.ts"
-import { SimulationFailed } from "./SimulationFailed.ts"
+import { SimulationFailed, SimulationVacuous } from "./SimulationFailed.ts"
 
-export { SimulationFailed }
+export { type CrashOptions, type CrashSummary, crashEverywhere } from "./CrashEverywhere.ts"
+export { invariant } from "./Invariants.ts"
+export { SimulationFailed, SimulationVacuous }
 
-export interface Options {
+export interface Options<I extends Input.Input = Input.Input> extends WorldOptions<I> {
+  /** Parameters of the job, as text. */
+  readonly set?: Readonly<Record<string, string>>
+}
+
+/** A job among others. */
+export interface OneJob {
+  readonly job: Job<unknown, Tables | Topics, {}>
+  /** Parameters of the job, as text. */
+  readonly set?: Readonly<Record<string, string>>
+}
+
+export interface WorldOptions<I extends Input.Input = Input.Input> {
   /** What comes; or what comes in the world of a seed. */
-  readonly input: Input.Input | ((seed: number) => Input.Input)
+  readonly input: I | ((seed: number) => I)
   /** Partitions of each topic; values take them in turn. Default: 3. */
   readonly partitions?: number
   /** Worlds to try, at least 1. Default: 100. */
@@ -25,8 +41,15 @@ export interface Options {
   readonly seed?: number
   /** What may go wrong. Default: `Faults.all`. */
   readonly faults?: Faults.Faults
-  /** Parameters of the job, as text. */
-  readonly set?: Readonly<Record<string, string>>
+  /** What the tables must keep at every moment at which somebody could read them. Default: nothing of the job's own. */
+  readonly invariants?: ReadonlyArray<Invariants.Invariant>
+  /**
+   * What must be found in the end, computed from the input in another way than the job computes it. Absent: what the
+   * job itself writes where nothing happens.
+   */
+  readonly oracle?: Oracle.Oracle<I>
+  /** Is it a failure that a kind of fault never struck, or that nothing was done meanwhile? Default: with 50 seeds or more. */
+  readonly mustStrike?: boolean
   /** Called after each world in which all was as it should be, with what happened in all so far. */
   readonly onWorld?: (sofar: Summary) => void
 }
@@ -34,8 +57,13 @@ export interface Options {
 /** What happened in all worlds together. */
 export interface Summary {
   readonly seeds: number
+  /** The kinds of faults that were to strike. */
+  readonly faults: Faults.Faults
+  /** How often each did. */
   readonly struck: Readonly<Record<Faults.Kind, number>>
   readonly epochs: number
+  /** Epochs with records that became durable while faults struck, in the first and in the second half of that time. */
+  readonly progress: readonly [first: number, second: number]
   readonly replays: number
   readonly lives: number
   readonly virtualMillis: number
@@ -45,51 +73,98 @@ export interface Summary {
 const partitionsDefault = 3
 const seedsDefault = 100
 
+/** Worlds among which each kind of fault strikes, and some epochs are done in both halves. */
+const seedsStriking = 50
+
 /** Tries the worlds one after the other, and fails at the first in which something is wrong. */
-export const job = <E>(one: Job<E, Tables | Topics, {}>, options: Options): Effect.Effect<Summary, SimulationFailed> =>
+export const job = <E, const I extends Input.Input>(
+  one: Job<E, Tables | Topics, {}>,
+  { set = {}, ...options }: Options<I>
+): Effect.Effect<Summary, SimulationFailed | SimulationVacuous> => jobs([{ job: one, set }], options)
+
+/**
+ * The same of several jobs in one world: on the same topics and tables, in one process or, as the seed says, each in
+ * processes of its own. A job may read what another writes; jobs may write to one table, each its own keys.
+ */
+export const jobs = <const I extends Input.Input>(
+  all: ReadonlyArray<OneJob>,
+  options: WorldOptions<I>
+): Effect.Effect<Summary, SimulationFailed | SimulationVacuous> =>
   Effect.gen(function* () {
     const makeDatabase = yield* Effect.promise(Database.load)
     const began = yield* now
-    const { partitions = partitionsDefault, seed: first = 1, seeds = seedsDefault } = options
-    let sofar = nothing
+    const { faults = Faults.all, invariants = [], seed: first = 1, seeds = seedsDefault } = options
+    const { mustStrike = seeds >= seedsStriking } = options
+    let sofar: Summary = { ...nothing, faults }
     for (let seed = first; seed < first + seeds; seed++) {
-      const input = typeof options.input === "function" ? options.input(seed) : options.input
-      const outcome = Scenario.run({
-        job: one as Job<unknown, Tables | Topics>,
-        set: options.set ?? {},
-        topics: Object.fromEntries(Object.keys(input).map((topic) => [topic, partitions])),
-        records: Input.comingOf(input, partitions),
-        faults: options.faults ?? Faults.all,
+      const scenario: Scenario.ScenarioOptions = {
+        ...inputOf(options, seed),
+        jobs: all.map(({ job, set = {} }) => ({ job, set })),
+        faults,
+        invariants,
         seed,
         makeDatabase
-      })
-      if (outcome.failures.length > 0)
-        return yield* Effect.fail(new SimulationFailed({ ...outcome, again: `{ seed: ${seed}, seeds: 1 }` }))
+      }
+      const outcome = Scenario.run(scenario)
+      if (outcome.failures.length > 0) {
+        const told = Scenario.explained(scenario, outcome)
+        return yield* Effect.fail(new SimulationFailed({ ...told, again: `{ seed: ${seed}, seeds: 1 }` }))
+      }
       sofar = { ...added(sofar, outcome), realMillis: (yield* now) - began }
       options.onWorld?.(sofar)
       // A world takes no time but the processor's: others get their turn.
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 0)))
     }
-    return sofar
+    const missing = mustStrike ? vacuity(sofar) : []
+    return missing.length === 0 ? sofar : yield* Effect.fail(new SimulationVacuous(missing))
   })
+
+/** What did not happen, line by line, and without which a simulation shows nothing; none: all of it did. */
+export const vacuity = ({ faults, progress, replays, struck }: Summary): ReadonlyArray<string> => [
+  ...faults.filter((kind) => struck[kind] === 0).map((kind) => `no ${kind}: it never struck`),
+  ...["first", "second"].flatMap((half, i) =>
+    progress[i] === 0 ? [`no progress: no epoch with records became durable in the ${half} half of any storm`] : []
+  ),
+  ...(faults.includes("kill") && replays === 0 ? ["no replay: no epoch was computed again from its intent"] : [])
+]
+
+/** What comes in the world of a seed, and what an oracle says of it. */
+const inputOf = <I extends Input.Input>(
+  { input, oracle, partitions = partitionsDefault }: WorldOptions<I>,
+  seed: number
+): Pick<Scenario.ScenarioOptions, "topics" | "records" | "oracle"> => {
+  const values = typeof input === "function" ? input(seed) : input
+  return {
+    topics: Object.fromEntries(Object.keys(values).map((topic) => [topic, partitions])),
+    records: Input.comingOf(values, partitions),
+    ...(oracle === undefined ? {} : { oracle: { oracle: oracle as never, valueOf: Input.valuesOf(values) } })
+  }
+}
 
 /** The real clock: a test may have put another in its place. */
 const now = Effect.sync(() => Clock.make().unsafeCurrentTimeMillis())
 
 const nothing: Summary = {
   seeds: 0,
+  faults: [],
   struck: Object.fromEntries(Faults.all.map((kind) => [kind, 0])) as Summary["struck"],
   epochs: 0,
+  progress: [0, 0],
   replays: 0,
   lives: 0,
   virtualMillis: 0,
   realMillis: 0
 }
 
-const added = (sofar: Summary, { epochs, lives, replays, struck, virtualMillis }: Scenario.Outcome): Summary => ({
+const added = (
+  sofar: Summary,
+  { epochs, lives, progress, replays, struck, virtualMillis }: Scenario.Outcome
+): Summary => ({
+  faults: sofar.faults,
   seeds: sofar.seeds + 1,
   struck: Object.fromEntries(Faults.all.map((kind) => [kind, sofar.struck[kind] + struck[kind]])) as Summary["struck"],
   epochs: sofar.epochs + epochs,
+  progress: [sofar.progress[0] + progress[0], sofar.progress[1] + progress[1]],
   replays: sofar.replays + replays,
   lives: sofar.lives + lives,
   virtualMillis: sofar.virtualMillis + virtualMillis,
