@@ -12,6 +12,7 @@ import * as Input from "./Input.ts"
 import type * as Invariants from "./Invariants.ts"
 import type * as Oracle from "./Oracle.ts"
 import * as Scenario from "./Scenario.ts"
+import * as Shrink from "./Shrink.ts"
 import { SimulationFailed, SimulationVacuous } from "./SimulationFailed.ts"
 
 export { type CrashOptions, type CrashSummary, crashEverywhere } from "./CrashEverywhere.ts"
@@ -50,6 +51,13 @@ export interface WorldOptions<I extends Input.Input = Input.Input> {
   readonly oracle?: Oracle.Oracle<I>
   /** Is it a failure that a kind of fault never struck, or that nothing was done meanwhile? Default: with 50 seeds or more. */
   readonly mustStrike?: boolean
+  /**
+   * Is a world in which something is wrong made smaller, so that the failure says with how few records and faults it
+   * still is? Takes up to 20 real seconds. Default: no.
+   */
+  readonly shrink?: boolean
+  /** How a person runs the world of a seed again, for the failure. Default: by the options `seed` and `seeds`. */
+  readonly again?: (seed: number) => string
   /** Called after each world in which all was as it should be, with what happened in all so far. */
   readonly onWorld?: (sofar: Summary) => void
 }
@@ -72,6 +80,8 @@ export interface Summary {
 
 const partitionsDefault = 3
 const seedsDefault = 100
+/** Real milliseconds, at most, in which a world is made smaller. */
+const shrinkMillis = 20_000
 
 /** Worlds among which each kind of fault strikes, and some epochs are done in both halves. */
 const seedsStriking = 50
@@ -108,7 +118,10 @@ export const jobs = <const I extends Input.Input>(
       const outcome = Scenario.run(scenario)
       if (outcome.failures.length > 0) {
         const told = Scenario.explained(scenario, outcome)
-        return yield* Effect.fail(new SimulationFailed({ ...told, again: `{ seed: ${seed}, seeds: 1 }` }))
+        const less = options.shrink === true ? yield* Shrink.smallest(scenario, outcome, shrinkMillis) : null
+        const smaller = less === null ? {} : { smaller: Shrink.told(scenario, less) }
+        const again = options.again?.(seed) ?? `{ seed: ${seed}, seeds: 1 }`
+        return yield* Effect.fail(new SimulationFailed({ ...told, ...smaller, again }))
       }
       sofar = { ...added(sofar, outcome), realMillis: (yield* now) - began }
       options.onWorld?.(sofar)

@@ -6,6 +6,8 @@ export interface Told {
   /** What went wrong, line by line. */
   readonly failures: ReadonlyArray<string>
   readonly story: ReadonlyArray<Entry>
+  /** How little shows it too, line by line. Absent: it was not looked for. */
+  readonly smaller?: ReadonlyArray<string>
   /** The options that show it again. */
   readonly again: string
 }
@@ -14,7 +16,7 @@ export interface Told {
 const entriesShown = 60
 const failuresShown = 20
 
-export const of = ({ again, failures, seed, story }: Told): string =>
+export const of = ({ again, failures, seed, smaller, story }: Told): string =>
   [
     `The job does not write, in the world of seed ${seed}, what it would have written had nothing happened.`,
     "",
@@ -24,6 +26,7 @@ export const of = ({ again, failures, seed, story }: Told): string =>
     ...failures.slice(0, failuresShown),
     ...(failures.length > failuresShown ? [`and ${failures.length - failuresShown} more`] : []),
     "",
+    ...(smaller === undefined ? [] : [...smaller, ""]),
     `The same again: ${again}`
   ].join("\n")
 
