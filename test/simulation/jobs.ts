@@ -12,7 +12,8 @@ import * as Lookup from "../../src/flow/Lookup.ts"
 import type { Tables } from "../../src/flow/Tables.ts"
 import type { Topics } from "../../src/flow/Topics.ts"
 import { Aggregate, Flow, Int64 } from "../../src/index.ts"
-import type { Case } from "../runtime/crashes/Case.ts"
+import type { Arrived, Cut, Oracle } from "../../src/testing/simulation/Oracle.ts"
+import type { Case, Epoch, Told } from "../runtime/crashes/Case.ts"
 import * as Events from "../runtime/crashes/Events.ts"
 import * as Joins from "../runtime/crashes/Joins.ts"
 import * as Keyed from "../runtime/crashes/Keyed.ts"
@@ -24,39 +25,68 @@ import * as Windows from "../runtime/crashes/Windows.ts"
 export interface SimulatedJob {
   readonly name: string
   readonly job: Job<unknown, Tables | Topics, {}>
-  /** Values by topic; partitions take them in turn. */
-  readonly input: Readonly<Record<string, ReadonlyArray<string | Uint8Array>>>
+  readonly input: Input
   /** Partitions of each topic. */
   readonly partitions: number
   /** Parameters of the job. */
   readonly set: Readonly<Record<string, string>>
-  /** What it must have written, by an oracle that knows the job's language and nothing of the engine. Absent: none knows. */
-  readonly expected?: Case["expected"]
-  /** The records at their places, as the oracle is told of them. */
-  readonly topics?: Case["topics"]
+  /** Knows the job's language, and nothing of the engine. Absent: none does. */
+  readonly oracle?: Oracle<Input>
 }
 
-/** Partitions take records in turn: their places are others than where they are crashed. */
-const inTurn = (records: ReadonlyArray<Records.Read>): ReadonlyArray<Records.Read> =>
-  records.map((record, i) => ({
-    ...record,
-    partition: i % Records.partitions,
-    offset: Math.floor(i / Records.partitions)
-  }))
+/** Values by topic; partitions take them in turn. */
+type Input = Readonly<Record<string, ReadonlyArray<string | Uint8Array>>>
 
 /** Epochs are cut each second: those of a case end with its records alone. */
-const simulated = ({ expected, job, name, topics: records }: Case): SimulatedJob => {
-  const topics = Object.fromEntries(Object.entries(records).map(([topic, all]) => [topic, inTurn(all)]))
-  return {
-    name,
-    // None of these asks what time it is.
-    job: job(() => 0),
-    input: Object.fromEntries(Object.entries(topics).map(([topic, all]) => [topic, Records.textsOf(all)])),
-    partitions: Records.partitions,
-    set: { trigger: "1 second" },
-    expected,
-    topics
+const simulated = ({ expected, job, name, topics }: Case): SimulatedJob => ({
+  name,
+  // None of these asks what time it is.
+  job: job(() => 0),
+  input: Object.fromEntries(Object.entries(topics).map(([topic, all]) => [topic, Records.textsOf(all)])),
+  partitions: Records.partitions,
+  set: { trigger: "1 second" },
+  oracle: (input, { case: cuts = [] }) => {
+    const told = toldOf(arrived(topics, input), cuts)
+    const { tables, topics: texts = {} } = expected(told)
+    const records = Object.entries(texts).filter(([, all]) => !all.some(isBroken))
+    return {
+      ...tables,
+      ...Object.fromEntries(records.map(([topic, all]) => [topic, all.map((text) => JSON.parse(text))]))
+    }
   }
+})
+
+/** What was no JSON cannot be compared field by field. */
+const isBroken = (text: string): boolean => !text.endsWith("}")
+
+/** The records of a case at the places where they came in a world. */
+const arrived = (
+  topics: Case["topics"],
+  input: Readonly<Record<string, Arrived<string | Uint8Array>>>
+): Case["topics"] =>
+  Object.fromEntries(
+    Object.entries(topics).map(([topic, all]) => {
+      const byText = new Map(all.map((record) => [record.text, record]))
+      const came = input[topic]!.flatMap((texts, partition) =>
+        texts.map((text, offset) => ({ ...byText.get(text as string)!, partition, offset }))
+      )
+      return [topic, came]
+    })
+  )
+
+const toldOf = (topics: Case["topics"], cuts: ReadonlyArray<Cut>): Told => {
+  const epochs = cuts.map(({ closedAt, partitions }, i): Epoch => {
+    const endOf = (ends: Cut["partitions"], topic: string, of: number): number =>
+      ends.find(({ partition, source }) => source === topic && partition === of)?.offset ?? 0
+    const before = cuts[i - 1]?.partitions ?? []
+    const came = Object.entries(topics).map(([topic, all]) => {
+      const isOf = ({ offset, partition }: Records.Read): boolean =>
+        offset >= endOf(before, topic, partition) && offset < endOf(partitions, topic, partition)
+      return [topic, all.filter(isOf).sort(Records.inPlace)]
+    })
+    return { closedAt, came: Object.fromEntries(came), lookup: [] }
+  })
+  return { topics, epochs }
 }
 
 const orderValues: Array<Uint8Array> = []
@@ -71,8 +101,7 @@ const ordersJob: SimulatedJob = {
   set: {}
 }
 
-const timed = { seed: 61, count: 90 } as const
-const records = (): Case["topics"] => ({ events: Records.make(timed.seed, { count: timed.count }) })
+const events = { events: Records.make(61, { count: 90 }) }
 
 /** Ranks of four keys of five, which change every seven seconds of the process's clock. */
 const Rank = Schema.Struct({ key: Schema.String, rank: Schema.Int })
@@ -89,9 +118,8 @@ const ranks = Lookup.make(
   { key: ["key"], refresh: "1 second" }
 )
 const Seen = Schema.Struct({ id: Schema.Int, rank: Schema.NullOr(Schema.Int) })
-const enriched = simulated({
+const enriched: SimulatedJob = {
   name: "enrich by a lookup that is refreshed",
-  topics: records(),
   job: Language.job(() => [
     Language.plain().pipe(
       Flow.enrich("rank", ranks, {
@@ -100,24 +128,23 @@ const enriched = simulated({
       }),
       Flow.to(Sql.append("seen", Seen))
     )
-  ]),
-  expected: ({ epochs }) => {
-    const seen = epochs.flatMap(({ came, lookup }) => {
-      const rankOf = new Map(lookup.map(({ key, rank }) => [key, rank as number]))
-      return came.events!.map(({ id, key }) => ({ id, rank: rankOf.get(key) ?? null }))
-    })
-    return { tables: { seen } }
-  }
-})
+  ])(() => 0),
+  input: { events: Records.textsOf(events.events) },
+  partitions: Records.partitions,
+  set: { trigger: "1 second" }
+}
 
-/** A table of one row, one whose columns are all of its key, and rows that a column cannot hold. */
+/** A table of one row, one whose columns are all of its key, one of events as they come, and refused rows. */
 const Sum = Schema.Struct({ sum: Schema.Int, events: Int64 })
 const Pair = Schema.Struct({ key: Schema.String, value: Schema.Int })
-const Short = Schema.Struct({ id: Schema.Int, key: Schema.String.pipe(Schema.maxLength(5)) })
-const small = (id: number, key: string) => ({ id, key: id % 7 === 0 ? `${key} is too long` : key })
+const Small = Schema.Struct({ id: Schema.Int, small: Schema.Int })
+const Latest = Schema.Struct({ id: Schema.Int, key: Schema.String })
+/** An integer of a column has 32 bits. */
+const tooLarge = 2 ** 31
+const smallOf = ({ id }: { readonly id: number }) => ({ id, small: id % 7 === 0 ? tooLarge + id : id })
 const tables = simulated({
-  name: "a table of one row, one of keys alone, and refused rows",
-  topics: records(),
+  name: "a table of one row, one of keys alone, the latest events, and refused rows",
+  topics: events,
   job: Language.job(() => {
     const events = Flow.from(Topic.source("events")).pipe(
       Flow.decode(Language.Event, { invalid: Topic.deadLetter("broken") })
@@ -135,20 +162,26 @@ const tables = simulated({
       ),
       byKeyAndValue.pipe(Flow.to(Sql.upsert("known", Pair, { key: ["key", "value"] }))),
       events.pipe(
-        Flow.map(({ id, key }) => small(id, key)),
-        Flow.to(Sql.append("short", Short))
-      )
+        Flow.map(({ id, key }) => ({ id, key })),
+        Flow.to(Sql.upsert("latest", Latest, { key: ["key"] }))
+      ),
+      events.pipe(Flow.map(smallOf), Flow.to(Sql.append("small", Small)))
     ]
   }),
-  expected: ({ topics: { events = [] } }) => {
+  expected: ({ epochs, topics: { events = [] } }) => {
+    // Of one epoch the last by its place, whatever came last.
+    const latest = new Map(epochs.flatMap(({ came }) => came.events!.map(({ id, key }) => [key, id] as const)))
     const pairs = Records.grouped(events, ({ key, value }) => `${key} ${value}`)
-    const fits = events.map(({ id, key }) => small(id, key)).filter(({ key }) => key.length <= 5)
+    const small = events.map(smallOf)
+    const refused = small.filter((row) => row.small >= tooLarge)
     return {
       tables: {
         total: [{ sum: Records.sumOf(events), events: events.length }],
+        latest: [...latest].map(([key, id]) => ({ key, id })),
         known: [...pairs.values()].map(([first]) => ({ key: first!.key, value: first!.value })),
-        short: fits
-      }
+        small: small.filter((row) => row.small < tooLarge)
+      },
+      topics: { broken: refused.map((row) => JSON.stringify(row)) }
     }
   }
 })
