@@ -4,6 +4,7 @@ import * as Database from "../services/Database.ts"
 import * as Services from "../services/Services.ts"
 import * as KillPaths from "./KillPaths.ts"
 import * as Kills from "./Kills.ts"
+import * as Lives from "./Lives.ts"
 
 const help = `npm run kills -- [--path PATH] [--runtime RUNTIME] [--kills N] [--seed N]
 
@@ -12,7 +13,7 @@ compares what it wrote with what an oracle computes from the orders alone.
 
   --path PATH        default: ${KillPaths.paths[0]!.name}
 ${KillPaths.paths.map(({ meaning, name }) => `    ${name.padEnd(22)} ${meaning}`).join("\n")}
-  --runtime RUNTIME  what the job runs on: ${Kills.runtimes.join(", ")}; default: node
+  --runtime RUNTIME  what the job runs on: ${Lives.runtimes.join(", ")}; default: node
   --kills N          kills after an intent and before its manifest, at least; from 1 to 1000, default: 20
   --seed N           chooses the moments, a whole number; default: 1
   --help             shows this
@@ -54,7 +55,7 @@ const whole = (flag: string, value: string, least: number, most: number): number
 const names = KillPaths.paths.map(({ name }) => name)
 const chosen = oneOf("path", given.path ?? names[0]!, names)
 const path = KillPaths.paths.find(({ name }) => name === chosen)!
-const runtime = oneOf("runtime", given.runtime ?? "node", Kills.runtimes)
+const runtime = oneOf("runtime", given.runtime ?? "node", Lives.runtimes)
 const kills = whole("kills", given.kills ?? "20", 1, 1_000)
 const seed = whole("seed", given.seed ?? "1", 0, 2_147_483_647)
 

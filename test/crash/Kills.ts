@@ -4,26 +4,17 @@
  * Whether a kill fell between an intent and its manifest is not guessed from the clock: the next life says which
  * intents it found, and of which generation.
  */
-import { execFileSync, spawn } from "node:child_process"
+import { execFileSync } from "node:child_process"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
+import { setTimeout as sleep } from "node:timers/promises"
 import { Effect } from "effect"
 import { orders } from "../../fixtures/orders.ts"
 import { type Expected, expectedOf } from "../../fixtures/orders-oracle.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import * as Chance from "../../src/testing/simulation/Chance.ts"
+import * as Lives from "./Lives.ts"
 
 const root = join(import.meta.dirname, "../..")
-
-/** How a program of the project is started on each runtime: the process that is started is the one that works. */
-const programs = {
-  node: [process.execPath],
-  bun: [join(root, "node_modules/.bin/bun"), "--bun"],
-  deno: [join(root, "node_modules/.bin/deno"), "run", "-A"]
-} as const
-
-export type Runtime = keyof typeof programs
-export const runtimes = Object.keys(programs) as ReadonlyArray<Runtime>
 
 /** A job as its processes are told it. */
 export interface Job {
@@ -35,7 +26,7 @@ export interface Job {
   /** The project that the job is of; absent: Weir's own. */
   readonly project?: string
   /** Absent: Node. */
-  readonly runtime?: Runtime
+  readonly runtime?: Lives.Runtime
 }
 
 /** The job, and how often it is killed at least between an intent of that very life and its manifest. */
@@ -90,7 +81,7 @@ export const killed = async (of: Killed): Promise<Seen> => {
     replayed: 0,
     alreadyThere: 0
   }
-  let before: Life | null = null
+  let before: Lives.Life | null = null
   const chance = Chance.fromSeed(of.seed ?? 12_345)
   for (;;) {
     const isEnough = shortcomings(seen, of.killsMin).length === 0
@@ -138,34 +129,15 @@ export const summary = (seen: Seen): string =>
   `${seen.lives} lives: ${seen.betweenIntentAndManifest} kills between an intent and its manifest, ${seen.whileRecovering} while recovering; ` +
   `${seen.replayed} intents replayed, ${seen.alreadyThere} fences answered 'already there', ${seen.epochs} intents written`
 
-interface Line {
-  readonly message: string
-  readonly annotations: Readonly<Record<string, unknown>>
-}
-
-/** What one life said before it ended. */
-export interface Life {
-  readonly code: number | null
-  readonly generation: number
-  /** Generations of the intents that it found above the manifest. */
-  readonly found: ReadonlyArray<number>
-  readonly replayed: number
-  readonly alreadyThere: number
-  readonly epochs: number
-  /** Killed before every intent that it had found was replayed. */
-  readonly whileRecovering: boolean
-  readonly rest: string
-}
-
 /** Starts the job, which ends at the end of the topic. */
-const start = ({ environment, job = "orders", maxPerEpoch, project = root, runtime = "node", topic }: Job) => {
-  const [program, ...words] = programs[runtime]
+const start = ({ environment, job = "orders", maxPerEpoch, project, runtime, topic }: Job): Lives.Living => {
   const set = [`maxPerEpoch=${maxPerEpoch}`, `topic=${topic}`].flatMap((one) => ["--set", one])
-  const run = [join(root, "bin/weir.mjs"), "run", job, "--available-now", "--final", ...set]
-  return spawn(program, [...words, ...run], {
-    cwd: project,
-    env: { ...process.env, ...environment, WEIR_LOG: "debug" },
-    stdio: ["ignore", "ignore", "pipe"]
+  return Lives.start({
+    job,
+    words: ["--available-now", "--final", ...set],
+    environment,
+    ...(project === undefined ? {} : { project }),
+    ...(runtime === undefined ? {} : { runtime })
   })
 }
 
@@ -177,70 +149,21 @@ export const overtaken = async (
   of: Job,
   successor: Job,
   stop: { readonly afterEpochs: number; readonly delayMillis: number }
-): Promise<{ readonly sleeper: Life; readonly successor: Life }> => {
-  const child = start(of)
-  let life = unborn
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve))
-  await new Promise<void>((resolve) =>
-    createInterface({ input: child.stderr! }).on("line", (text) => {
-      life = heard(life, text)
-      if (life.epochs === stop.afterEpochs) setTimeout(resolve, stop.delayMillis)
-    })
-  )
-  child.kill("SIGSTOP")
-  const other = await live(successor, () => false, 0)
-  child.kill("SIGCONT")
-  const code = await ended
-  return { sleeper: { ...life, code }, successor: other }
+): Promise<{ readonly sleeper: Lives.Life; readonly successor: Lives.Life }> => {
+  const sleeper = start(of)
+  await sleeper.when((life) => life.epochs >= stop.afterEpochs)
+  await sleep(stop.delayMillis)
+  sleeper.signal("SIGSTOP")
+  const other = await start(successor).ended
+  sleeper.signal("SIGCONT")
+  return { sleeper: await sleeper.ended, successor: other }
 }
 
 /** Starts the job, and kills it when `isDue` says so of what it has said so far. */
-const live = (of: Job, isDue: (life: Life) => boolean, delayMillis: number): Promise<Life> =>
-  new Promise((resolve) => {
-    const child = start(of)
-    let life = unborn
-    let killed = false
-    createInterface({ input: child.stderr! }).on("line", (text) => {
-      life = heard(life, text)
-      if (killed || !isDue(life)) return
-      killed = true
-      setTimeout(() => child.kill("SIGKILL"), delayMillis)
-    })
-    child.on("close", (code) =>
-      resolve({ ...life, code, whileRecovering: code === null && life.found.length > life.replayed })
-    )
-  })
-
-const unborn: Life = {
-  code: null,
-  generation: 0,
-  found: [],
-  replayed: 0,
-  alreadyThere: 0,
-  epochs: 0,
-  whileRecovering: false,
-  rest: ""
-}
-
-const heard = (life: Life, text: string): Life => {
-  if (!text.startsWith("{")) return { ...life, rest: `${life.rest}${text}\n` }
-  const { annotations, message } = JSON.parse(text) as Line
-  switch (message) {
-    case "claimed": {
-      const found = (annotations.intents as ReadonlyArray<string>).map((intent) =>
-        Number(/generation (\d+)$/.exec(intent)![1])
-      )
-      return { ...life, generation: annotations.generation as number, found }
-    }
-    case "intent is durable":
-      return annotations.replayed === true ? life : { ...life, epochs: life.epochs + 1 }
-    case "epoch is durable":
-      return {
-        ...life,
-        replayed: life.replayed + (annotations.replayed === true ? 1 : 0),
-        alreadyThere: life.alreadyThere + (annotations.alreadyThere as number)
-      }
-    default:
-      return life
-  }
+const live = async (of: Job, isDue: (life: Lives.Life) => boolean, delayMillis: number): Promise<Lives.Life> => {
+  const living = start(of)
+  await living.when(isDue)
+  await sleep(delayMillis)
+  living.signal("SIGKILL")
+  return living.ended
 }
