@@ -44,12 +44,12 @@ class Transfer extends Schema.Class<Transfer>("Transfer")({
 }
 const Confirmed = Schema.Struct({ id: Schema.Int, at: InstantFromMillis })
 
-const Balance = Schema.Struct({ account: Schema.String, balance: Money, moves: Int64 })
-const Total = Schema.Struct({ total: Money, accounts: Int64, moves: Int64 })
-const Side = Schema.Struct({ side: Schema.String, total: Money, accounts: Int64, most: Money })
+export const Balance = Schema.Struct({ account: Schema.String, balance: Money, moves: Int64 })
+export const Total = Schema.Struct({ total: Money, accounts: Int64, moves: Int64 })
+export const Side = Schema.Struct({ side: Schema.String, total: Money, accounts: Int64, most: Money })
 
 /** `forgetful`: one that adds up rows as they come, and does not take back what they were before. */
-const jobOf = (kind: "right" | "forgetful") =>
+export const jobOf = (kind: "right" | "forgetful") =>
   Job.make("transfers", {
     parameters: {},
     trigger: Trigger.every("1 second"),
@@ -194,7 +194,8 @@ const produce = (topic: string, records: ReadonlyArray<Came>) =>
           .map((record) => ({ key: null, value: jsonOf(record), headers: [] }))
       )
   })
-const jsonOf = ({ partition: _, ...record }: Came & { readonly cents?: bigint }): Uint8Array => {
+/** The value of a record. */
+export const jsonOf = ({ partition: _, ...record }: Came & { readonly cents?: bigint }): Uint8Array => {
   const { cents, ...rest } = record
   return encoder.encode(JSON.stringify(cents === undefined ? rest : { ...rest, amount: Number(cents) / 100 }))
 }

@@ -102,17 +102,16 @@ export const make = (stage: Stage, { jobs, recording }: EpochInvariantsOptions):
 
   const checkManifest = (job: string, known: Known, { committed: epoch, lineage }: Kept): void => {
     const manifest = bodyOf<Manifest>("weir_manifest", job, lineage, epoch)
-    must(manifest !== null, () => `${job} has committed epoch ${epoch}, and there is no manifest of it`)
-    // The first of a lineage holds no row and no record: nobody intends it.
-    const isFirst = known.manifest === null
-    if (!isFirst) {
-      const intent = bodyOf<Intent>("weir_intent", job, lineage, epoch)
-      must(intent !== null, () => `epoch ${epoch} of ${job} is visible before its intent is durable`)
-      must(
-        JSON.stringify(intent!.partitions) === JSON.stringify(manifest!.partitions),
-        () => `epoch ${epoch} of ${job} ends elsewhere than its intent says`
-      )
-      checkTime(job, known.manifest!, manifest!)
+    must(manifest?.epoch === epoch, () => `${job} has committed epoch ${epoch}, and there is no manifest of it`)
+    const intent = bodyOf<Intent>("weir_intent", job, lineage, epoch)
+    must(intent !== null, () => `epoch ${epoch} of ${job} is visible before its intent is durable`)
+    must(
+      JSON.stringify(intent!.partitions) === JSON.stringify(manifest!.partitions),
+      () => `epoch ${epoch} of ${job} ends elsewhere than its intent says`
+    )
+    // The first of a lineage holds no row and no record, and nothing is reported of it.
+    if (known.manifest !== null) {
+      checkTime(job, known.manifest, manifest!)
       checkAccount(job, known, manifest!)
     }
     known.manifest = manifest

@@ -8,6 +8,12 @@ export interface Words {
   readonly details: () => string
 }
 
+/** The whole of it. */
+export const said = ({ details, what }: Words): string => {
+  const own = details()
+  return own === "" ? what : `${what}: ${own}`
+}
+
 /** What every process asks when it starts, and what changes nothing but for the first. */
 export const creates = "creates the tables that are missing"
 

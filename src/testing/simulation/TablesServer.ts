@@ -37,7 +37,7 @@ export const layer = (
       return ask(words, true, () => {
         if (striker.strikes("deadlock", deadlockOdds)) return Either.left(unavailable("40P01", "a deadlock"))
         const done = database.transaction(statements)
-        if (Either.isRight(done)) onKept(() => `${process.name} ${words.what}: ${words.details()}`)
+        if (Either.isRight(done)) onKept(() => `${process.name} ${Requests.said(words)}`)
         return done
       })
     }
