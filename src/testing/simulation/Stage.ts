@@ -165,7 +165,7 @@ export const unkept = ({ onTopics, producer }: Stage): ReadonlyArray<string> =>
 
 // Private
 
-const layoutDefault: Layout = { checkpoints: "tables", topics: "broker" }
+export const layoutDefault: Layout = { checkpoints: "tables", topics: "broker" }
 
 /** The folder of all data was there long before. */
 const prepare = (disk: Disk): void => {
