@@ -29,6 +29,10 @@ export interface CheckpointFolder {
   readonly remove: (names: ReadonlyArray<string>) => Effect.Effect<void, StorageFailed>
   /** Removes what writers of stale names left half done. One that still lives then fails, and nothing becomes visible. */
   readonly clear: (isStale: (name: string) => boolean) => Effect.Effect<void, StorageFailed>
+  /** Makes durable which files are here: who wrote one may have died before it did so. */
+  readonly settle: Effect.Effect<void, StorageFailed>
+  /** Makes durable that this folder is here, and those above it. */
+  readonly settleAbove: Effect.Effect<void, StorageFailed>
 }
 
 /** The folder at `path`; it is made at the first write. */
@@ -59,7 +63,9 @@ export const make = (files: FileSystem.FileSystem, path: string): CheckpointFold
             })
           )
         )
-      )
+      ),
+    settle: failing(Effect.catchIf(sync(files, path), isMissing, () => Effect.void)),
+    settleAbove: failing(syncAbove(files, path))
   }
 }
 
@@ -94,7 +100,12 @@ const makeFolder = (files: FileSystem.FileSystem, path: string) =>
   Effect.gen(function* () {
     if (yield* files.exists(path)) return
     yield* files.makeDirectory(path, { recursive: true })
-    // The names of new folders are in their parents: the job's, the root's, and that of the root.
+    yield* syncAbove(files, path)
+  })
+
+/** The names of new folders are in their parents: the job's, the root's, and that of the root. */
+const syncAbove = (files: FileSystem.FileSystem, path: string) =>
+  Effect.gen(function* () {
     for (let folder = path, i = 0; i < 3; i++) {
       folder = parentOf(folder)
       yield* sync(files, folder)

@@ -105,10 +105,11 @@ export const make = (
       tables: null,
       label: `file:${root}`,
       claim: (job, jobId) => claim(of(job), job, jobId),
-      writeIntent: (owner, intent) => writeIntent(of(owner.job), owner, intent),
-      commit: (owner, epoch) => commit(of(owner.job), owner, epoch),
+      writeIntent: (owner, intent) => toldIfOvertaken(of(owner.job), owner)(writeIntent(of(owner.job), owner, intent)),
+      commit: (owner, epoch) => toldIfOvertaken(of(owner.job), owner)(commit(of(owner.job), owner, epoch)),
       readState: (manifest) => readState(of(manifest.job), manifest),
-      writeLookup: (owner, rows, inUse) => writeLookup(of(owner.job), owner, rows, inUse),
+      writeLookup: (owner, rows, inUse) =>
+        toldIfOvertaken(of(owner.job), owner)(writeLookup(of(owner.job), owner, rows, inUse)),
       readLookup: (owner, place) => Lookups.read(of(owner.job).lookups, owner, place),
       lookUp: (job) => record(of(job)),
       list: Effect.map(Effect.flatMap(jobs, Effect.forEach(record)), (records) =>
@@ -163,10 +164,13 @@ const claim = (folders: JobFolders, job: string, jobId: string): Effect.Effect<C
     const older = (yield* folders.claims.names).filter((name) => Number(name) < owner.generation)
     yield* folders.claims.remove(older)
     const isStale = (name: string): boolean => parsed(name).generation < owner.generation
-    for (const folder of [folders.intents, folders.manifests, folders.states, folders.progress, folders.lookups]) {
-      yield* folder.clear(isStale)
-    }
-    return { ...owner, ...(yield* readPast(folders, owner)) }
+    const epochs = [folders.intents, folders.manifests, folders.states, folders.progress, folders.lookups]
+    for (const folder of epochs) yield* folder.clear(isStale)
+    const past = yield* readPast(folders, owner)
+    // Sinks get epochs on the strength of what was found: a power cut must not take it away.
+    for (const folder of epochs) yield* folder.settle
+    yield* folders.claims.settleAbove
+    return { ...owner, ...past }
   })
 
 const checkOwner = (folders: JobFolders, claim: Claim): Effect.Effect<void, StoreError | Fenced> =>
@@ -174,6 +178,12 @@ const checkOwner = (folders: JobFolders, claim: Claim): Effect.Effect<void, Stor
     if ((yield* highestClaim(folders)) === claim.generation) return
     yield* Effect.fail(overtaken(claim, yield* currentOwner(folders)))
   })
+
+/** A newer owner removes what an older one has written half: its write fails, and it is told why. */
+const toldIfOvertaken =
+  (folders: JobFolders, claim: Claim) =>
+  <E extends { readonly _tag: string }>(writing: Effect.Effect<void, E | StorageFailed>) =>
+    Effect.tapErrorTag(writing, "StorageFailed", () => checkOwner(folders, claim))
 
 // Epochs
 

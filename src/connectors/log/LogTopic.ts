@@ -46,8 +46,11 @@ export const logIdentity = (files: LogFiles, folder: string): Effect.Effect<stri
   Effect.gen(function* () {
     const file = files.join(folder, "@log.json")
     const text = yield* files.readText(file)
-    if (text !== null)
-      return (yield* parsed(file, text, Schema.Struct({ format: Schema.Literal(1), id: Schema.String }))).id
+    if (text !== null) {
+      const { id } = yield* parsed(file, text, Schema.Struct({ format: Schema.Literal(1), id: Schema.String }))
+      yield* files.syncFolder(folder)
+      return id
+    }
     yield* files.makeFolder(folder)
     const id = yield* uniqueId
     yield* files.replaceText(file, `${JSON.stringify({ format: 1, id })}\n`)
@@ -81,7 +84,11 @@ export const load = (
     const inside = yield* files.names(files.join(config.folder, topic))
     for (const { partition, folder } of made.partitions)
       if (!inside.includes(String(partition))) return yield* corrupted(folder, 0, "the folder is gone")
-    const tails = yield* Effect.forEach(made.partitions, (partition) => recover(files, partition), { concurrency: 4 })
+    // Who made what is here may have died before the names were durable, and more is written on their strength.
+    yield* files.syncFolder(files.join(config.folder, topic))
+    const found = (partition: Partition) =>
+      Effect.zipLeft(recover(files, partition), files.syncFolder(partition.folder))
+    const tails = yield* Effect.forEach(made.partitions, found, { concurrency: 4 })
     yield* Effect.forEach(made.partitions, (partition, i) => {
       const tail = tails[i]
       return tail && !isEverywhere(made, tail) ? cutTail(files, partition, tail) : Effect.void

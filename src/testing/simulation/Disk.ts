@@ -240,6 +240,7 @@ const of = (root: Folder, usedBefore: number, chance: Chance): Disk => {
       const node = found(from)
       const replaced = target.folder.names.get(target.name)
       if (node.kind === "folder" && isWithin(target.folder, node)) throw new Refused("EINVAL", to)
+      if (replaced?.kind === "folder" && isWithin(source.folder, replaced)) throw new Refused("ENOTEMPTY", to)
       if (replaced === node) return
       if (replaced !== undefined) {
         if (node.kind === "folder" && replaced.kind === "file") throw new Refused("ENOTDIR", to)

@@ -35,7 +35,7 @@ interface Manner {
 
 /** An operation takes so long, in milliseconds; a slow one longer. */
 const millis = { least: 0.01, most: 0.2, sync: 4, slowest: 3_000 }
-const odds = { slow: 0.004, full: 0.001, error: 0.0004, short: 0.1, kill: 0.002, powerLoss: 0.0005, both: 0.5 }
+const odds = { slow: 0.004, full: 0.002, error: 0.0006, short: 0.1, kill: 0.004, powerLoss: 0.003, both: 0.5 }
 /** Power fails so long after an operation, in milliseconds; or after one at which its process was killed. */
 const powerLossMillisMax = { after: 20, afterKill: 4_000 }
 
@@ -47,7 +47,7 @@ const mannerOf = (machine: Machine, process: Process): Manner => {
     return striker.strikes("slow disk", odds.slow) ? usual + chance.next() ** 2 * millis.slowest : usual
   }
   const refusal = (kind: Kind, what: string): Disk.Refused | null => {
-    if (kind === "grow" && striker.strikes("full disk", odds.full)) machine.fill()
+    if (kind === "grow" && !machine.isFull() && striker.strikes("full disk", odds.full)) machine.fill()
     if (striker.strikes("disk error", odds.error)) {
       world.tell("disk", `${process.name} ${what}: fails`, "disk error")
       return new Disk.Refused("EIO", what)
@@ -58,7 +58,7 @@ const mannerOf = (machine: Machine, process: Process): Manner => {
   /** What was changed is not synced yet, and what was synced not answered: something may strike just then. */
   const strike = (): void => {
     if (striker.strikes("power loss", odds.powerLoss))
-      world.after(chance.next() * powerLossMillisMax.after, machine.losePower)
+      world.after(chance.next() ** 3 * powerLossMillisMax.after, machine.losePower)
     else if (striker.strikes("kill", odds.kill)) {
       machine.kill(process)
       if (striker.strikes("power loss", odds.both))
@@ -66,9 +66,9 @@ const mannerOf = (machine: Machine, process: Process): Manner => {
     }
   }
   /** The process goes on behind a boundary: at once, when it wakes up, or never. */
-  const passes = (what: string, then: () => void): void =>
+  const passes = (what: string, changes: boolean, then: () => void): void =>
     process.enter(() => {
-      if (process.reaches(what)) process.enter(then)
+      if (process.reaches(what, changes)) process.enter(then)
     })
   return {
     taken: (bytes) => (machine.isFull() || chance.next() < odds.short ? 1 + chance.below(bytes) : bytes),
@@ -80,13 +80,13 @@ const mannerOf = (machine: Machine, process: Process): Manner => {
           if (kind === "look") resume(result)
           else {
             strike()
-            passes(`${what}: done`, () =>
-              world.after(millis.least, () => passes(`${what}: answered`, () => resume(result)))
+            passes(`${what}: done`, false, () =>
+              world.after(millis.least, () => passes(`${what}: answered`, false, () => resume(result)))
             )
           }
         }
         if (kind === "look") world.after(time(kind), () => process.enter(done))
-        else passes(`${what}: to be done`, () => world.after(time(kind), () => process.enter(done)))
+        else passes(`${what}: to be done`, true, () => world.after(time(kind), () => process.enter(done)))
       })
   }
 }
@@ -134,7 +134,7 @@ const serviceOf = (disk: Disk.Disk, manner: Manner): FileSystem.FileSystem => {
     chmod: () => notThere("chmod"),
     chown: () => notThere("chown"),
     copy: () => notThere("copy"),
-    copyFile: (from, to) => Effect.flatMap(readFile(from), (bytes) => writeFile(to, bytes)),
+    copyFile: () => notThere("copyFile"),
     link: (from, to) => at("link", "grow")(from, () => disk.link(from, to)),
     makeDirectory: (path, options) =>
       at("makeDirectory", "grow")(path, () => disk.makeFolder(path, options?.recursive ?? false)),

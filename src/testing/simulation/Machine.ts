@@ -35,7 +35,7 @@ export const make = (world: World, striker: Striker): Machine => {
   const chance = world.chance("machine")
   const disk = Disk.make(world.chance("disk"))
   const hosts: Array<Host> = []
-  let fullUntil = 0
+  let isFull = false
   return {
     world,
     striker,
@@ -56,9 +56,13 @@ export const make = (world: World, striker: Striker): Machine => {
     },
     fill: () => {
       const millis = chance.next() * fullMillisMax
-      fullUntil = world.now() + millis
+      isFull = true
+      world.after(millis, () => {
+        isFull = false
+        world.tell("disk", "has room again")
+      })
       world.tell("disk", `is full for ${Math.round(millis)} ms`, "full disk")
     },
-    isFull: () => world.now() < fullUntil
+    isFull: () => isFull
   }
 }

@@ -24,9 +24,11 @@ export const make = (): Recording => {
     lookedUp: (job, rows) => void lookups.set(job, [...(lookups.get(job) ?? []), rows]),
     intents: (job) => [...(jobs.get(job)?.values() ?? [])].sort((one, other) => one.epoch - other.epoch),
     durable: (intent) => {
-      const known = jobs.get(intent.job)
-      if (known === undefined) jobs.set(intent.job, new Map([[intent.epoch, intent]]))
-      else known.set(intent.epoch, intent)
+      const known = jobs.get(intent.job) ?? new Map<number, Intent>()
+      jobs.set(intent.job, known)
+      // In files an overtaken owner may still add one of its own, which nobody reads.
+      const there = known.get(intent.epoch)
+      if (there === undefined || there.generation <= intent.generation) known.set(intent.epoch, intent)
     }
   }
 }

@@ -29,7 +29,7 @@ export interface ScenarioOptions {
   readonly faults: Faults.Faults
   readonly seed: number
   readonly makeDatabase: () => Database
-  /** Where jobs keep what they keep. Absent: checkpoints in tables, topics at a broker. */
+  /** Where jobs keep what they keep. Absent: as the seed says. */
   readonly layout?: Stage.Layout
   /** What the tables must keep, beside what they always must. Absent: nothing. */
   readonly invariants?: ReadonlyArray<Invariants.Invariant>
@@ -95,8 +95,9 @@ export const explained = (options: ScenarioOptions, outcome: Outcome): Outcome =
 }
 
 const play = (options: ScenarioOptions, looks: Invariants.WatchOptions["looks"]): Played => {
-  const { invariants = [], jobs, records, seed } = options
-  const stage = Stage.make(options)
+  const { invariants = [], jobs, layout = Stage.layoutOf(options.seed), records, seed } = options
+  const stage = Stage.make({ ...options, layout })
+  stage.world.tell("world", Stage.told(layout))
   const recording = Recording.make()
   const watch = Invariants.watch(stage, { invariants, jobs, looks, recording })
   const lived = live(stage, options, { recording, broken: watch.broken })
@@ -161,6 +162,14 @@ const live = (
     patienceMillis
   )
   const progress = [first, epochs() - first] as const
+  const lived = (failures: Lived["failures"]): Lived => ({
+    keepers,
+    failures,
+    progress,
+    virtualMillis: world.now() - began
+  })
+  if (broken() !== null) return lived(null)
+  if (failure() !== null) return lived([`the job failed for good: ${failure()}`])
 
   striker.rest()
   for (const keeper of keepers) keeper.end()
@@ -175,17 +184,13 @@ const live = (
         else exit = done
       })
   }
-  const isOver = (): boolean => exit !== null || failure() !== null || broken() !== null
+  const isOver = (): boolean => exit !== null || broken() !== null
   if (!isOver()) finish(keepers)
   const how = world.run(isOver, patienceMillis)
-  const failures = (): Lived["failures"] => {
-    if (broken() !== null) return null
-    if (failure() !== null) return [`the job failed for good: ${failure()}`]
-    if (how !== "done")
-      return [how === "quiet" ? "the job stands still: nothing is left to happen" : "the job does not come to its end"]
-    return Exit.isFailure(exit!) ? [`the last start failed: ${Keeper.said(exit.cause)}`] : null
-  }
-  return { keepers, progress, failures: failures(), virtualMillis: world.now() - began }
+  if (broken() !== null) return lived(null)
+  if (how === "quiet") return lived(["the job stands still: nothing is left to happen"])
+  if (how === "too long") return lived(["the job does not come to its end"])
+  return lived(Exit.isFailure(exit!) ? [`the last start failed: ${Keeper.said(exit.cause)}`] : null)
 }
 
 /** Several jobs are in one process, as in a daemon, or each in processes of its own. A log has one owner. */

@@ -45,6 +45,10 @@ export const layoutOf = (seed: number): Layout => {
   }
 }
 
+/** A layout, for the story. */
+export const told = ({ checkpoints, topics }: Layout): string =>
+  `checkpoints are in ${checkpoints === "files" ? "files on the disk" : "tables"}, topics ${topics === "log" ? "in a log on the disk" : "at a broker"}`
+
 export interface Stage {
   readonly world: World.World
   readonly striker: Faults.Striker
