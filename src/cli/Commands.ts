@@ -12,6 +12,7 @@ import { produce } from "./commands/Produce.ts"
 import { query } from "./commands/Query.ts"
 import { run } from "./commands/Run.ts"
 import { schema } from "./commands/Schema.ts"
+import { simulate } from "./commands/Simulate.ts"
 import { start } from "./commands/Start.ts"
 import { tail } from "./commands/Tail.ts"
 import { createTopic, topics } from "./commands/Topics.ts"
@@ -41,5 +42,6 @@ export const commands: ReadonlyArray<Usage.Entry<Needs>> = [
   generate,
   query,
   schema,
+  simulate,
   init
 ]

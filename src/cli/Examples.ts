@@ -38,5 +38,10 @@ export const examples: Readonly<Record<string, ReadonlyArray<string>>> = {
     "weir query --format csv 'select count(*) from shop_item_income'"
   ],
   schema: ["weir schema orders", "weir schema ./orders.jsonl --format code", "weir schema shop_item_income"],
+  simulate: [
+    "weir simulate orders",
+    "weir simulate orders --seed 42 --seeds 1",
+    "weir simulate orders --faults 'kill,reply lost' --input orders=orders.jsonl"
+  ],
   init: ["weir init my-project"]
 }

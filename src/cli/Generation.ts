@@ -20,6 +20,7 @@ export interface Generator {
   readonly meaning: string
   readonly topic: string
   readonly parameters: Parameters
+  readonly simulated?: Readonly<Record<string, unknown>>
   readonly blocks: (
     values: Readonly<Record<string, unknown>>,
     recordsMax?: number
@@ -118,6 +119,22 @@ export const run = (weir: WeirService, generator: Generator, wanted: Wanted): Ef
       yield* wanted.sent(count)
     }
   })
+
+/** So many records of a generator, for a simulated world. */
+export const sample = (
+  generator: Generator,
+  { count, seed }: { readonly count: number; readonly seed: number }
+): ReadonlyArray<ProducedRecord> => {
+  const { blocks, parameters, simulated } = generator
+  const fallbacks = Object.fromEntries(Object.entries(parameters).map(([name, { fallback }]) => [name, fallback]))
+  const records: Array<ProducedRecord> = []
+  for (const block of blocks({ ...fallbacks, ...simulated, count, seed }, count)) {
+    // A view of a block's buffer would hold all of it.
+    for (const record of block.records) records.push({ ...record, value: record.value.slice() })
+    if (records.length >= count) break
+  }
+  return records.slice(0, count)
+}
 
 const pacedBy = (generator: Generator, pace: Pace): boolean => pace === "clock" || "rate" in generator.parameters
 

@@ -65,7 +65,7 @@ export const input = (
   if (found._tag === "Left") throw new TypeError(`${found.left.message}. ${found.left.hint}`)
   const { topology } = found.right
   return Object.fromEntries(
-    SourceRecords.sourcesOf(topology).map((topic, i) => [topic, ofTopic(topology, topic, seeded(options, i))])
+    SourceRecords.sourcesOf(topology).map((topic, i) => [topic, ofSource(topology, topic, seeded(options, i))])
   )
 }
 
@@ -73,15 +73,8 @@ export const input = (
 export const records = <A, I>(schema: Schema.Schema<A, I>, options: Options = {}): ReadonlyArray<Uint8Array> =>
   valuesOf({ schema, codec: Codec.json }, options)
 
-// Private
-
-/** Each topic has records of its own. */
-const seeded = (options: Options, index: number): Options => ({
-  ...options,
-  seed: (options.seed ?? 1) + index * 0x10001
-})
-
-const ofTopic = (topology: Topology, topic: string, options: Options): ReadonlyArray<unknown> => {
+/** Records of one source of a job, as its first step decodes them. Throws `TypeError` where no Schema says what they are. */
+export const ofSource = (topology: Topology, topic: string, options: Options = {}): ReadonlyArray<unknown> => {
   const decode = SourceRecords.decodeOf(topology, topic)
   if (decode === null) throw new TypeError(`no Schema says what the records of topic ${topic} are: give them`)
   const values = valuesOf(decode.value, options)
@@ -91,6 +84,14 @@ const ofTopic = (topology: Topology, topic: string, options: Options): ReadonlyA
   const chance = Chance.fromSeed(seed + 1)
   return values.map((bytes) => Input.record(bytes, { key: keys[chance.below(keys.length)] }))
 }
+
+// Private
+
+/** Each topic has records of its own. */
+const seeded = (options: Options, index: number): Options => ({
+  ...options,
+  seed: (options.seed ?? 1) + index * 0x10001
+})
 
 const valuesOf = (part: Part, options: Options): ReadonlyArray<Uint8Array> => {
   const { count = countDefault, seed = 1 } = options

@@ -215,10 +215,22 @@ const read = (
     exit = done
   })
   const how = stage.world.run(() => exit !== null, patienceMillis)
-  if (how !== "done") throw new JobTestFailed(`Job ${job.name} does not come to its end`)
+  if (how !== "done") throw new JobTestFailed([`Job ${job.name} ${stuck[how]}`, ...warned(stage)].join(": "))
   const done = exit as unknown as Exit.Exit<void, unknown>
   if (Exit.isFailure(done)) throw new JobTestFailed(failed(done.cause))
 }
+
+const stuck = {
+  quiet: "stands still: it waits for something that is not in a simulated world",
+  "too long": "does not come to its end within an hour"
+}
+
+/** The last that the job warned of. */
+const warned = ({ world }: Stage.Stage): ReadonlyArray<string> =>
+  world
+    .story()
+    .flatMap(({ what }) => /^WARN: (.*)/s.exec(what)?.[1] ?? [])
+    .slice(-1)
 
 const failed = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause) as { readonly message?: string; readonly hint?: string }

@@ -5,6 +5,7 @@
  */
 import {
   Clock,
+  Console,
   Duration,
   Effect,
   type Exit,
@@ -120,7 +121,8 @@ export const make = (world: World, name: string, fate: Fate = () => "lives"): Pr
       Effect.withClock(clock),
       Effect.withRandom(Random.make(`${world.seed} ${name}`)),
       Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
-      Logger.withMinimumLogLevel(LogLevel.Info)
+      Logger.withMinimumLogLevel(LogLevel.Info),
+      printing((lines) => world.tell(name, `prints: ${lines}`))
     )
 
   return {
@@ -145,3 +147,13 @@ export const make = (world: World, name: string, fate: Fate = () => "lives"): Pr
     reaches
   }
 }
+
+/** What an effect prints is told instead: a person at a terminal sees nothing of a world. */
+const printing =
+  (tell: (lines: string) => void) =>
+  <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Console.consoleWith((real) => {
+      const print = (...said: ReadonlyArray<unknown>) => Effect.sync(() => tell(said.map(String).join(" ")))
+      const told = { debug: print, dir: print, error: print, info: print, log: print, table: print, warn: print }
+      return Effect.withConsole(effect, { ...real, ...told })
+    })
