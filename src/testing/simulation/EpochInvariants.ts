@@ -6,6 +6,7 @@ import { Either } from "effect"
 import type { Intent, Manifest } from "../../checkpoint/Checkpoint.ts"
 import * as Fence from "../../checkpoint/Fence.ts"
 import type { SqlValue } from "../../flow/Tables.ts"
+import { formatInstant, type Millis } from "../../model/Time.ts"
 import type { EpochProgress } from "../../observe/Progress.ts"
 import * as Jobs from "./Jobs.ts"
 import type * as Recording from "./Recording.ts"
@@ -219,7 +220,8 @@ const checkTime = (job: string, before: Manifest, after: Manifest): void => {
   const { epoch } = after
   must(
     before.watermark === null || (after.watermark !== null && after.watermark >= before.watermark),
-    () => `the watermark of ${job} falls from ${before.watermark} to ${after.watermark} at epoch ${epoch}`
+    () =>
+      `the watermark of ${job} falls from ${instant(before.watermark)} to ${instant(after.watermark)} at epoch ${epoch}`
   )
   must(
     after.openedAt >= before.closedAt && after.closedAt >= after.openedAt,
@@ -234,5 +236,7 @@ const checkTime = (job: string, before: Manifest, after: Manifest): void => {
     )
   }
 }
+
+const instant = (at: Millis | null): string => (at === null ? "none" : formatInstant(at))
 
 const offsetsOf = ({ partitions }: Manifest): number => partitions.reduce((sum, { offset }) => sum + offset, 0)

@@ -98,7 +98,6 @@ export const watch = (stage: Stage, { invariants, jobs, looks, recording }: Watc
     const why = firstOf(always) ?? users()
     if (why === null) return
     broken = `at ${((world.now() - began) / 1000).toFixed(3)} s, after ${done()}: ${why}`
-    world.tell("world", `an invariant is broken: ${why}`)
   })
   return {
     broken: () => broken,

@@ -84,7 +84,7 @@ const rows = (statements: ReadonlyArray<Statement>): ReadonlyArray<string> => {
 
 /** The first words of statements. */
 const fallback = (statements: ReadonlyArray<Statement>): string =>
-  statements.every(({ sql }) => sql.startsWith("create table"))
+  statements.every(({ sql }) => /^(create table|insert into "weir_version")/.test(sql))
     ? creates
     : [...new Set(statements.map(({ sql }) => firstWords(sql)))].join(", ")
 

@@ -84,6 +84,7 @@ export const run = (options: ScenarioOptions): Outcome => {
  * again, where each epoch is compared with what it must write. The outcome as it was, if no such moment is found.
  */
 export const explained = (options: ScenarioOptions, outcome: Outcome): Outcome => {
+  if (outcome.isBroken) return outcome
   const { recording, stage } = play(options, [])
   const references = referencesOf(stage, options, recording)
   stage.close()
@@ -190,7 +191,9 @@ const live = (
   if (broken() !== null) return lived(null)
   if (how === "quiet") return lived(["the job stands still: nothing is left to happen"])
   if (how === "too long") return lived(["the job does not come to its end"])
-  return lived(Exit.isFailure(exit!) ? [`the last start failed: ${Keeper.said(exit.cause)}`] : null)
+  return lived(
+    Exit.match(exit!, { onSuccess: () => null, onFailure: (cause) => [`the last start failed: ${Keeper.said(cause)}`] })
+  )
 }
 
 /** Several jobs are in one process, as in a daemon, or each in processes of its own. A log has one owner. */

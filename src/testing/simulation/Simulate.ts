@@ -13,11 +13,12 @@ import type * as Invariants from "./Invariants.ts"
 import type * as Oracle from "./Oracle.ts"
 import * as Scenario from "./Scenario.ts"
 import * as Shrink from "./Shrink.ts"
-import { SimulationFailed, SimulationVacuous } from "./SimulationFailed.ts"
+import { SimulationFailed } from "./SimulationFailed.ts"
+import * as Stage from "./Stage.ts"
 
 export { type CrashOptions, type CrashSummary, crashEverywhere } from "./CrashEverywhere.ts"
 export { invariant } from "./Invariants.ts"
-export { SimulationFailed, SimulationVacuous }
+export { SimulationFailed }
 
 export interface Options<I extends Input.Input = Input.Input> extends WorldOptions<I> {
   /** Parameters of the job, as text. */
@@ -42,6 +43,11 @@ export interface WorldOptions<I extends Input.Input = Input.Input> {
   readonly seed?: number
   /** What may go wrong. Default: `Faults.all`. */
   readonly faults?: Faults.Faults
+  /**
+   * Where jobs keep what they keep. With checkpoints in files each table has the rows of an epoch by itself: somebody who
+   * reads several sees them an epoch apart. Default: what is not given, as the seed says.
+   */
+  readonly layout?: Partial<Stage.Layout>
   /** What the tables must keep at every moment at which somebody could read them. Default: nothing of the job's own. */
   readonly invariants?: ReadonlyArray<Invariants.Invariant>
   /**
@@ -90,7 +96,7 @@ const seedsStriking = 50
 export const job = <E, const I extends Input.Input>(
   one: Job<E, Tables | Topics, {}>,
   { set = {}, ...options }: Options<I>
-): Effect.Effect<Summary, SimulationFailed | SimulationVacuous> => jobs([{ job: one, set }], options)
+): Effect.Effect<Summary, SimulationFailed> => jobs([{ job: one, set }], options)
 
 /**
  * The same of several jobs in one world: on the same topics and tables, in one process or, as the seed says, each in
@@ -99,7 +105,7 @@ export const job = <E, const I extends Input.Input>(
 export const jobs = <const I extends Input.Input>(
   all: ReadonlyArray<OneJob>,
   options: WorldOptions<I>
-): Effect.Effect<Summary, SimulationFailed | SimulationVacuous> =>
+): Effect.Effect<Summary, SimulationFailed> =>
   Effect.gen(function* () {
     const makeDatabase = yield* Effect.promise(Database.load)
     const began = yield* now
@@ -112,6 +118,7 @@ export const jobs = <const I extends Input.Input>(
         jobs: all.map(({ job, set = {} }) => ({ job, set })),
         faults,
         invariants,
+        layout: { ...Stage.layoutOf(seed), ...options.layout },
         seed,
         makeDatabase
       }
@@ -129,7 +136,7 @@ export const jobs = <const I extends Input.Input>(
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 0)))
     }
     const missing = mustStrike ? vacuity(sofar) : []
-    return missing.length === 0 ? sofar : yield* Effect.fail(new SimulationVacuous(missing))
+    return missing.length === 0 ? sofar : yield* Effect.fail(new SimulationFailed({ seed: first, missing }))
   })
 
 /** What did not happen, line by line, and without which a simulation shows nothing; none: all of it did. */
