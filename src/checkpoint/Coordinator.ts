@@ -361,18 +361,23 @@ const following = (versions: LookupVersions | undefined, cut: Cut): Cut =>
 const nextTrigger = (due: Millis, now: Millis, intervalMillis: number): Millis =>
   due + intervalMillis > now ? Math.min(due, now) + intervalMillis : now + intervalMillis
 
-/** Waits for the trigger, or for a source that is full, or for the end of the run. */
+/**
+ * Waits for the trigger, or for a source that is full, or for the end of the run. No longer than an interval: a clock that
+ * was set back, in this life or before it, is an hour behind its trigger, or behind the last recorded time.
+ */
 const waitUntil = (due: Millis, options: Options, sources: ReadonlyArray<SourceHandle>): Effect.Effect<void> =>
   Effect.gen(function* () {
+    let until = due
     while (true) {
       // Closed before anything is looked at: what opens it from now on is not missed.
       yield* options.attention.close
       const now = yield* Clock.currentTimeMillis
+      until = Math.min(until, now + options.intervalMillis)
       const statuses = sources.map((source) => source.status(now))
       const full =
         statuses.some((status) => status.full === "bound") ||
         (options.bounded && statuses.every((status) => status.ended || status.full !== null))
-      if (now >= due || full || options.stopping() || options.wanted?.() === true) return
-      yield* Effect.raceFirst(Clock.sleep(due - now), options.attention.await)
+      if (now >= until || full || options.stopping() || options.wanted?.() === true) return
+      yield* Effect.raceFirst(Clock.sleep(until - now), options.attention.await)
     }
   })

@@ -1,6 +1,6 @@
 /** Times of epochs, where the clock of the process goes backwards. */
 import { it } from "@effect/vitest"
-import { Clock, Effect, Layer, Schema } from "effect"
+import { Clock, Effect, Layer, Queue, Schema } from "effect"
 import { expect } from "vitest"
 import type { Intent } from "../../src/checkpoint/Checkpoint.ts"
 import { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
@@ -26,6 +26,12 @@ const falling = (): Clock.Clock => {
     now -= 3_600_000
     return now
   }
+  return Object.assign(Clock.make(), { unsafeCurrentTimeMillis: read, currentTimeMillis: Effect.sync(read) })
+}
+
+/** A clock that is off by so many milliseconds. */
+const off = (byMillis: () => number): Clock.Clock => {
+  const read = (): number => Date.now() + byMillis()
   return Object.assign(Clock.make(), { unsafeCurrentTimeMillis: read, currentTimeMillis: Effect.sync(read) })
 }
 
@@ -57,5 +63,42 @@ it.live("never fall, in a life or from one to the next", () =>
     expect(intents.length).toBeGreaterThan(10)
     const times = intents.flatMap(({ closedAt, openedAt }) => [openedAt, closedAt])
     expect(times).toEqual([...times].sort((one, other) => one - other))
+  }).pipe(Effect.provide(Layer.merge(TopicsMemory.layer(), layerNone)))
+)
+
+it.live("come at their trigger, though the clock was set back by an hour in a life, or between two", () =>
+  Effect.gen(function* () {
+    const topics = yield* Topics
+    const value = new TextEncoder().encode(JSON.stringify({ page: "a" }))
+    const store = yield* MemoryCheckpointStore.make
+    yield* topics.create("visits", { partitions: 1 })
+    let hours = 0
+    const epochs = yield* Queue.unbounded<number>()
+    const visited = Effect.zipRight(
+      topics.produce("visits", 0, [{ key: null, value, headers: [] }]),
+      Effect.timeoutFail(Queue.take(epochs), {
+        duration: "10 seconds",
+        onTimeout: () => new Error(`no epoch came ${hours} hours back`)
+      })
+    )
+    for (let life = 0; life < 2; life++) {
+      yield* Effect.gen(function* () {
+        const running = yield* Runner.start(copies, { set: { trigger: "50 millis" } }, (event) =>
+          event._tag === "Progress" && event.progress.inputRows > 0
+            ? Queue.offer(epochs, event.progress.epoch)
+            : Effect.void
+        )
+        yield* visited
+        hours -= 1
+        yield* visited
+        yield* visited
+        yield* running.stop
+      }).pipe(
+        Effect.scoped,
+        Effect.withClock(off(() => hours * 3_600_000)),
+        Effect.provideService(CheckpointStore, store)
+      )
+      hours -= 1
+    }
   }).pipe(Effect.provide(Layer.merge(TopicsMemory.layer(), layerNone)))
 )
