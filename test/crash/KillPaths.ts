@@ -144,7 +144,7 @@ const differences = async (
 }
 
 /** What is missing, what is there and should not be, and what is there more than once. */
-const compared = (
+export const compared = (
   what: string,
   expected: ReadonlyArray<string>,
   found: ReadonlyArray<string>

@@ -7,6 +7,9 @@ process.env.KAFKAJS_NO_PARTITIONER_WARNING = "1"
 /** Milliseconds that all records may take to be read: a transaction that nobody ends would hold them back for ever. */
 const readMillisMax = 60_000
 
+/** A record, and the partition that it was read from. */
+export type Read = KafkaMessage & { readonly partition: number }
+
 /**
  * All committed records of the topics, by topic. After them a last record is written to every partition: what stands
  * before it is there, and what a dead transaction holds back is missed.
@@ -14,11 +17,11 @@ const readMillisMax = 60_000
 export const committed = async (
   brokers: string,
   topics: ReadonlyArray<string>
-): Promise<ReadonlyMap<string, ReadonlyArray<KafkaMessage>>> => {
+): Promise<ReadonlyMap<string, ReadonlyArray<Read>>> => {
   const kafka = new Kafka({ brokers: brokers.split(","), clientId: "reader", logLevel: logLevel.NOTHING })
   const last = `last ${randomUUID()}`
   const waited = await writeLast(kafka, topics, last)
-  const found = new Map<string, Array<KafkaMessage>>(topics.map((topic) => [topic, []]))
+  const found = new Map<string, Array<Read>>(topics.map((topic) => [topic, []]))
   const consumer = kafka.consumer({ groupId: `reader-${randomUUID()}`, readUncommitted: false })
   await consumer.connect()
   await consumer.subscribe({ topics: [...topics], fromBeginning: true })
@@ -30,7 +33,7 @@ export const committed = async (
       )
       const eachMessage = async (of: { topic: string; partition: number; message: KafkaMessage }) => {
         if (of.message.key?.toString() === last) waited.delete(`${of.topic}/${of.partition}`)
-        else found.get(of.topic)!.push(of.message)
+        else found.get(of.topic)!.push({ ...of.message, partition: of.partition })
         if (waited.size > 0) return
         clearTimeout(late)
         resolve()

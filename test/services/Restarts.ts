@@ -50,11 +50,14 @@ export interface Broker extends Server {
   readonly authority: string
 }
 
-/** The same for a broker. */
-export const broker = async (folder: string): Promise<Broker> => {
+/** The same for a broker; `options` say where it listens. */
+export const broker = async (
+  folder: string,
+  options: Pick<kafka.BrokerOptions, "ports" | "proxied"> = {}
+): Promise<Broker> => {
   const own = join(folder, "kafka")
   mkdirSync(own)
-  let running = await kafka.start(own, { signal: "KILL" })
+  let running = await kafka.start(own, { ...options, signal: "KILL" })
   const { address, guarded, guardedPort, port } = running
   return {
     address,
@@ -62,7 +65,7 @@ export const broker = async (folder: string): Promise<Broker> => {
     authority: join(own, "authority.pem"),
     takeAway: () => running.stop(),
     giveBack: async () => {
-      running = await kafka.start(own, { signal: "KILL", ports: { port, guardedPort } })
+      running = await kafka.start(own, { ...options, signal: "KILL", ports: { port, guardedPort } })
     }
   }
 }

@@ -23,10 +23,12 @@ export interface BrokerOptions {
   readonly ports?: { readonly port: number; readonly guardedPort: number }
   /** The signal that stops it; absent: TERM. */
   readonly signal?: string
+  /** A listener more, whose clients are sent to another port: that of a proxy before it. */
+  readonly proxied?: { readonly port: number; readonly proxyPort: number }
 }
 
 /** Starts a broker that keeps its data in `folder`: the data of an earlier one, if it is there. */
-export const start = async (folder: string, { ports, signal }: BrokerOptions = {}): Promise<Broker> => {
+export const start = async (folder: string, { ports, proxied, signal }: BrokerOptions = {}): Promise<Broker> => {
   const java = programOf(["java"])
   if (java === undefined)
     throw new Missing("no java was found: install one (Debian: apt-get install default-jre-headless)")
@@ -42,7 +44,8 @@ export const start = async (folder: string, { ports, signal }: BrokerOptions = {
       keys: join(folder, "keys"),
       port,
       guardedPort,
-      controllerPort: await freePort()
+      controllerPort: await freePort(),
+      ...(proxied === undefined ? {} : { proxied })
     })
   )
   const authority = join(folder, "authority.pem")
@@ -144,15 +147,19 @@ interface Settings {
   readonly port: number
   readonly guardedPort: number
   readonly controllerPort: number
+  readonly proxied?: { readonly port: number; readonly proxyPort: number }
 }
 
-const settings = ({ controllerPort, data, guardedPort, keys, port }: Settings): string =>
-  Object.entries({
+const settings = ({ controllerPort, data, guardedPort, keys, port, proxied }: Settings): string => {
+  const own = `PLAINTEXT://127.0.0.1:${port},GUARDED://127.0.0.1:${guardedPort}`
+  const behind = (of: "port" | "proxyPort") => (proxied === undefined ? "" : `,PROXIED://127.0.0.1:${proxied[of]}`)
+  return Object.entries({
     "process.roles": "broker,controller",
     "node.id": 1,
     "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},GUARDED://127.0.0.1:${guardedPort},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,GUARDED:SASL_SSL,CONTROLLER:PLAINTEXT",
+    listeners: `${own}${behind("port")},CONTROLLER://127.0.0.1:${controllerPort}`,
+    "advertised.listeners": `${own}${behind("proxyPort")}`,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,GUARDED:SASL_SSL,CONTROLLER:PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "sasl.enabled.mechanisms": "PLAIN",
@@ -174,3 +181,4 @@ const settings = ({ controllerPort, data, guardedPort, keys, port }: Settings): 
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join("")
+}

@@ -1,0 +1,3 @@
+import { bank } from "../bank.ts"
+
+export default bank("bank-embedded")
