@@ -35,7 +35,7 @@ interface Manner {
 
 /** An operation takes so long, in milliseconds; a slow one longer. */
 const millis = { least: 0.01, most: 0.2, sync: 4, slowest: 3_000 }
-const odds = { slow: 0.004, full: 0.002, error: 0.0006, short: 0.1, kill: 0.004, powerLoss: 0.003, both: 0.5 }
+const odds = { slow: 0.004, full: 0.002, error: 0.002, short: 0.1, kill: 0.004, powerLoss: 0.003, both: 0.5 }
 /** Power fails so long after an operation, in milliseconds; or after one at which its process was killed. */
 const powerLossMillisMax = { after: 20, afterKill: 4_000 }
 
@@ -68,7 +68,7 @@ const mannerOf = (machine: Machine, process: Process): Manner => {
   /** The process goes on behind a boundary: at once, when it wakes up, or never. */
   const passes = (what: string, changes: boolean, then: () => void): void =>
     process.enter(() => {
-      if (process.reaches(what, changes)) process.enter(then)
+      if (process.reaches(what.replace(ownName, "/…:"), changes)) process.enter(then)
     })
   return {
     taken: (bytes) => (machine.isFull() || chance.next() < odds.short ? 1 + chance.below(bytes) : bytes),
@@ -90,6 +90,9 @@ const mannerOf = (machine: Machine, process: Process): Manner => {
       })
   }
 }
+
+/** A file's name is often its process's own: a boundary is named by the folder. */
+const ownName = /\/[^/]*:(?= )/
 
 const attempted = <A>(execute: () => A): Effect.Effect<A, Disk.Refused> => {
   try {
