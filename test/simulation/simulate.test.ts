@@ -78,7 +78,9 @@ describe("a job that depends on something that is not in its input", () => {
         (failure) => {
           expect(failure._tag).toBe("SimulationFailed")
           expect(failure.message).toMatch(/process \d+ +starts/)
-          expect(failure.message).toMatch(/table totals: shop shop \d: total is \d+, and should be \d+|NotDeterministic/)
+          expect(failure.message).toMatch(
+            /table totals: shop shop \d: total is \d+, and should be \d+|NotDeterministic/
+          )
           expect(failure.message).toContain(`The same again: { seed: ${failure.seed}, seeds: 1 }`)
         }
       ),
