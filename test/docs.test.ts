@@ -28,6 +28,7 @@ const pages = [
   "README.md",
   "docs/first-job.md",
   "docs/guide.md",
+  "docs/testing-your-job.md",
   "docs/comparison.md",
   "docs/operators.md",
   "docs/guarantees.md",

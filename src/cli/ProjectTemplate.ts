@@ -38,11 +38,42 @@ export default Job.make("visits", {
 
 const test = `import assert from "node:assert/strict"
 import { test } from "node:test"
-import visits from "../actors/visits.ts"
+import { Effect } from "effect"
+import { Arbitraries, JobTest, Simulate } from "weir/testing"
+import visits, { Visit } from "../actors/visits.ts"
 
-test("the job can be configured, and its window set", () => {
-  const configured = visits.configure({ window: "10 seconds" })
-  assert.equal(configured._tag, "Right")
+test("visits are counted by page and window", async () => {
+  await Effect.runPromise(
+    JobTest.run(visits, {
+      input: {
+        visits: \`
+          page  | visitedAt
+          /     | 2026-01-01T12:00:01Z
+          /docs | 2026-01-01T12:00:05Z
+          /     | 2026-01-01T12:00:42Z
+          /     | 2026-01-01T12:01:10Z
+        \`
+      },
+      expect: {
+        page_visits: \`
+          page  | window_start         | visits
+          /     | 2026-01-01T12:00:00Z |      2
+          /     | 2026-01-01T12:01:00Z |      1
+          /docs | 2026-01-01T12:00:00Z |      1
+        \`
+      }
+    })
+  )
+})
+
+test("nothing that goes wrong changes what is written", async () => {
+  const summary = await Effect.runPromise(
+    Simulate.job(visits, {
+      input: (seed: number) => ({ visits: Arbitraries.records(Visit, { seed, count: 60 }) }),
+      seeds: 5
+    })
+  )
+  assert.equal(summary.seeds, 5)
 })
 `
 
@@ -57,7 +88,7 @@ A project on Weir: \`actors/visits.ts\` counts the visits of each page.
     npx weir query "select * from page_visits"
 
 \`npx weir start\` runs all jobs of \`actors/\` as a daemon, with a page on http://127.0.0.1:7070.
-\`npm test\` checks the types and runs the tests.
+\`npm test\` checks the types and runs the tests; \`npx weir simulate visits\` runs the job in worlds where things go wrong.
 `
 
 const visits = `{"page": "/", "visitedAt": "2026-01-01T12:00:01Z"}
