@@ -65,6 +65,37 @@ describe("the job of orders", () => {
       ),
     timeout
   )
+
+  it.effect.skipIf(!isThorough)(
+    "does so with checkpoints on a disk, killed or without power",
+    () =>
+      Effect.map(
+        Simulate.crashEverywhere(orders, {
+          input: { orders: values },
+          set: { maxPerEpoch: "20" },
+          layout: { checkpoints: "files", topics: "broker" },
+          stride: Number.POSITIVE_INFINITY,
+          steps: 0,
+          pairs: 30
+        }),
+        ({ boundaries, struck, turningPoints }) => {
+          const folders = ["intents", "states", "manifests"]
+          for (const change of [
+            ...folders
+              .flatMap((folder) => [
+                `sync /data/checkpoints/orders/${folder}/…`,
+                `link /data/checkpoints/orders/${folder}/…`
+              ])
+              .map((what) => `${what}: to be done`),
+            "writes an epoch of orders to shop_item_income: to be sent"
+          ])
+            expect([change, (boundaries[change]?.tried ?? 0) > 0]).toEqual([change, true])
+          expect(turningPoints.tried).toBe(turningPoints.of)
+          expect(struck["power loss"]).toBeGreaterThanOrEqual(turningPoints.of)
+        }
+      ),
+    timeout
+  )
 })
 
 describe("a job that a death breaks", () => {
@@ -87,7 +118,7 @@ describe("a job that a death breaks", () => {
         expect(failure._tag).toBe("SimulationFailed")
         expect(failure.message).toMatch(/process 1 +dies at boundary \d+, .*: \w+/)
         expect(failure.message).toMatch(/table note: too many: id \d+/)
-        const [, at] = /The same again: \{ seed: 1, only: \{ at: \[(\d+)\], by: "kill" \} \}/.exec(failure.message)!
+        const [, at] = /The same again: \{ seed: 1, only: \{ at: \[(\d+)\] \} \}/.exec(failure.message)!
         const again = yield* failureOf(UnsafeSinks.unfenced, { seed: 1, only: { at: [Number(at)] } })
         expect(again.message).toBe(failure.message)
       }),

@@ -212,7 +212,7 @@ const sample = <A>(all: ReadonlyArray<A>, count: number, chance: Chance.Chance):
 }
 
 const again = (seed: number, { at, by = "kill" }: CrashWorld.Appointment): string =>
-  `{ seed: ${seed}, only: { at: [${at.join(", ")}], by: "${by}" } }`
+  `{ seed: ${seed}, only: { at: [${at.join(", ")}]${by === "kill" ? "" : `, by: "${by}"`} } }`
 
 /** The real clock: a test may have put another in its place. */
 const now = Effect.sync(() => Clock.make().unsafeCurrentTimeMillis())
