@@ -1,7 +1,7 @@
 /** Runs many mutants, two at a time, and says in a table who noticed what. */
 import { fileURLToPath } from "node:url"
 import * as Mutant from "./Mutant.ts"
-import type { Mutation } from "./Mutation.ts"
+import type { Catcher, Mutation } from "./Mutation.ts"
 
 export interface Result {
   readonly mutation: Mutation
@@ -60,31 +60,47 @@ const inTurns = async <A, B>(all: ReadonlyArray<A>, f: (one: A) => Promise<B>): 
 export const page = fileURLToPath(new URL("../../docs/guarantees.md", import.meta.url))
 const [begin, end] = ["<!-- mutations: npm run mutations -- --write -->", "<!-- end of mutations -->"]
 
-/** The page with the table of these results in its place. */
-export const written = (text: string, results: ReadonlyArray<Result>): string => {
+/** The page with these results in its table; rows of other mutations in `mutations` stay as they are. */
+export const written = (text: string, mutations: ReadonlyArray<Mutation>, results: ReadonlyArray<Result>): string => {
   const [before, rest] = text.split(begin)
-  const after = rest?.split(end)[1]
-  if (before === undefined || after === undefined) throw new Error(`the page has no place for the table: ${begin}`)
-  return `${before}${begin}\n${table(results)}\n${end}${after}`
+  const [rows, after] = rest?.split(end) ?? []
+  if (before === undefined || rows === undefined || after === undefined)
+    throw new Error(`the page has no place for the table: ${begin}`)
+  const known = new Map(rows.split("\n").map((row) => [nameIn(row), row]))
+  for (const result of results) known.set(result.mutation.name, rowOf(result))
+  const all = mutations.flatMap(({ name }) => known.get(name) ?? [])
+  return `${before}${begin}\n\n${[...head, ...all].join("\n")}\n\n${end}${after}`
 }
 
-export const table = (results: ReadonlyArray<Result>): string => {
-  const rows = results.map(({ mutation: { caught, name, rule }, verdict: { seeds, why } }) => {
-    const by = caught.by === "simulation" ? `worlds of “${caught.job}”` : `\`test/${caught.file}\`, “${shortened(why)}”`
-    return `| ${rule} | ${name} | ${escaped(by)} | ${seeds ?? ""} |`
-  })
-  return ["| rule | broken so that | noticed by | worlds |", "|---|---|---|---|", ...rows].join("\n")
+const head = ["| rule | broken so that | noticed by | worlds |", "|---|---|---|---|"]
+
+export const rowOf = ({ mutation: { caught, name, rule }, verdict }: Result): string =>
+  `| ${rule} | ${name} | ${escaped(noticed(caught, verdict))} | ${verdict.seeds ?? ""} |`
+
+const noticed = (caught: Catcher, { why }: Mutant.Verdict): string => {
+  switch (caught.by) {
+    case "simulation":
+      return `worlds of “${caught.job}”`
+    case "test":
+      return `\`test/${caught.file}\`, “${titleOf(why)}”`
+    case "types":
+      return `the compiler, by \`test/${caught.file}\``
+    case "nobody":
+      return `nothing: ${why}`
+  }
 }
 
-/** The names of the mutations in the table of the page. */
-export const listed = (text: string): ReadonlyArray<string> =>
+/** The rows of the table of the page. */
+export const rowsOf = (text: string): ReadonlyArray<string> =>
   text
     .split(begin)[1]!
     .split(end)[0]!
     .split("\n")
-    .slice(3)
-    .flatMap((line) => line.split(" | ")[1] ?? [])
+    .filter((row) => row.startsWith("| "))
+    .slice(1)
+
+export const nameIn = (row: string): string => row.split(" | ")[1] ?? ""
 
 /** A test by its own name, without those of the groups that it is in. */
-const shortened = (text: string): string => text.split(" > ").at(-1)!
+const titleOf = (text: string): string => text.split(" > ").at(-1)!
 const escaped = (text: string): string => text.replaceAll("|", "\\|")

@@ -11,7 +11,7 @@ import * as Services from "../services/Services.ts"
 import { applied, type Mutation } from "./Mutation.ts"
 
 export interface Verdict {
-  /** Who noticed: a job, or a test; `null`: nobody. */
+  /** Who noticed: a job, or a test; `null`: nobody, and somebody was to. */
   readonly by: string | null
   /** Worlds until then; `null`: none was simulated. */
   readonly seeds: number | null
@@ -36,6 +36,8 @@ export const run = (mutation: Mutation): Promise<Verdict> => {
       return tested(mutation, mutation.caught.file, mutation.caught.of)
     case "types":
       return typed(mutation, mutation.caught.file)
+    case "nobody":
+      return Promise.resolve({ by: "nobody", seeds: null, why: mutation.caught.why })
   }
 }
 
@@ -87,7 +89,9 @@ const tested = async (mutation: Mutation, file: string, of: string | undefined):
   await mkdir(out, { recursive: true })
   await rm(report, { force: true })
   const vitest = join(root, "node_modules/vitest/vitest.mjs")
-  const words = ["run", join("test", file), "--bail=1", "--retry=0", "--reporter=json", `--outputFile=${report}`]
+  // A busy machine is no failure.
+  const patience = ["--testTimeout=600000", "--hookTimeout=600000"]
+  const words = ["run", join("test", file), "--bail=1", "--reporter=json", `--outputFile=${report}`, ...patience]
   const { lines, timedOut } = await child(
     [process.execPath, vitest, ...words, ...(of === undefined ? [] : ["-t", of])],
     { WEIR_MUTATION: mutation.name, ...noServers }
@@ -103,7 +107,12 @@ const tested = async (mutation: Mutation, file: string, of: string | undefined):
   const failed = all.find(({ status }) => status === "failed")
   if (failed !== undefined) return { by, seeds: null, why: [...failed.ancestorTitles, failed.title].join(" > ") }
   const broken = results.find(({ status }) => status === "failed")
-  if (broken !== undefined) return { by, seeds: null, why: broken.message ?? "it cannot be run" }
+  if (broken !== undefined) {
+    const why = (broken.message ?? "").split("\n")[0]!
+    if (why === "" || why.includes("timed out"))
+      throw new Error(`'${mutation.name}' was not tested: ${lines.join("\n")}`)
+    return { by, seeds: null, why }
+  }
   if (!all.some(({ status }) => status === "passed")) throw new Error(`'${mutation.name}': no test has '${of}'`)
   return { by: null, seeds: null, why: "all tests pass" }
 }

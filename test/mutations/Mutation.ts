@@ -8,6 +8,8 @@ export type Catcher =
   | { readonly by: "test"; readonly file: string; readonly of?: string }
   /** The compiler, which reads a file of tests below `test/`. */
   | { readonly by: "types"; readonly file: string }
+  /** Nothing is otherwise: the line is not there for the rule alone. It is not run. */
+  | { readonly by: "nobody"; readonly why: string }
 
 export interface Mutation {
   readonly name: string

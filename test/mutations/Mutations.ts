@@ -84,7 +84,7 @@ const epochs: ReadonlyArray<Mutation> = [
     file: "checkpoint/Coordinator.ts",
     find: "let epoch = (lastIntent?.epoch ?? claim.manifest.epoch) + 1",
     replace: "let epoch = claim.manifest.epoch + 1",
-    caught: tested("runtime/crashes/untimed.test.ts", "an aggregate writes the same after a crash at any")
+    caught: tested("runtime/intents.test.ts")
   },
   {
     name: "new epochs are cut while intents are replayed",
@@ -93,7 +93,7 @@ const epochs: ReadonlyArray<Mutation> = [
     find: `yield* places.take(Limits.epochsInFlight)
         yield* places.release(Limits.epochsInFlight)`,
     replace: "",
-    caught: tested("runtime/crashes/untimed.test.ts", "an aggregate writes the same after a crash at any")
+    caught: tested("runtime/intents.test.ts")
   },
   {
     name: "an epoch opens before the last one closed",
@@ -142,7 +142,10 @@ const epochs: ReadonlyArray<Mutation> = [
     file: "checkpoint/Commit.ts",
     find: "if (yield* Ref.getAndSet(tried, true)) if (yield* isDone()) return",
     replace: "yield* Ref.getAndSet(tried, true)",
-    caught: simulated("orders")
+    caught: {
+      by: "nobody",
+      why: "the look spares a transaction: a store takes the same intent, and the same commit, twice without effect"
+    }
   },
   {
     name: "a refused commit that is there is a failure",
@@ -866,7 +869,7 @@ const times: ReadonlyArray<Mutation> = [
     file: "flow/Aggregate.ts",
     find: "left.offset - right.offset ||",
     replace: "",
-    caught: simulated("an aggregate")
+    caught: tested("flow/Aggregate.test.ts")
   },
   {
     name: "sums of doubles are rounded as they go",
@@ -927,7 +930,7 @@ const sinks: ReadonlyArray<Mutation> = [
     file: "connectors/sql/TableRows.ts",
     find: "else if (gone.length > 0) chosen.removed.push",
     replace: "else if (gone.length < 0) chosen.removed.push",
-    caught: simulated("aggregates of an aggregate")
+    caught: tested("connectors/sql-rows.test.ts")
   },
   {
     name: "a row under another key leaves the old one",
@@ -976,7 +979,7 @@ const sinks: ReadonlyArray<Mutation> = [
     file: "connectors/topic/TopicWriter.ts",
     find: "const sorted = [...groups.values()].sort((a, b) => compareOrigins(a[0]!, b[0]!))",
     replace: "const sorted = [...groups.values()]",
-    caught: simulated("branch")
+    caught: tested("connectors/topic.test.ts")
   },
   {
     name: "records of one partition are appended as they came",
@@ -984,7 +987,7 @@ const sinks: ReadonlyArray<Mutation> = [
     file: "connectors/topic/TopicWriter.ts",
     find: "if (comparePlaces(places[i - 1]!, places[i]!) > 0) {",
     replace: "if (comparePlaces(places[i - 1]!, places[i]!) === null) {",
-    caught: simulated("process with timers of event time and other outputs")
+    caught: tested("connectors/topic.test.ts")
   },
   {
     name: "a row that does not fit its column fails the epoch",

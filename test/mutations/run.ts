@@ -4,7 +4,7 @@
  *
  *     npm run mutations                       # all of them
  *     npm run mutations -- --only 'a deadlock'  # those whose names hold these words
- *     npm run mutations -- --write            # and writes the table into docs/guarantees.md
+ *     npm run mutations -- --write            # and writes their rows of the table in docs/guarantees.md
  */
 import { readFile, writeFile } from "node:fs/promises"
 import { parseArgs } from "node:util"
@@ -35,6 +35,6 @@ console.log(`\n${results.length} mutations, ${results.length - survivors.length}
 for (const { mutation } of survivors) console.log(`  ${mutation.name}`)
 if (values.write) {
   const page = await readFile(Campaign.page, "utf8")
-  await writeFile(Campaign.page, Campaign.written(page, results))
+  await writeFile(Campaign.page, Campaign.written(page, mutations, results))
 }
 process.exit(survivors.length + controls.length === 0 ? 0 : 1)
