@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
+import type { Manifest } from "../../src/checkpoint/Checkpoint.ts"
 import { Sql } from "../../src/connectors/sql/index.ts"
 import { Topic } from "../../src/connectors/topic/index.ts"
 import { Tables } from "../../src/flow/Tables.ts"
@@ -40,8 +41,17 @@ const values = Array.from({ length: 40 }, (_, i) =>
 )
 
 /** The stage on which the job has run to its end, and who looked at it all the while. */
-const ended = async (invariants: ReadonlyArray<Invariants.Invariant> = []) => {
-  const stage = Stage.make({ seed: 1, faults: [], topics: { visits: 2 }, makeDatabase: await Database.load() })
+const ended = async (
+  invariants: ReadonlyArray<Invariants.Invariant> = [],
+  checkpoints: Stage.Layout["checkpoints"] = "tables"
+) => {
+  const stage = Stage.make({
+    seed: 1,
+    faults: [],
+    topics: { visits: 2 },
+    layout: { checkpoints, topics: "broker" },
+    makeDatabase: await Database.load()
+  })
   const recording = Recording.make()
   const jobs = [{ job: visits, set: { maxPerEpoch: "8" } }]
   const watch = Invariants.watch(stage, { jobs, recording, invariants, looks: [] })
@@ -62,13 +72,16 @@ const ended = async (invariants: ReadonlyArray<Invariants.Invariant> = []) => {
   })
   stage.world.run(() => isOver, 600_000)
   expect(watch.broken()).toBe(null)
-  return { stage, watch }
+  return { recording, stage, watch }
 }
 
 type Ended = Awaited<ReturnType<typeof ended>>
 
 /** Lets somebody else do something, and answers what is broken then. */
-const brokenBy = ({ stage, watch }: Ended, what: Effect.Effect<unknown, unknown, Tables | Topics>): string | null => {
+const brokenBy = (
+  { stage, watch }: Pick<Ended, "stage" | "watch">,
+  what: Effect.Effect<unknown, unknown, Tables | Topics>
+): string | null => {
   const process = Process.make(stage.world, "stranger")
   let isDone = false
   process.run(what.pipe(Effect.provide(stage.layers(process))), (exit) => {
@@ -84,6 +97,17 @@ const changed = async (...statements: ReadonlyArray<string>): Promise<string | n
     await ended(),
     Effect.flatMap(Tables, (tables) => tables.transaction(statements.map((sql) => ({ sql, parameters: [] }))))
   )
+
+/** Of a job whose checkpoints are in files, when another manifest is heard of. */
+const heard = async (change: Partial<Manifest>): Promise<string | null> => {
+  const world = await ended([], "files")
+  const last = world.recording.manifest("visits")!
+  world.recording.committed({ ...last, epoch: last.epoch + 1, openedAt: last.closedAt, ...change })
+  return brokenBy(
+    world,
+    Effect.flatMap(Tables, (tables) => tables.transaction([{ sql: "create table seen (at int)", parameters: [] }]))
+  )
+}
 
 /** The next epoch as a wrong engine would write it: the last one again, changed as these functions of JSON say. */
 const intends = (body = "body") =>
@@ -178,7 +202,7 @@ describe("at any moment, it is named", () => {
         ...report(emptied),
         ...fences
       ],
-      /epoch \d+ of visits is open from \d+ to \d+, and the one before it was closed at \d+/
+      /epoch \d+ of visits is open from \S+Z to \S+Z, and the one before it was closed at \S+Z/
     ],
     [
       "that a partition is read again",
@@ -253,6 +277,16 @@ describe("at any moment, it is named", () => {
       expect(found).toMatch(broken)
       expect(found).toMatch(/^at \d+\.\d{3} s, after stranger /)
     })
+
+  it("that a manifest in files is there before its rows", async () => {
+    expect(await heard({})).toMatch(/the manifest of visits is of epoch \d+, and counts holds epoch \d+/)
+  })
+
+  it("that a watermark in files falls", async () => {
+    expect(await heard({ watermark: 0 })).toMatch(
+      /the watermark of visits falls from 2024-\S+ to 1970-\S+ at epoch \d+/
+    )
+  })
 
   it("that an epoch is written to a topic without an intent", async () => {
     const stamp = { job: "visits", sink: "visits.invalid", lineage: 1, generation: 7, epoch: 0 }

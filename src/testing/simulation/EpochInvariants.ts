@@ -160,6 +160,18 @@ export const make = (stage: Stage, { jobs, recording }: EpochInvariantsOptions):
       )
   }
 
+  /** Manifests that are not in the database: as far as processes have heard of them. */
+  const manifestsHeard = (): void => {
+    for (const job of ends.keys()) {
+      if (known.get(job)?.kept) continue
+      const before = known.get(job)?.manifest ?? null
+      const manifest = recording.manifest(job)
+      if (manifest === null || manifest.epoch === before?.epoch) continue
+      known.set(job, { kept: null, manifest, rows: new Map() })
+      if (before !== null) checkTime(job, before, manifest)
+    }
+  }
+
   const fencesKept = (): void => {
     for (const row of rowsOf(`select job, sink, lineage, generation, epoch from ${Fence.table}`)) {
       const [job, sink] = [String(row.job), String(row.sink)]
@@ -169,6 +181,11 @@ export const make = (stage: Stage, { jobs, recording }: EpochInvariantsOptions):
       must(
         kept === undefined || kept === null || kept.lineage !== place.lineage || kept.committed === place.epoch,
         () => `${sink} holds epoch ${place.epoch} of ${job}, and the manifest beside it is of epoch ${kept!.committed}`
+      )
+      const heard = recording.manifest(job)
+      must(
+        heard === null || heard.lineage !== place.lineage || heard.epoch <= place.epoch,
+        () => `the manifest of ${job} is of epoch ${heard!.epoch}, and ${sink} holds epoch ${place.epoch}`
       )
     }
     for (const topic of broker?.topics.values() ?? [])
@@ -198,7 +215,7 @@ export const make = (stage: Stage, { jobs, recording }: EpochInvariantsOptions):
   }
 
   const isIntended = (job: string, lineage: number, epoch: number): boolean =>
-    known.has(job)
+    known.get(job)?.kept
       ? rowsOf("select 1 from weir_intent where job = ?1 and lineage = ?2 and epoch = ?3", job, lineage, epoch).length >
         0
       : recording.intents(job).some((intent) => intent.lineage === lineage && intent.epoch === epoch)
@@ -206,6 +223,7 @@ export const make = (stage: Stage, { jobs, recording }: EpochInvariantsOptions):
   return () => {
     try {
       jobsKept()
+      manifestsHeard()
       fencesKept()
       return null
     } catch (error) {
@@ -226,7 +244,7 @@ const checkTime = (job: string, before: Manifest, after: Manifest): void => {
   must(
     after.openedAt >= before.closedAt && after.closedAt >= after.openedAt,
     () =>
-      `epoch ${epoch} of ${job} is open from ${after.openedAt} to ${after.closedAt}, and the one before it was closed at ${before.closedAt}`
+      `epoch ${epoch} of ${job} is open from ${instant(after.openedAt)} to ${instant(after.closedAt)}, and the one before it was closed at ${instant(before.closedAt)}`
   )
   for (const { offset, partition, source } of before.partitions) {
     const now = after.partitions.find((cut) => cut.source === source && cut.partition === partition)
