@@ -54,6 +54,19 @@ describe("arbitrary records", () => {
     expect(times[0]! - Date.UTC(2026, 0, 1)).toBeLessThanOrEqual(2_000)
   })
 
+  it("are odd only where their Schema takes it, and mixed only where it takes that", () => {
+    const Span = Schema.Struct({
+      name: Schema.String.pipe(Schema.pattern(/^[a-z]{1,8}$/)),
+      from: Schema.Int,
+      to: Schema.Int
+    })
+    const Ordered = Span.pipe(Schema.filter(({ from, to }) => from <= to))
+    const { read } = Codec.json.reader(Ordered)
+    const sent = Arbitraries.records(Ordered, { count: 500, shares: { ...none, odd: 0.5 } })
+    for (const bytes of sent) expect(read(bytes, 0, bytes.length).name).toMatch(/^[a-z]{1,8}$/)
+    expect(sent.map((bytes) => new TextDecoder().decode(bytes)).join()).toContain("2147483648")
+  })
+
   it("have keys of several records, and fields with and without a value", () => {
     const rows = countOf({})
     const keys = new Map<string, number>()

@@ -62,7 +62,8 @@ const line = ({ partition, topic, value }: Coming): string =>
 
 /** What is wrong, without the rows that show it: another mistake of a smaller world is not the one that is looked for. */
 const sameFailure = (found: Scenario.Outcome, wanted: Scenario.Outcome): boolean => {
-  const kindOf = ({ failures }: Scenario.Outcome): string | undefined => failures[0]?.split(":")[0]
+  const kindOf = ({ failures, isBroken }: Scenario.Outcome): string | undefined =>
+    isBroken ? "an invariant is broken" : failures[0]?.split(":")[0]
   return kindOf(found) !== undefined && kindOf(found) === kindOf(wanted)
 }
 
