@@ -142,6 +142,39 @@ describe("a source", () => {
     })
   )
 
+  it.scoped("takes no partition for idle while something is left to fetch of it", () =>
+    Effect.gen(function* () {
+      const { reader } = yield* readerOf([["1", "2"]])
+      const { source } = yield* start(reader, { recordsPerEpochMax: 1 })
+      yield* TestClock.adjust("40 seconds")
+      expect(states(yield* source.cut(cutOf(1, 40_000)))).toBe("1 active")
+    })
+  )
+
+  it.scoped("takes no partition for idle before it was silent for so long since it was assigned", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("60 seconds")
+      const { reader } = yield* readerOf([[]])
+      const { source } = yield* start(reader)
+      expect(states(yield* source.cut(cutOf(1, 89_000)))).toBe("0 active")
+      expect(states(yield* source.cut(cutOf(2, 90_000)))).toBe("0 idle")
+    })
+  )
+
+  it.scoped("reads a partition that it finds while it runs from the beginning, wherever the others began", () =>
+    Effect.gen(function* () {
+      const partitions = [["1"]]
+      const { reader, stir } = yield* readerOf(partitions)
+      const { sent, source } = yield* start(reader, { startAt: "latest" })
+      partitions.push(["2", "3"])
+      yield* source.refresh
+      yield* stir
+      yield* settle
+      expect(states(yield* source.cut(cutOf(1, 0)))).toBe("1 active, 2 active")
+      expect(records(sent)).toBe(2)
+    })
+  )
+
   it.scoped("goes on with the idle partitions of its checkpoint, without an epoch to say so", () =>
     Effect.gen(function* () {
       const { reader } = yield* readerOf([["1"]])
