@@ -249,8 +249,8 @@ export const make = (options: PathOptions): PathLife => {
   /** Nobody else may have the folder of a process that sleeps; when it wakes up it goes on. */
   const refused = async (sleeper: Process): Promise<void> => {
     const successor = start(folder)
-    const { code, rest } = await successor.ended
-    if (isOver) throw new Error("it is over")
+    await within(successor, "refused", successor.ended)
+    const { code, rest } = successor.life()
     if (code !== 1 || !rest.includes("is in use by a process that does not answer"))
       throw new Error(`${job}: ended with ${code} in the folder of a process that sleeps: ${rest}`)
     seen = { ...seen, refused: seen.refused + 1 }
@@ -298,9 +298,9 @@ export const make = (options: PathOptions): PathLife => {
       if (current !== null) await kill(current)
       return again(async () => {
         const last = start(folder, ["--available-now", "--final"])
-        const ended = await last.ended
-        if (ended.code !== 0) throw endOf(last, "at the end of its topic")
-        count(ended)
+        await within(last, "at the end of its topic", last.ended)
+        if (last.life().code !== 0) throw endOf(last, "at the end of its topic")
+        count(last.life())
       })
     },
     end

@@ -52,7 +52,7 @@ const tellSeconds = 15
 /** A run goes on until each kind of fault has struck, for at most so many times as long as it was to be. */
 const overtimeMax = 4
 /** Looks of each reader, at least, in a minute. */
-const readsPerMinuteMin = 20
+const readsPerMinuteMin = 3
 
 export const run = async (options: SoakOptions): Promise<Outcome> => {
   const { home, paths, signal } = options
