@@ -97,6 +97,12 @@ export const stories: ReadonlyArray<Story> = [
       const position = yield* writer.position
       yield* failsWith("SinkBehind", topics.epochWriter(topic("behind-elsewhere"), opening(2, 1, { position })))
       yield* topics.epochWriter(topic("behind"), opening(2, 1, { position }))
+      const fuller = yield* topics.epochWriter(topic("fuller"), opening(1, 0))
+      yield* fuller.write(1, new Map([[0, [record("one"), record("two")]]]))
+      yield* failsWith(
+        "SinkBehind",
+        topics.epochWriter(topic("behind"), opening(3, 1, { position: yield* fuller.position }))
+      )
       const later = yield* topics.epochWriter(topic("longer"), opening(1, 0))
       for (const epoch of [1, 2]) yield* later.write(epoch, parts(`${epoch}`))
       yield* failsWith(
