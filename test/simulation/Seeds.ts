@@ -23,6 +23,8 @@ interface Done {
   readonly failed: { readonly seed: number; readonly story: string } | null
 }
 
+/** Of so many worlds, each kind of fault must have struck in one. */
+const struckSeeds = 100
 /** Worlds that a process tries before it asks for more. */
 const shareSeeds = 10
 
@@ -68,6 +70,8 @@ const added = (one: Simulate.Summary | undefined, other: Simulate.Summary): Simu
     ? other
     : {
         seeds: one.seeds + other.seeds,
+        faults: one.faults,
+        progress: [one.progress[0] + other.progress[0], one.progress[1] + other.progress[1]],
         struck: Object.fromEntries(
           Faults.all.map((kind) => [kind, one.struck[kind] + other.struck[kind]])
         ) as Simulate.Summary["struck"],
@@ -145,7 +149,10 @@ const main = async (): Promise<number> => {
     `${(done / seconds).toFixed(1)} seeds/s on ${values.processes} processes: ${hours(total.virtualMillis)} of the worlds' time in ${seconds.toFixed(0)} s, ${Math.round(total.virtualMillis / 1000 / seconds)} times as fast as life\n`
   )
   for (const failure of failures) process.stdout.write(`FAILED: ${failure}\n`)
-  return failures.length === 0 ? 0 : 1
+  // A kind of fault that never struck was not tried.
+  const untried = done < struckSeeds ? [] : Faults.all.filter((kind) => total.struck[kind] === 0)
+  for (const kind of untried) process.stdout.write(`NEVER STRUCK: ${kind}\n`)
+  return failures.length + untried.length === 0 ? 0 : 1
 }
 
 if (process.env.WEIR_SEEDS === "served") serve()
