@@ -102,17 +102,14 @@ export const actors = <R>(
 
 /**
  * Who was overtaken while it opened its parts finds sinks ahead of the checkpoint that it has read, or state gone that
- * was collected since: nothing is wrong with them.
+ * was collected since: nothing is wrong with them. Nobody can tell while it cannot be read who has the job: then that
+ * is the failure.
  */
 const orOvertaken = (store: CheckpointStoreService, claimed: Claim, error: LifeError) =>
-  Effect.flatMap(
-    Effect.orElseSucceed(patiently(store.lookUp(claimed.job)), () => claimed),
-    (found) =>
-      Effect.fail(
-        found?.lineage === claimed.lineage && found.generation === claimed.generation
-          ? error
-          : overtaken(claimed, found)
-      )
+  Effect.flatMap(patiently(store.lookUp(claimed.job)), (found) =>
+    Effect.fail(
+      found?.lineage === claimed.lineage && found.generation === claimed.generation ? error : overtaken(claimed, found)
+    )
   )
 
 const wired = <R>(

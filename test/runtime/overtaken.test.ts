@@ -12,7 +12,7 @@ import { Topic } from "../../src/connectors/topic/index.ts"
 import { layerNone } from "../../src/flow/SchemaRegistry.ts"
 import { Topics } from "../../src/flow/Topics.ts"
 import { Aggregate, Flow, Int64, Job, Trigger } from "../../src/index.ts"
-import { TablesUnavailable } from "../../src/model/Errors.ts"
+import { StorageFailed, TablesUnavailable } from "../../src/model/Errors.ts"
 import * as Limits from "../../src/model/Limits.ts"
 import * as Runner from "../../src/runtime/Runner.ts"
 import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
@@ -91,14 +91,18 @@ const overtaken = (
     return outcome._tag === "Success" ? Either.flip(outcome.value) : outcome
   }).pipe(Effect.provide(Layer.mergeAll(layerMemory, TopicsMemory.layer(), layerNone)))
 
-/** A store that, from then on, does not answer for the first time when it is asked where the job stands. */
-const forgetful = (store: CheckpointStoreService, gate: Effect.Effect<void>) => {
+/** A store that, from then on, fails once when it is asked where the job stands. */
+const failing = (
+  store: CheckpointStoreService,
+  gate: Effect.Effect<void>,
+  failure: TablesUnavailable | StorageFailed
+) => {
   let lost: "not yet" | "next" | "done" = "not yet"
   const lookUp: CheckpointStoreService["lookUp"] = (job) =>
     Effect.suspend(() => {
       if (lost !== "next") return store.lookUp(job)
       lost = "done"
-      return new TablesUnavailable({ code: "08006", message: "the answer is lost", hint: "Ask again." })
+      return failure
     })
   const passed = Effect.zipRight(
     gate,
@@ -124,8 +128,30 @@ describe("a process that was overtaken while it opened", () => {
     "its sinks asks again who has the job, where the answer is lost",
     () =>
       Effect.map(
-        overtaken((gate, store) => forgetful(store, gate)),
+        overtaken((gate, store) =>
+          failing(
+            store,
+            gate,
+            new TablesUnavailable({ code: "08006", message: "the answer is lost", hint: "Ask again." })
+          )
+        ),
         (failure) => expect(failure).toMatchObject({ _tag: "Right", right: { _tag: "Fenced" } })
+      ),
+    timeout
+  )
+
+  it.live(
+    "its sinks says that the disk is broken, where it is, and not that the sink is ahead",
+    () =>
+      Effect.map(
+        overtaken((gate, store) =>
+          failing(
+            store,
+            gate,
+            new StorageFailed({ path: "/claims/12", message: "cannot be read", hint: "Mend the disk." })
+          )
+        ),
+        (failure) => expect(failure).toMatchObject({ _tag: "Right", right: { _tag: "StorageFailed" } })
       ),
     timeout
   )
