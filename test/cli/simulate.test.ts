@@ -100,7 +100,7 @@ describe("weir simulate", { timeout: 120_000 }, () => {
     // Whatever it reads, and whenever: the same happens.
     const storyOf = (text: string) => text.split("\n").filter((line) => /^ +[\d.]+ s {2}(?!world)/.test(line))
     expect(storyOf(again.err)).toEqual(storyOf(failed.err))
-    expect(storyOf(again.err).length).toBeGreaterThan(5)
+    expect(storyOf(again.err).length).toBeGreaterThan(3)
   })
 
   it("takes records from a file", async () => {
