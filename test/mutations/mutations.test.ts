@@ -1,6 +1,6 @@
 /**
- * Who breaks a rule of the engine is noticed: every mutation has its place in the source, some are run here, and all of
- * them by `.ci/run`, which holds the table of the page to what it found.
+ * Who breaks a rule of the engine is noticed: every mutation has its place in the source. Some are run here; all of them
+ * by `npm run mutations`, which writes the table of the page.
  */
 import { existsSync, readFileSync } from "node:fs"
 import { transformSync } from "esbuild"
@@ -10,6 +10,9 @@ import { isThorough } from "../Thorough.ts"
 import * as Campaign from "./Campaign.ts"
 import { applied, type Catcher } from "./Mutation.ts"
 import { mutationOf, mutations } from "./Mutations.ts"
+
+/** Of all mutations, one of so many is run where tests are thorough. */
+const thoroughShare = 6
 
 const textOf = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
 
@@ -53,10 +56,10 @@ describe("the list of mutations", () => {
 
 describe("a broken rule", () => {
   it("is noticed, and nothing is where none is broken", { timeout: 3_600_000 }, async () => {
-    const results = await Campaign.run(isThorough ? mutations : sample.map(mutationOf))
+    const more = isThorough ? mutations.filter((_, i) => i % thoroughShare === 0) : []
+    const tried = new Set([...sample.map(mutationOf), ...more.filter(({ caught }) => caught.by !== "nobody")])
+    const results = await Campaign.run([...tried])
     expect(results.filter(({ verdict }) => verdict.by === null).map(({ mutation }) => mutation.name)).toEqual([])
     expect(await Campaign.controls(results)).toEqual([])
-    const rows = results.map(Campaign.rowOf)
-    if (isThorough) expect(Campaign.rowsOf(textOf("docs/guarantees.md"))).toEqual(rows)
   })
 })

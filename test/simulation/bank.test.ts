@@ -53,7 +53,7 @@ describe("a bank with confirmations, joined, aggregated and aggregated again", (
     "comes to zero and agrees in all tables at every moment",
     () =>
       Effect.map(
-        Simulate.job(TransfersWorld.jobOf("right"), { input, invariants, layout, seeds: isThorough ? 30 : 3 }),
+        Simulate.job(TransfersWorld.jobOf("right"), { input, invariants, layout, seeds: isThorough ? 10 : 3 }),
         (summary) => {
           expect(Simulate.vacuity({ ...summary, faults: ["kill", "reply lost"] })).toEqual([])
           expect(summary.epochs).toBeGreaterThan(10 * summary.seeds)
@@ -127,7 +127,7 @@ describe("a bank whose halves of a transfer are rows of one record", () => {
         {
           input: { transfers },
           invariants: [zero("balances")],
-          seeds: isThorough ? 50 : 4,
+          seeds: isThorough ? 10 : 4,
           mustStrike: false,
           oracle: (input) => {
             const balances = new Map<string, number>()

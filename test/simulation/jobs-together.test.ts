@@ -11,7 +11,7 @@ import * as Scenario from "../../src/testing/simulation/Scenario.ts"
 import { isThorough } from "../Thorough.ts"
 
 const timeout = 240_000
-const seeds = isThorough ? 40 : 4
+const seeds = isThorough ? 10 : 4
 
 const Sale = Schema.Struct({ shop: Schema.String, amount: Int64 })
 const Total = Schema.Struct({ shop: Schema.String, total: Int64 })

@@ -9,7 +9,7 @@ import { isThorough } from "../Thorough.ts"
 import { scenario } from "./Stories.ts"
 
 const timeout = 240_000
-const seeds = isThorough ? 40 : 5
+const seeds = isThorough ? 12 : 4
 
 const kindsOfDisks = ["power loss", "torn write", "full disk", "disk error", "slow disk"] as const
 const layouts: ReadonlyArray<Layout> = [
