@@ -47,7 +47,7 @@ export const make: Effect.Effect<ActorSystem, never, Scope.Scope> = Effect.gen(f
     Effect.gen(function* () {
       const waiting = [...list()].reverse()
       const drained = Effect.forEach(waiting, (ref) => ref.drain, { discard: true })
-      if (Option.isSome(yield* Effect.timeoutOption(drained, within))) return []
+      if (Option.isSome(yield* Effect.timeoutOption(Effect.interruptible(drained), within))) return []
       const late = waiting.filter((ref) => refs.get(ref.name) === ref)
       yield* Effect.forEach(late, (ref) => ref.stop)
       return late.map((ref) => ref.name)

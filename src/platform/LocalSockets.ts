@@ -32,10 +32,29 @@ const refuse =
     })
   }
 
+/** Requests that wait for a handler. One whose client goes away meanwhile is forgotten: its response ends never again. */
+const makeWaiting = () => {
+  const waiting = new Map<http.ServerResponse, http.IncomingMessage>()
+  return {
+    add: (request: http.IncomingMessage, response: http.ServerResponse): void => {
+      if (waiting.size >= waitingMax) refuse("Starting")(request, response)
+      else {
+        waiting.set(response, request)
+        response.once("close", () => waiting.delete(response))
+      }
+    },
+    serve: (handler: Handler): void => {
+      const all = [...waiting]
+      waiting.clear()
+      for (const [response, request] of all) handler(request, response)
+    }
+  }
+}
+
 const listenLocally = (path: string, owner: string) =>
   Effect.gen(function* () {
     const demanded = yield* Deferred.make<void>()
-    const waiting: Array<Parameters<Handler>> = []
+    const waiting = makeWaiting()
     let current: Handler | null = null
     let underWay = 0
     const handle = (handler: Handler, request: http.IncomingMessage, response: http.ServerResponse) => {
@@ -50,15 +69,14 @@ const listenLocally = (path: string, owner: string) =>
         response.writeHead(200, { "content-type": "text/plain", connection: "close" })
         response.end(owner)
       } else if (current !== null) handle(current, request, response)
-      else if (waiting.length >= waitingMax) refuse("Starting")(request, response)
       else {
-        waiting.push([request, response])
+        waiting.add(request, response)
         Deferred.unsafeDone(demanded, Effect.void)
       }
     })
     const serve = (handler: Handler) => {
       current = handler
-      for (const [request, response] of waiting.splice(0)) handle(handler, request, response)
+      waiting.serve((request, response) => handle(handler, request, response))
     }
     yield* Effect.acquireRelease(
       Effect.async<void, StorageFailed>((resume) => {
@@ -77,6 +95,8 @@ const listenLocally = (path: string, owner: string) =>
         current = refuse("Ending")
         return Effect.sleep(10).pipe(
           Effect.repeat({ until: () => underWay === 0 }),
+          // A finalizer cannot be interrupted, and what bounds it would wait for it.
+          Effect.interruptible,
           Effect.timeoutOption(closingMillis),
           Effect.asVoid
         )
@@ -124,16 +144,12 @@ const notListening = (path: string, error: unknown) =>
 
 /** A server whose requests wait until it has a handler; without one they would never be answered. */
 const waitingServer = (): http.Server => {
-  const waiting: Array<Parameters<Handler>> = []
-  const wait: Handler = (request, response) => {
-    if (waiting.length >= waitingMax) refuse("Starting")(request, response)
-    else waiting.push([request, response])
-  }
-  const server = http.createServer(wait)
+  const waiting = makeWaiting()
+  const server = http.createServer(waiting.add)
   const serve = (event: string | symbol, handler: Handler) => {
     if (event !== "request") return
-    server.off("newListener", serve).off("request", wait)
-    for (const [request, response] of waiting.splice(0)) handler(request, response)
+    server.off("newListener", serve).off("request", waiting.add)
+    waiting.serve(handler)
   }
   return server.on("newListener", serve)
 }

@@ -171,7 +171,9 @@ export const start = <E, R>(
         control.stopping = true
         if (board.state !== "failed" && board.state !== "finished") yield* turn("stopping")
         yield* attention.open
-        const drained = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(Limits.drainMillisMax))
+        // Who stops it may be a finalizer, which nothing interrupts: its wait can be given up all the same.
+        const over = Effect.interruptible(Fiber.await(fiber))
+        const drained = yield* Effect.timeoutOption(over, Duration.millis(Limits.drainMillisMax))
         if (drained._tag === "None" || board.state === "backing off") yield* Fiber.interrupt(fiber)
       }),
       cut: Effect.raceFirst(requests.ask(attention), Effect.ignore(Deferred.await(ended))),

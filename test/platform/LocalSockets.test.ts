@@ -3,7 +3,7 @@ import { createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { HttpServerResponse } from "@effect/platform"
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, Scope } from "effect"
 import { afterAll, describe, expect, it } from "vitest"
 import { Network } from "../../src/daemon/Network.ts"
 import { layer } from "../../src/platform/LocalSockets.ts"
@@ -57,6 +57,41 @@ describe("A local socket", () => {
       })
     )
     expect(answer).toEqual({ _tag: "Answer", status: 200, body: "served" })
+  })
+
+  it("waits for nobody who went away before an app was served", async () => {
+    const path = newSocket()
+    const millis = await run(
+      Effect.gen(function* () {
+        const network = yield* Network
+        const server = yield* network.listenLocally(path, "me")
+        const impatient = yield* Effect.fork(network.ask(path, { method: "GET", path: "/api/topics" }))
+        yield* server.demanded
+        yield* Fiber.interrupt(impatient)
+        yield* Effect.sleep(50)
+        yield* (yield* server.http).serve(HttpServerResponse.text("served"))
+        const [drained] = yield* Effect.timed(server.drain)
+        return Duration.toMillis(drained)
+      })
+    )
+    expect(millis).toBeLessThan(500)
+  })
+
+  it("ends within its bound though a request is never answered, also where nothing interrupts it", async () => {
+    const path = newSocket()
+    const millis = await run(
+      Effect.gen(function* () {
+        const network = yield* Network
+        const server = yield* network.listenLocally(path, "me")
+        yield* (yield* server.http).serve(Effect.never)
+        yield* Effect.fork(network.ask(path, { method: "GET", path: "/api/topics" }))
+        yield* Effect.sleep(100)
+        const [drained] = yield* Effect.timed(Effect.uninterruptible(server.drain))
+        return Duration.toMillis(drained)
+      })
+    )
+    expect(millis).toBeGreaterThan(900)
+    expect(millis).toBeLessThan(5_000)
   })
 
   it("tells a process that is silent from one that is gone", async () => {

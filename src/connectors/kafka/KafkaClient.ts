@@ -49,7 +49,12 @@ export const make = (config: ResolvedConfig): Effect.Effect<Client, KafkaFailure
         })
     )
     const cluster = yield* Effect.acquireRelease(open, (cluster) =>
-      Effect.ignore(Effect.tryPromise(() => cluster.disconnect()))
+      Effect.tryPromise(() => cluster.disconnect()).pipe(
+        // A broker that is silent is left behind.
+        Effect.interruptible,
+        Effect.timeoutOption(Limits.brokerConnectMillisMax),
+        Effect.ignore
+      )
     )
     yield* Effect.tryPromise({
       try: async () => {
