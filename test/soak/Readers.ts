@@ -1,12 +1,12 @@
-/** Looks again and again at what jobs write, as strangers do: by the drivers of the databases, and by kafkajs. */
+/** Looks again and again at what jobs write, as strangers do: by the drivers of the databases. */
 import { setTimeout as sleep } from "node:timers/promises"
-import { type EachBatchHandler, Kafka, logLevel } from "kafkajs"
+import { Effect, ManagedRuntime } from "effect"
 import { createConnection, type RowDataPacket } from "mysql2/promise"
 import postgres from "postgres"
+import { layerKafka } from "../../src/connectors/kafka/index.ts"
+import { type StoredRecord, Topics } from "../../src/flow/Topics.ts"
 import * as LocalWeir from "./LocalWeir.ts"
 import type { Watch } from "./Watch.ts"
-
-process.env.KAFKAJS_NO_PARTITIONER_WARNING = "1"
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -16,6 +16,8 @@ export interface Reader {
 
 /** Milliseconds from one look to the next. */
 const lookMillis = 200
+/** Records of a partition at one look, at most. */
+const recordsMax = 1_000
 /** Every so many looks the two tables of a bank are compared: the rows of one are counted. */
 const comparedEvery = 10
 
@@ -96,45 +98,40 @@ export const askingLocally = (folder: () => string): Asking => ({
 /** Of a topic: what names a record, if it is to come once. */
 export type Naming = (record: { readonly value: string; readonly headers: Readonly<Record<string, string>> }) => string
 
-/** Reads committed records of topics as they come: each comes once, and what `weir.epochs` says never falls. */
+/**
+ * Reads committed records of topics as they come: each comes once, and what `weir.epochs` says never falls.
+ *
+ * By Weir's own reader: that of kafkajs lets records of aborted transactions through where it goes on behind the
+ * beginnings of two (of those, it takes up one for each record that it passes).
+ */
 export const topics = (brokers: string, watch: Watch, named: Readonly<Record<string, Naming>>): Reader => {
-  const kafka = new Kafka({ brokers: [brokers], clientId: "soak-reader", logLevel: logLevel.NOTHING })
-  const consumer = kafka.consumer({ groupId: "soak-reader", readUncommitted: false, allowAutoTopicCreation: false })
-  const names = ["weir.epochs", ...Object.keys(named)]
-  /** A reader that joins anew may begin before what it has read. */
-  const next = new Map<string, bigint>()
-  const eachBatch: EachBatchHandler = async ({ batch: { messages, partition, topic } }) => {
-    const place = `${topic}/${partition}`
-    for (const { headers = {}, key, offset, value } of messages) {
-      if (BigInt(offset) < (next.get(place) ?? 0n)) continue
-      next.set(place, BigInt(offset) + 1n)
-      if (topic === "weir.epochs") {
-        const { epoch, generation } = JSON.parse(String(value)) as Row
-        watch.neverFalls(`topic weir.epochs: the epoch of ${key}`, Number(epoch))
-        watch.neverFalls(`topic weir.epochs: the generation of ${key}`, Number(generation))
-      } else {
-        const texts = Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, String(text)]))
-        watch.once(`topic ${topic}`, named[topic]!({ value: String(value), headers: texts }))
+  const runtime = ManagedRuntime.make(layerKafka({ brokers: [brokers] }))
+  const next = new Map<string, number>()
+  const seen = (topic: string, { headers, key, value }: StoredRecord): void => {
+    if (topic === "weir.epochs") {
+      const { epoch, generation } = JSON.parse(textOf(value)) as Row
+      watch.neverFalls(`topic weir.epochs: the epoch of ${textOf(key!)}`, Number(epoch))
+      watch.neverFalls(`topic weir.epochs: the generation of ${textOf(key!)}`, Number(generation))
+    } else {
+      const texts = Object.fromEntries(headers.map(({ name, value }) => [name, textOf(value)]))
+      watch.once(`topic ${topic}`, named[topic]!({ value: textOf(value), headers: texts }))
+    }
+  }
+  const lookAt = (topic: string) =>
+    Effect.gen(function* () {
+      const service = yield* Topics
+      for (const { partition } of (yield* service.describe(topic)).partitions) {
+        const place = `${topic}/${partition}`
+        const records = yield* service.fetch(topic, partition, next.get(place) ?? 0, recordsMax)
+        for (const record of records) seen(topic, record)
+        if (records.length > 0) next.set(place, records.at(-1)!.offset + 1)
       }
-    }
-    watch.read("topics")
-  }
-  let isOver = false
-  const reading = (async () => {
-    // The first owners of the jobs create some of them.
-    while (!isOver && !(await areThere(kafka, names).catch(() => false))) await sleep(lookMillis)
-    if (isOver) return
-    await consumer.connect()
-    await consumer.subscribe({ topics: names, fromBeginning: true })
-    await consumer.run({ eachBatch })
-  })().catch((cause: unknown) => watch.holds(`the topics can be read: ${String(cause)}`, false))
-  return {
-    stop: async () => {
-      isOver = true
-      await reading
-      await consumer.disconnect()
-    }
-  }
+    })
+  const look = Effect.forEach(["weir.epochs", ...Object.keys(named)], lookAt, { discard: true })
+  return looking(
+    () => runtime.runPromise(look).then(() => watch.read("topics")),
+    () => runtime.dispose()
+  )
 }
 
 // Private
@@ -150,12 +147,8 @@ const watermark = (watch: Watch, job: string, { epoch, watermark }: Progress): v
   watch.neverFalls(`${job}: its watermark`, watermark ?? Number.NEGATIVE_INFINITY)
 }
 
-const areThere = async (kafka: Kafka, names: ReadonlyArray<string>): Promise<boolean> => {
-  const admin = kafka.admin()
-  await admin.connect()
-  const found = await admin.listTopics().finally(() => admin.disconnect())
-  return names.every((name) => found.includes(name))
-}
+const decoder = new TextDecoder()
+const textOf = (bytes: Uint8Array): string => decoder.decode(bytes)
 
 const looking = (look: () => Promise<void>, close: () => Promise<unknown>): Reader => {
   let isOver = false
