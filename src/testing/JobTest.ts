@@ -205,7 +205,7 @@ const read = (
   { final = true, set = {} }: Options,
   isLast: boolean
 ): void => {
-  const process = Process.make(stage.world, "test")
+  const process = Process.make(stage.world, "test", { steps: "long" })
   const main = Effect.gen(function* () {
     const running = yield* Runner.start(job, { availableNow: true, final: final && isLast, set }, () => Effect.void)
     yield* running.ended

@@ -313,3 +313,19 @@ describe("the job of orders", () => {
     })
   )
 })
+
+describe("a job that keeps no dead letters", () => {
+  const Sale = Schema.Struct({ shop: Schema.String })
+  const strict = Job.make("strict", {
+    parameters: {},
+    trigger: Trigger.every("1 second"),
+    outputs: () => Flow.from(Topic.source("sales")).pipe(Flow.decode(Sale), Flow.to(Sql.append("kept", Sale)))
+  })
+
+  it.effect("fails at a record that it cannot use, and the test says where", () =>
+    Effect.map(Effect.flip(JobTest.run(strict, { input: { sales: ["x"] }, expect: {} })), ({ message }) => {
+      expect(message).toContain("the record at sales, partition 0, offset 0 cannot be decoded")
+      expect(message).toContain("`invalid`")
+    })
+  )
+})

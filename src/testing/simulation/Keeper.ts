@@ -4,7 +4,7 @@
  * What strikes processes strikes here.
  */
 import { Cause, Effect, Exit, Option } from "effect"
-import { isExplained } from "../../model/Errors.ts"
+import { isExplained, type RestartBudgetSpent } from "../../model/Errors.ts"
 import type { EpochProgress, JobEvent } from "../../observe/Progress.ts"
 import * as Runner from "../../runtime/Runner.ts"
 import type { Striker } from "./Faults.ts"
@@ -74,7 +74,7 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
     over: (exit: Exit.Exit<void, unknown>) => void,
     fate?: Process.Fate
   ): Process.Process => {
-    const process = Process.make(world, `${name} ${++lives}`, fate)
+    const process = Process.make(world, `${name} ${++lives}`, fate === undefined ? {} : { fate })
     world.tell(process.name, "starts")
     const live = ({ job, set }: SimulatedJob) =>
       Effect.gen(function* () {
@@ -197,7 +197,9 @@ const isDisk = (cause: Cause.Cause<unknown>, { counts }: Striker): boolean => {
 export const mends = (cause: Cause.Cause<unknown>): boolean => {
   const failed = Cause.failureOption(cause)
   if (Option.isNone(failed) || !isExplained(failed.value)) return false
-  return failed.value.retry || failed.value._tag === "Fenced"
+  // Who restarts processes does so however often a job has tried by itself.
+  const last = failed.value._tag === "RestartBudgetSpent" ? (failed.value as RestartBudgetSpent).cause : failed.value
+  return isExplained(last) && (last.retry || last._tag === "Fenced")
 }
 
 /** Why a process ended, in a line. */

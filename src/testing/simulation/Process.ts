@@ -58,15 +58,26 @@ export interface Process {
 
 /** A step of a fiber takes up to so many milliseconds of the world's time: which one comes first is chance. */
 const stepMillisMax = 0.05
-/** Operations of a fiber between two steps, at most. */
-const operationsMax = 256
+/** Operations of a fiber between two steps, at most: a few, so that fibers meet everywhere, or as many as in life. */
+const operationsMax = { short: 256, long: 2_048 }
 
-export const make = (world: World, name: string, fate: Fate = () => "lives"): Process => {
+export interface ProcessOptions {
+  /** Default: it lives. */
+  readonly fate?: Fate
+  /** Default: short. */
+  readonly steps?: keyof typeof operationsMax
+}
+
+export const make = (
+  world: World,
+  name: string,
+  { fate = () => "lives", steps = "short" }: ProcessOptions = {}
+): Process => {
   const chance = world.chance(`process ${name}`)
   const held: Array<() => void> = []
   let state: State = "running"
   let skew = 0
-  let operations = 1 + chance.below(operationsMax)
+  let operations = 1 + chance.below(operationsMax[steps])
 
   const enter = (what: () => void): void => {
     if (state === "running") what()
@@ -89,7 +100,7 @@ export const make = (world: World, name: string, fate: Fate = () => "lives"): Pr
   const scheduler: Scheduler.Scheduler = {
     shouldYield: () => {
       if (--operations > 0) return false
-      operations = 1 + chance.below(operationsMax)
+      operations = 1 + chance.below(operationsMax[steps])
       return 0
     },
     scheduleTask: (task) => {

@@ -31,7 +31,7 @@ const patienceMillis = 3_600_000
 export const run = (options: ReferenceOptions): Either.Either<Contents.Contents, string> => {
   const { began, inputOf, intents, job, lookups, makeDatabase, onEpoch, seed, set, topics } = options
   const stage = Stage.make({ began, inputOf, makeDatabase, seed, topics, faults: [] })
-  const process = Process.make(stage.world, "reference")
+  const process = Process.make(stage.world, "reference", { steps: "long" })
   const contents = (): Contents.Contents => Contents.of(stage, Object.keys(topics))
   const telling = (store: CheckpointStoreService): CheckpointStoreService => ({
     ...store,
