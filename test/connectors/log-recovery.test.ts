@@ -444,6 +444,23 @@ const faulty = () => {
   return { disk, gate, fs }
 }
 
+it.live("acknowledges nothing of a file whose name cannot be made durable", () =>
+  inFolder((folder) =>
+    Effect.gen(function* () {
+      const withoutFolders = (real: FileSystem.FileSystem): FileSystem.FileSystem => ({
+        ...real,
+        open: (path, options) =>
+          options?.flag === "r" && !path.endsWith(".log")
+            ? new PlatformError.SystemError({ module: "FileSystem", method: "open", reason: "Unknown" })
+            : real.open(path, options)
+      })
+      yield* opened(folder)((topics) => topics.create("t", { partitions: 1 }))
+      const produced = opened(folder, { fs: withoutFolders })((topics) => topics.produce("t", 0, [record("a")]))
+      expect(yield* Effect.flip(produced)).toMatchObject({ _tag: "StorageFailed" })
+    })
+  )
+)
+
 it.live("shows no record before it is synced", () =>
   inFolder((folder) =>
     Effect.gen(function* () {

@@ -5,7 +5,7 @@
  * are never left half written, under a system call that is still running.
  */
 import { FileSystem, Path, type Error as PlatformError } from "@effect/platform"
-import { Effect, Exit, Option, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { StorageFailed } from "../../model/Errors.ts"
 import * as Limits from "../../model/Limits.ts"
 
@@ -48,12 +48,10 @@ export const make: Effect.Effect<LogFiles, never, FileSystem.FileSystem | Path.P
     const using = yield* openFiles(fs)
 
     const syncFolder = (folder: string) =>
-      // Some systems cannot open a folder; those make names durable by themselves.
-      Effect.scoped(
-        Effect.flatMap(Effect.option(fs.open(folder, { flag: "r" })), (folder) =>
-          Option.isSome(folder) ? folder.value.sync : Effect.void
-        )
-      ).pipe(Effect.uninterruptible, failingAt(folder, "sync"))
+      Effect.scoped(Effect.flatMap(fs.open(folder, { flag: "r" }), (open) => open.sync)).pipe(
+        Effect.uninterruptible,
+        failingAt(folder, "sync")
+      )
 
     return {
       join: (...parts) => path.join(...parts),
