@@ -69,33 +69,31 @@ export const serve = async (options: ServerOptions): Promise<{ readonly stop: ()
     env: { ...process.env, ...options.environment }
   })
   const log = createWriteStream(options.log)
-  server.stdout.pipe(log)
-  server.stderr.pipe(log)
-  const ended = new Promise<void>((resolve) => server.once("close", () => resolve()))
+  server.stdout.pipe(log, { end: false })
+  server.stderr.pipe(log, { end: false })
+  const ended = new Promise<void>((resolve) => server.once("close", () => log.end(resolve)))
   const stop = (): Promise<void> => {
     server.stdin.end()
     return ended
   }
   server.stdin.on("error", () => {})
-  try {
-    await untilAnswered(server, options)
-  } catch (cause) {
-    await stop()
-    throw cause
-  }
-  return { stop }
+  const refusal = await untilAnswered(server, options)
+  if (refusal === null) return { stop }
+  // What it said last is in its log when it has ended.
+  await stop()
+  throw new Missing(`${options.command} does not answer (${String(refusal)}): ${tailOf(options.log)}`)
 }
 
-const untilAnswered = async (server: ChildProcess, { answers, command, log }: ServerOptions): Promise<void> => {
+/** Why it does not answer, where it has ended or the time is over. */
+const untilAnswered = async (server: ChildProcess, { answers }: ServerOptions): Promise<unknown> => {
   const deadline = Date.now() + startMillisMax
   for (;;) {
     const answer = await answers().then(
       () => null,
       (cause: unknown) => cause
     )
-    if (answer === null) return
-    if (server.exitCode !== null || Date.now() >= deadline)
-      throw new Missing(`${command} does not answer (${String(answer)}): ${existsSync(log) ? tailOf(log) : ""}`)
+    if (answer === null) return null
+    if (server.exitCode !== null || Date.now() >= deadline) return answer
     await sleep(50)
   }
 }
