@@ -135,7 +135,7 @@ describe("weir simulate", { timeout: 120_000 }, () => {
     ["raw", 1, "no Schema says what the records of topic sales are", "--input <topic>=<file>"],
     ["avro", 1, "in the form avro cannot be made", "--input <topic>=<file>"],
     ["enriched", 1, "there is no file shops.csv", "reads topics and writes tables"],
-    [`avro --input sales=${file}`, 1, "waits for something that is not in a simulated world", "--input"]
+    [`avro --input sales=${file}`, 1, "expected a zero byte and the number of a schema", "--input"]
   ])("refuses %s", async (words, code, what, how) => {
     const ended = await simulate(...words.split(" "))
     expect([ended.code, ended.out]).toEqual([code, ""])
