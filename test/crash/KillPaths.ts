@@ -13,6 +13,7 @@ import type { Expected } from "../../fixtures/orders-oracle.ts"
 import { layerKafka } from "../../src/connectors/kafka/index.ts"
 import * as KillReader from "./KillReader.ts"
 import * as Kills from "./Kills.ts"
+import type * as Lives from "./Lives.ts"
 
 export interface Path {
   readonly name: string
@@ -64,7 +65,7 @@ export interface Servers {
 export interface Killing extends Pick<Kills.Killed, "killsMin" | "onLife" | "runtime" | "seed"> {}
 
 export interface Outcome {
-  readonly seen: Kills.Seen
+  readonly seen: Lives.Seen
   /** Orders, and what the oracle makes of them: in rows, late, and dead letters. */
   readonly orders: { readonly counted: number; readonly late: number; readonly deadLetters: number }
   /** Where the job's outputs differ from the oracle's; empty: nowhere. */

@@ -35,20 +35,7 @@ export interface Killed extends Job {
   /** Chooses the moments; the machine adds its own chance. Absent: 12,345. */
   readonly seed?: number
   /** Hears what was seen after each life. */
-  readonly onLife?: (seen: Seen) => void
-}
-
-/** What lives have shown. */
-export interface Seen {
-  readonly lives: number
-  /** Kills after an intent of that very life, and before its manifest. */
-  readonly betweenIntentAndManifest: number
-  /** Kills before every intent that was found was replayed. */
-  readonly whileRecovering: number
-  readonly epochs: number
-  readonly replayed: number
-  /** Fences that answered a replay with 'already there'. */
-  readonly alreadyThere: number
+  readonly onLife?: (seen: Lives.Seen) => void
 }
 
 /** Bundles what the processes run. */
@@ -72,8 +59,8 @@ export const produce = (topic: string, input: Parameters<typeof orders>[0] & { r
   })
 
 /** Kills the job until it has been killed often enough, lets it end, and answers what was seen. */
-export const killed = async (of: Killed): Promise<Seen> => {
-  let seen: Seen = {
+export const killed = async (of: Killed): Promise<Lives.Seen> => {
+  let seen: Lives.Seen = {
     lives: 0,
     betweenIntentAndManifest: 0,
     whileRecovering: 0,
@@ -92,15 +79,7 @@ export const killed = async (of: Killed): Promise<Seen> => {
       (told) => !isEnough && (inRecovery ? told.generation > 0 && told.found.length > 0 : told.epochs >= intents),
       inRecovery ? chance.below(40) : chance.below(12)
     )
-    const isBetween = before !== null && life.found.includes(before.generation)
-    seen = {
-      lives: seen.lives + 1,
-      betweenIntentAndManifest: seen.betweenIntentAndManifest + (isBetween ? 1 : 0),
-      whileRecovering: seen.whileRecovering + (life.whileRecovering ? 1 : 0),
-      epochs: seen.epochs + life.epochs,
-      replayed: seen.replayed + life.replayed,
-      alreadyThere: seen.alreadyThere + life.alreadyThere
-    }
+    seen = Lives.counted(seen, life, before)
     of.onLife?.(seen)
     if (life.code === 0) return seen
     if (life.code !== null) throw new Error(`the job ended with ${life.code}: ${life.rest}`)
@@ -109,7 +88,7 @@ export const killed = async (of: Killed): Promise<Seen> => {
 }
 
 /** What the lives have not shown that they had to; of a job that ended too early its input was too short. */
-export const shortcomings = (seen: Seen, killsMin: number): ReadonlyArray<string> => {
+export const shortcomings = (seen: Lives.Seen, killsMin: number): ReadonlyArray<string> => {
   const least = {
     betweenIntentAndManifest: killsMin,
     whileRecovering: Math.min(3, Math.ceil(killsMin / 5)),
@@ -117,7 +96,7 @@ export const shortcomings = (seen: Seen, killsMin: number): ReadonlyArray<string
     replayed: 1,
     // Few kills may all miss the moment between a sink and the manifest.
     alreadyThere: killsMin < 10 ? 0 : 1
-  } satisfies Partial<Seen>
+  } satisfies Partial<Lives.Seen>
   return Object.entries(least).flatMap(([name, count]) => {
     const found = seen[name as keyof typeof least]
     return found >= count ? [] : [`${name} is ${found}, and has to be ${count} at least`]
@@ -125,7 +104,7 @@ export const shortcomings = (seen: Seen, killsMin: number): ReadonlyArray<string
 }
 
 /** What was seen, in one line. */
-export const summary = (seen: Seen): string =>
+export const summary = (seen: Lives.Seen): string =>
   `${seen.lives} lives: ${seen.betweenIntentAndManifest} kills between an intent and its manifest, ${seen.whileRecovering} while recovering; ` +
   `${seen.replayed} intents replayed, ${seen.alreadyThere} fences answered 'already there', ${seen.epochs} intents written`
 

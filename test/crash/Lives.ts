@@ -47,6 +47,31 @@ export interface Life {
   readonly rest: string
 }
 
+/** What lives have shown. */
+export interface Seen {
+  readonly lives: number
+  /** Kills after an intent of that very life, and before its manifest. */
+  readonly betweenIntentAndManifest: number
+  /** Kills before every intent that was found was replayed. */
+  readonly whileRecovering: number
+  readonly epochs: number
+  readonly replayed: number
+  /** Fences that answered a replay with 'already there'. */
+  readonly alreadyThere: number
+}
+
+/** `before`: the last life that left intents; `null`: none is known. */
+export const counted = <S extends Seen>(seen: S, life: Life, before: Life | null): S => ({
+  ...seen,
+  lives: seen.lives + 1,
+  betweenIntentAndManifest:
+    seen.betweenIntentAndManifest + (before !== null && life.found.includes(before.generation) ? 1 : 0),
+  whileRecovering: seen.whileRecovering + (life.whileRecovering ? 1 : 0),
+  epochs: seen.epochs + life.epochs,
+  replayed: seen.replayed + life.replayed,
+  alreadyThere: seen.alreadyThere + life.alreadyThere
+})
+
 /** A life that goes on. */
 export interface Living {
   readonly life: () => Life

@@ -114,57 +114,45 @@ const failing = (
 }
 
 describe("a process that was overtaken while it opened", () => {
-  it.live(
-    "its sinks says that it was fenced, not that the sink is ahead",
-    () =>
-      Effect.map(
-        overtaken((gate, store) => [jobWith(gate), store]),
-        (failure) => expect(failure).toMatchObject({ _tag: "Right", right: { _tag: "Fenced" } })
-      ),
-    timeout
-  )
-
-  it.live(
-    "its sinks asks again who has the job, where the answer is lost",
-    () =>
-      Effect.map(
-        overtaken((gate, store) =>
-          failing(
-            store,
-            gate,
-            new TablesUnavailable({ code: "08006", message: "the answer is lost", hint: "Ask again." })
-          )
-        ),
-        (failure) => expect(failure).toMatchObject({ _tag: "Right", right: { _tag: "Fenced" } })
-      ),
-    timeout
-  )
-
-  it.live(
-    "its sinks says that the disk is broken, where it is, and not that the sink is ahead",
-    () =>
-      Effect.map(
-        overtaken((gate, store) =>
-          failing(
-            store,
-            gate,
-            new StorageFailed({ path: "/claims/12", message: "cannot be read", hint: "Mend the disk." })
-          )
-        ),
-        (failure) => expect(failure).toMatchObject({ _tag: "Right", right: { _tag: "StorageFailed" } })
-      ),
-    timeout
-  )
-
-  it.live(
-    "its state says that it was fenced, not that the state is gone",
-    () =>
-      Effect.map(
-        overtaken((gate, store) => [
-          jobWith(Effect.void),
-          { ...store, readState: (manifest) => Effect.zipRight(gate, store.readState(manifest)) }
-        ]),
-        (failure) => expect(failure).toMatchObject({ _tag: "Right", right: { _tag: "Fenced" } })
+  it.live.each<[says: string, tag: string, waiting: Parameters<typeof overtaken>[0]]>([
+    [
+      "its sinks says that it was fenced, not that the sink is ahead",
+      "Fenced",
+      (gate, store) => [jobWith(gate), store]
+    ],
+    [
+      "its sinks asks again who has the job, where the answer is lost",
+      "Fenced",
+      (gate, store) =>
+        failing(
+          store,
+          gate,
+          new TablesUnavailable({ code: "08006", message: "the answer is lost", hint: "Ask again." })
+        )
+    ],
+    [
+      "its sinks says that the disk is broken, where it is, and not that the sink is ahead",
+      "StorageFailed",
+      (gate, store) =>
+        failing(
+          store,
+          gate,
+          new StorageFailed({ path: "/claims/12", message: "cannot be read", hint: "Mend the disk." })
+        )
+    ],
+    [
+      "its state says that it was fenced, not that the state is gone",
+      "Fenced",
+      (gate, store) => [
+        jobWith(Effect.void),
+        { ...store, readState: (manifest) => Effect.zipRight(gate, store.readState(manifest)) }
+      ]
+    ]
+  ])(
+    "%s",
+    ([, tag, waiting]) =>
+      Effect.map(overtaken(waiting), (failure) =>
+        expect(failure).toMatchObject({ _tag: "Right", right: { _tag: tag } })
       ),
     timeout
   )

@@ -66,21 +66,7 @@ const sharesOf = (names: ReadonlyArray<string>, seeds: number, first: number): A
 }
 
 const added = (one: Simulate.Summary | undefined, other: Simulate.Summary): Simulate.Summary =>
-  one === undefined
-    ? other
-    : {
-        seeds: one.seeds + other.seeds,
-        faults: one.faults,
-        progress: [one.progress[0] + other.progress[0], one.progress[1] + other.progress[1]],
-        struck: Object.fromEntries(
-          Faults.all.map((kind) => [kind, one.struck[kind] + other.struck[kind]])
-        ) as Simulate.Summary["struck"],
-        epochs: one.epochs + other.epochs,
-        replays: one.replays + other.replays,
-        lives: one.lives + other.lives,
-        virtualMillis: one.virtualMillis + other.virtualMillis,
-        realMillis: one.realMillis + other.realMillis
-      }
+  one === undefined ? other : Simulate.together(one, other)
 
 const hours = (millis: number): string => `${(millis / 3_600_000).toFixed(1)} h`
 

@@ -9,23 +9,14 @@ import type { Path } from "./Paths.ts"
 import type { Fault, Kind } from "./Schedule.ts"
 
 /** What the processes of a path have shown. */
-export interface Seen {
-  readonly lives: number
+export interface Seen extends Lives.Seen {
   readonly kills: number
-  /** Kills after an intent of that very life, and before its manifest. */
-  readonly betweenIntentAndManifest: number
-  /** Kills before every intent that was found was replayed. */
-  readonly whileRecovering: number
   /** Processes that woke up behind a successor, and ended themselves. */
   readonly fenced: number
   /** Successors that were refused the data folder of a process that slept. */
   readonly refused: number
   /** Processes that ended because a server was away when they began. */
   readonly gaveUp: number
-  readonly epochs: number
-  readonly replayed: number
-  /** Fences that answered a replay, or a commit whose reply was lost, with 'already there'. */
-  readonly alreadyThere: number
   /** Faults that have struck. */
   readonly struck: ReadonlyMap<Kind, number>
 }
@@ -114,16 +105,7 @@ export const make = (options: PathOptions): PathLife => {
 
   /** Adds up what a life has shown that is over. */
   const count = (life: Lives.Life): void => {
-    const isBetween = before !== null && life.found.includes(before.generation)
-    seen = {
-      ...seen,
-      lives: seen.lives + 1,
-      betweenIntentAndManifest: seen.betweenIntentAndManifest + (isBetween ? 1 : 0),
-      whileRecovering: seen.whileRecovering + (life.whileRecovering ? 1 : 0),
-      epochs: seen.epochs + life.epochs,
-      replayed: seen.replayed + life.replayed,
-      alreadyThere: seen.alreadyThere + life.alreadyThere
-    }
+    seen = Lives.counted(seen, life, before)
     // One that has claimed nothing has left what it found.
     if (life.generation > 0) before = life.code === null ? life : null
   }

@@ -2,7 +2,7 @@
  * Kills a job at every boundary between it and the world, one world for each, and at boundaries of its recovery from
  * that. Chance finds the crash that matters sooner or later; whoever tries all of them need not wait for chance.
  */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { Job } from "../../flow/Job.ts"
 import type { Tables } from "../../flow/Tables.ts"
 import type { Topics } from "../../flow/Topics.ts"
@@ -13,6 +13,7 @@ import * as Input from "./Input.ts"
 import type * as Invariants from "./Invariants.ts"
 import type * as Oracle from "./Oracle.ts"
 import { stepBoundary } from "./Process.ts"
+import * as RealTime from "./RealTime.ts"
 import { SimulationFailed } from "./SimulationFailed.ts"
 import * as Stage from "./Stage.ts"
 
@@ -71,7 +72,6 @@ export interface CrashSummary {
   readonly realMillis: number
 }
 
-const partitionsDefault = 3
 const stepsDefault = 20
 const pairsDefault = 200
 
@@ -89,18 +89,16 @@ export const crashEverywhere = <E, const I extends Input.Input>(
   options: CrashOptions<I>
 ): Effect.Effect<CrashSummary, SimulationFailed> =>
   Effect.gen(function* () {
-    const { input, layout, oracle, partitions = partitionsDefault, seed = 1 } = options
+    const { input, layout, seed = 1 } = options
     const makeDatabase = yield* Effect.promise(Database.load)
-    const began = yield* now
+    const began = RealTime.now()
     const world: CrashWorld.CrashWorldOptions = {
       jobs: [{ job: job as Job<unknown, Tables | Topics>, set: options.set ?? {} }],
-      topics: Object.fromEntries(Object.keys(input).map((topic) => [topic, partitions])),
-      records: Input.comingOf(input, partitions),
+      ...Input.inWorld(input, options),
       seed,
       makeDatabase,
       invariants: options.invariants ?? [],
-      ...(layout === undefined ? {} : { layout }),
-      ...(oracle === undefined ? {} : { oracle: { oracle: oracle as never, valueOf: Input.valuesOf(input) } })
+      ...(layout === undefined ? {} : { layout })
     }
     let sofar = nothing
     const attempt = (appointment: CrashWorld.Appointment) =>
@@ -109,13 +107,12 @@ export const crashEverywhere = <E, const I extends Input.Input>(
         if (outcome.failures.length > 0)
           return yield* Effect.fail(new SimulationFailed({ ...outcome, again: again(seed, appointment) }))
         sofar = added(sofar, outcome, appointment)
-        // A world takes no time but the processor's: others get their turn.
-        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 0)))
+        yield* RealTime.turn
         return outcome
       })
     if (options.only !== undefined) {
       yield* attempt(options.only)
-      return { ...sofar, realMillis: (yield* now) - began }
+      return { ...sofar, realMillis: RealTime.now() - began }
     }
 
     const chance = Chance.fromSeed(seed)
@@ -139,7 +136,7 @@ export const crashEverywhere = <E, const I extends Input.Input>(
       turningPoints: { tried: new Set(firsts.map(({ at }) => at)).size, of: turningPoints(calm).length },
       steps: { tried: places.steps.length, of: calm.filter(isStep).length },
       pairs: { tried: pairs.length, of: all.length },
-      realMillis: (yield* now) - began
+      realMillis: RealTime.now() - began
     }
   })
 
@@ -213,9 +210,6 @@ const sample = <A>(all: ReadonlyArray<A>, count: number, chance: Chance.Chance):
 
 const again = (seed: number, { at, by = "kill" }: CrashWorld.Appointment): string =>
   `{ seed: ${seed}, only: { at: [${at.join(", ")}]${by === "kill" ? "" : `, by: "${by}"`} } }`
-
-/** The real clock: a test may have put another in its place. */
-const now = Effect.sync(() => Clock.make().unsafeCurrentTimeMillis())
 
 const nothing: CrashSummary = {
   boundaries: {},

@@ -1,4 +1,6 @@
 /** What comes to a job in a test: values by topic, and how they become records. */
+import type * as Oracle from "./Oracle.ts"
+import type { ScenarioOptions } from "./Scenario.ts"
 import type { Coming } from "./Stage.ts"
 
 /** Values by topic, in the order in which they come: text and bytes as they are, a `Keyed` as it says, all else as JSON. */
@@ -38,6 +40,18 @@ export const comingOf = (input: Input, partitions: number): ReadonlyArray<Coming
     )
     .sort((left, right) => left.place - right.place)
     .map(({ record }) => record)
+
+const partitionsDefault = 3
+
+/** What comes in a world, and what an oracle says of it. */
+export const inWorld = <I extends Input>(
+  input: I,
+  { oracle, partitions = partitionsDefault }: { readonly oracle?: Oracle.Oracle<I>; readonly partitions?: number }
+): Pick<ScenarioOptions, "topics" | "records" | "oracle"> => ({
+  topics: Object.fromEntries(Object.keys(input).map((topic) => [topic, partitions])),
+  records: comingOf(input, partitions),
+  ...(oracle === undefined ? {} : { oracle: { oracle: oracle as never, valueOf: valuesOf(input) } })
+})
 
 /** The values of which records were made, by topic and bytes; text, where no record of the input has such bytes. */
 export const valuesOf = (input: Input): ((topic: string, bytes: Uint8Array) => unknown) => {

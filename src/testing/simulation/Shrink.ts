@@ -2,8 +2,9 @@
  * Makes a world in which something is wrong smaller: fewer kinds of faults, fewer records, as long as the same is wrong
  * (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, TSE 2002).
  */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type * as Faults from "./Faults.ts"
+import * as RealTime from "./RealTime.ts"
 import * as Scenario from "./Scenario.ts"
 import type { Coming } from "./Stage.ts"
 
@@ -23,17 +24,17 @@ export const smallest = (
   millis: number
 ): Effect.Effect<Smaller> =>
   Effect.gen(function* () {
-    const until = now() + millis
+    const until = RealTime.now() + millis
     let best: Smaller = { faults: scenario.faults, records: scenario.records, outcome, tries: 0 }
     const shows = (less: Partial<Smaller>) =>
-      Effect.map(turn, () => {
+      Effect.map(RealTime.turn, () => {
         const { faults, records } = { ...best, ...less }
         const found = Scenario.run({ ...scenario, faults, records })
         const isSame = sameFailure(found, outcome)
         best = isSame ? { faults, records, outcome: found, tries: best.tries + 1 } : { ...best, tries: best.tries + 1 }
         return isSame
       })
-    const isOver = (): boolean => now() >= until
+    const isOver = (): boolean => RealTime.now() >= until
     yield* minimize(scenario.faults, isOver, 0, (faults) => shows({ faults }))
     yield* minimize(scenario.records, isOver, 1, (records) => shows({ records }))
     return best
@@ -51,11 +52,6 @@ export const told = (scenario: Scenario.ScenarioOptions, { faults, records }: Sm
 
 /** Records that are shown. */
 const recordsShown = 20
-
-const now = (): number => Clock.make().unsafeCurrentTimeMillis()
-
-/** A world takes no time but the processor's: others get their turn. */
-const turn = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 0)))
 
 const line = ({ partition, topic, value }: Coming): string =>
   `  ${topic}, partition ${partition}: ${JSON.stringify(new TextDecoder().decode(value))}`

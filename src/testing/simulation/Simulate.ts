@@ -2,7 +2,7 @@
  * Runs a job in simulated worlds where things go wrong, one world for each seed. What it wrote must be what it would
  * have written had nothing happened; the seed of a world in which it is not shows it again.
  */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { Job } from "../../flow/Job.ts"
 import type { Tables } from "../../flow/Tables.ts"
 import type { Topics } from "../../flow/Topics.ts"
@@ -11,6 +11,7 @@ import * as Faults from "./Faults.ts"
 import * as Input from "./Input.ts"
 import type * as Invariants from "./Invariants.ts"
 import type * as Oracle from "./Oracle.ts"
+import * as RealTime from "./RealTime.ts"
 import * as Scenario from "./Scenario.ts"
 import * as Shrink from "./Shrink.ts"
 import { SimulationFailed } from "./SimulationFailed.ts"
@@ -84,7 +85,6 @@ export interface Summary {
   readonly realMillis: number
 }
 
-const partitionsDefault = 3
 const seedsDefault = 100
 /** Real milliseconds, at most, in which a world is made smaller. */
 const shrinkMillis = 20_000
@@ -108,13 +108,13 @@ export const jobs = <const I extends Input.Input>(
 ): Effect.Effect<Summary, SimulationFailed> =>
   Effect.gen(function* () {
     const makeDatabase = yield* Effect.promise(Database.load)
-    const began = yield* now
+    const began = RealTime.now()
     const { faults = Faults.all, invariants = [], seed: first = 1, seeds = seedsDefault } = options
     const { mustStrike = seeds >= seedsStriking } = options
     let sofar: Summary = { ...nothing, faults }
     for (let seed = first; seed < first + seeds; seed++) {
       const scenario: Scenario.ScenarioOptions = {
-        ...inputOf(options, seed),
+        ...Input.inWorld(typeof options.input === "function" ? options.input(seed) : options.input, options),
         jobs: all.map(({ job, set = {} }) => ({ job, set })),
         faults,
         invariants,
@@ -130,14 +130,31 @@ export const jobs = <const I extends Input.Input>(
         const again = options.again?.(seed) ?? `{ seed: ${seed}, seeds: 1 }`
         return yield* Effect.fail(new SimulationFailed({ ...told, ...smaller, again }))
       }
-      sofar = { ...added(sofar, outcome), realMillis: (yield* now) - began }
+      sofar = {
+        ...together(sofar, { ...outcome, faults, seeds: 1, realMillis: 0 }),
+        realMillis: RealTime.now() - began
+      }
       options.onWorld?.(sofar)
-      // A world takes no time but the processor's: others get their turn.
-      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 0)))
+      yield* RealTime.turn
     }
     const missing = mustStrike ? vacuity(sofar) : []
     return missing.length === 0 ? sofar : yield* Effect.fail(new SimulationFailed({ seed: first, missing }))
   })
+
+/** What happened in the worlds of both, whose kinds of faults are the same. */
+export const together = (one: Summary, other: Summary): Summary => ({
+  seeds: one.seeds + other.seeds,
+  faults: one.faults,
+  struck: Object.fromEntries(
+    Faults.all.map((kind) => [kind, one.struck[kind] + other.struck[kind]])
+  ) as Summary["struck"],
+  epochs: one.epochs + other.epochs,
+  progress: [one.progress[0] + other.progress[0], one.progress[1] + other.progress[1]],
+  replays: one.replays + other.replays,
+  lives: one.lives + other.lives,
+  virtualMillis: one.virtualMillis + other.virtualMillis,
+  realMillis: one.realMillis + other.realMillis
+})
 
 /** What did not happen, line by line, and without which a simulation shows nothing; none: all of it did. */
 export const vacuity = ({ faults, progress, replays, struck }: Summary): ReadonlyArray<string> => [
@@ -147,22 +164,6 @@ export const vacuity = ({ faults, progress, replays, struck }: Summary): Readonl
   ),
   ...(faults.includes("kill") && replays === 0 ? ["no replay: no epoch was computed again from its intent"] : [])
 ]
-
-/** What comes in the world of a seed, and what an oracle says of it. */
-const inputOf = <I extends Input.Input>(
-  { input, oracle, partitions = partitionsDefault }: WorldOptions<I>,
-  seed: number
-): Pick<Scenario.ScenarioOptions, "topics" | "records" | "oracle"> => {
-  const values = typeof input === "function" ? input(seed) : input
-  return {
-    topics: Object.fromEntries(Object.keys(values).map((topic) => [topic, partitions])),
-    records: Input.comingOf(values, partitions),
-    ...(oracle === undefined ? {} : { oracle: { oracle: oracle as never, valueOf: Input.valuesOf(values) } })
-  }
-}
-
-/** The real clock: a test may have put another in its place. */
-const now = Effect.sync(() => Clock.make().unsafeCurrentTimeMillis())
 
 const nothing: Summary = {
   seeds: 0,
@@ -175,18 +176,3 @@ const nothing: Summary = {
   virtualMillis: 0,
   realMillis: 0
 }
-
-const added = (
-  sofar: Summary,
-  { epochs, lives, progress, replays, struck, virtualMillis }: Scenario.Outcome
-): Summary => ({
-  faults: sofar.faults,
-  seeds: sofar.seeds + 1,
-  struck: Object.fromEntries(Faults.all.map((kind) => [kind, sofar.struck[kind] + struck[kind]])) as Summary["struck"],
-  epochs: sofar.epochs + epochs,
-  progress: [sofar.progress[0] + progress[0], sofar.progress[1] + progress[1]],
-  replays: sofar.replays + replays,
-  lives: sofar.lives + lives,
-  virtualMillis: sofar.virtualMillis + virtualMillis,
-  realMillis: sofar.realMillis
-})
