@@ -94,9 +94,10 @@ export interface CheckpointStoreService {
   readonly label: string
   /**
    * Takes the job over: a new generation by compare-and-set. `jobId` is used at the first claim of all. Fails with
-   * `CheckpointCorrupted` if the last manifest cannot be read as it was written: it never falls back by itself.
+   * `CheckpointCorrupted` if the last manifest cannot be read as it was written: it never falls back by itself. Fails
+   * with `Fenced` if a newer owner has taken the job over before all was read.
    */
-  readonly claim: (job: string, jobId: string) => Effect.Effect<Claim, StoreError>
+  readonly claim: (job: string, jobId: string) => Effect.Effect<Claim, StoreError | Fenced>
   /** Creates the intent: once for (job, lineage, epoch), never overwritten, only while the claim is current. */
   readonly writeIntent: (claim: Claim, intent: Intent) => Effect.Effect<void, StoreError | Fenced | Defect>
   /**

@@ -154,13 +154,20 @@ const folderName = (job: string): string =>
 
 // Owners
 
-const claim = (folders: JobFolders, job: string, jobId: string): Effect.Effect<Claim, StoreError> =>
+const claim = (folders: JobFolders, job: string, jobId: string): Effect.Effect<Claim, StoreError | Fenced> =>
   Effect.gen(function* () {
     const owner = yield* take(folders, job, (before) => ({
       jobId: before?.jobId || jobId,
       lineage: before?.lineage ?? 1,
       epochFloor: before?.epochFloor ?? 0
     }))
+    // Who is overtaken while it reads misses what the newer owner has collected: nothing is wrong with it.
+    return yield* Effect.tapError(claimed(folders, owner), () => checkOwner(folders, owner))
+  })
+
+/** Ends what older owners have left, and reads the past. */
+const claimed = (folders: JobFolders, owner: Owner): Effect.Effect<Claim, StoreError> =>
+  Effect.gen(function* () {
     const older = (yield* folders.claims.names).filter((name) => Number(name) < owner.generation)
     yield* folders.claims.remove(older)
     const isStale = (name: string): boolean => parsed(name).generation < owner.generation
@@ -173,10 +180,10 @@ const claim = (folders: JobFolders, job: string, jobId: string): Effect.Effect<C
     return { ...owner, ...past }
   })
 
-const checkOwner = (folders: JobFolders, claim: Claim): Effect.Effect<void, StoreError | Fenced> =>
+const checkOwner = (folders: JobFolders, owner: Owner): Effect.Effect<void, StoreError | Fenced> =>
   Effect.gen(function* () {
-    if ((yield* highestClaim(folders)) === claim.generation) return
-    yield* Effect.fail(overtaken(claim, yield* currentOwner(folders)))
+    if ((yield* highestClaim(folders)) === owner.generation) return
+    yield* Effect.fail(overtaken(owner, yield* currentOwner(folders)))
   })
 
 /** A newer owner removes what an older one has written half: its write fails, and it is told why. */

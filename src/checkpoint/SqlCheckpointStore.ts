@@ -93,7 +93,7 @@ export const layer: Layer.Layer<CheckpointStore, TablesError | RowsUnexpected | 
 
 // Owners
 
-const claim = (place: Place, job: string, jobId: string, rounds: number): Effect.Effect<Claim, StoreError> =>
+const claim = (place: Place, job: string, jobId: string, rounds: number): Effect.Effect<Claim, StoreError | Fenced> =>
   Effect.gen(function* () {
     const { say, tables } = place
     const found = yield* Queries.jobRow(place, job)
@@ -114,14 +114,24 @@ const claim = (place: Place, job: string, jobId: string, rounds: number): Effect
     )
     if (!taken) return yield* claim(place, job, jobId, rounds - 1)
     place.kept.delete(job)
-    // Read after the generation is taken: from here on nobody else can add to it.
-    const past = yield* Queries.readPast(place, job, owner.lineage)
-    const committed = found?.committed ?? 0
-    if ((past.manifest?.epoch ?? owner.floor) < committed) {
-      const older = past.manifest === null ? 0 : 1
-      return yield* corrupted(job, committed, { what: "the manifest", how: "is missing", older })
-    }
-    return { job, jobId: owner.jobId, lineage: owner.lineage, generation, ...past, epochFloor: owner.floor }
+    const { floor, lineage } = owner
+    // Read after the generation is taken: from here on nobody else can add to it. A reset may remove it.
+    const past = yield* Effect.tapError(
+      readPast(place, { job, lineage, floor, committed: found?.committed ?? 0 }),
+      () => checkOwner(place, { job, lineage, generation })
+    )
+    return { job, jobId: owner.jobId, lineage, generation, ...past, epochFloor: floor }
+  })
+
+const readPast = (
+  place: Place,
+  { committed, floor, job, lineage }: Pick<Queries.JobRow, "lineage" | "floor" | "committed"> & { readonly job: string }
+) =>
+  Effect.gen(function* () {
+    const past = yield* Queries.readPast(place, job, lineage)
+    if ((past.manifest?.epoch ?? floor) >= committed) return past
+    const older = past.manifest === null ? 0 : 1
+    return yield* corrupted(job, committed, { what: "the manifest", how: "is missing", older })
   })
 
 const writeIntent = (place: Place, owner: Claim, intent: Intent): Effect.Effect<void, StoreError | Fenced | Defect> => {
@@ -158,7 +168,10 @@ const explainIntent = (
     yield* Effect.fail(outOfTurn(intent, there !== undefined))
   })
 
-const checkOwner = (place: Place, owner: Claim): Effect.Effect<Queries.JobRow, StoreError | Fenced> =>
+const checkOwner = (
+  place: Place,
+  owner: Pick<Claim, "job" | "lineage" | "generation">
+): Effect.Effect<Queries.JobRow, StoreError | Fenced> =>
   Effect.flatMap(Queries.jobRow(place, owner.job), (found) =>
     found !== null && found.lineage === owner.lineage && found.generation === owner.generation
       ? Effect.succeed(found)

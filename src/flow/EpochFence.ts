@@ -108,6 +108,10 @@ export const advance = (current: EpochFence, epoch: number, digest: string): Epo
   written: [...current.written, [epoch, digest] as const].slice(-writtenMax)
 })
 
+/** Is the fence of a newer owner than the one of this stamp? */
+export const isOvertaken = (stamp: EpochStamp, found: EpochFence): boolean =>
+  found.lineage > stamp.lineage || (found.lineage === stamp.lineage && found.generation > stamp.generation)
+
 /** Is `a` the later state of one sink's fence? */
 const isNewer = (a: EpochFence, b: EpochFence): boolean =>
   a.lineage !== b.lineage

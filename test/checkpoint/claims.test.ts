@@ -1,13 +1,49 @@
-/** Two owners that claim a job, each having read the same. */
+/** Two owners that claim a job at the same time. */
+import { FileSystem } from "@effect/platform"
+import { NodeFileSystem } from "@effect/platform-node"
 import { it } from "@effect/vitest"
 import { Effect } from "effect"
 import { expect } from "vitest"
+import * as FileCheckpointStore from "../../src/checkpoint/FileCheckpointStore.ts"
 import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
 import { Tables } from "../../src/flow/Tables.ts"
+import * as Limits from "../../src/model/Limits.ts"
+import * as StoreSuite from "../../src/testing/StoreSuite.ts"
 import * as Database from "../../src/testing/simulation/Database.ts"
 import * as TablesServer from "../../src/testing/simulation/TablesServer.ts"
 
 const makeDatabase = await Database.load()
+
+it.scoped("is told that another one has it, if that one collects what it was about to read", () =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const root = yield* files.makeTempDirectoryScoped()
+    const store = yield* FileCheckpointStore.make(root)
+    const first = yield* store.claim("job", "id")
+    yield* store.writeIntent(first, StoreSuite.intentOf(first, 1))
+    yield* store.commit(first, StoreSuite.epochOf(first, 1))
+    let asleep = true
+    const sleepy = yield* FileCheckpointStore.make(root).pipe(
+      Effect.provideService(FileSystem.FileSystem, {
+        ...files,
+        readFile: (path) => {
+          if (!asleep || !path.includes("/manifests/")) return files.readFile(path)
+          asleep = false
+          return Effect.zipRight(Effect.orDie(newer), files.readFile(path))
+        }
+      })
+    )
+    const newer = Effect.gen(function* () {
+      const claim = yield* store.claim("job", "id")
+      for (let epoch = 2; epoch <= 2 + Limits.manifestsKept; epoch++) {
+        yield* store.writeIntent(claim, StoreSuite.intentOf(claim, epoch))
+        yield* store.commit(claim, StoreSuite.epochOf(claim, epoch))
+      }
+    })
+    expect(yield* Effect.flip(sleepy.claim("job", "id"))).toMatchObject({ _tag: "Fenced", generation: 2, newer: 3 })
+    expect(asleep).toBe(false)
+  }).pipe(Effect.provide(NodeFileSystem.layer))
+)
 
 it.effect("take different generations", () =>
   Effect.gen(function* () {

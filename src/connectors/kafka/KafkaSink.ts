@@ -65,7 +65,13 @@ export const epochWriter = (
     const partitions = isReplaying ? (fence.partitions ?? leaders.length) : leaders.length
     let producer: KafkaProducer.Producer | null = taken.producer
 
-    /** The fence as it is: of a newer owner it is an error. */
+    /** Fails if a newer owner has begun. What this one has committed itself, a broker may not show yet. */
+    const checkOwner = Effect.flatMap(epochs.fenceOf(topic, stamp), (found) =>
+      found !== null && EpochFence.isOvertaken(stamp, found)
+        ? Effect.fail(EpochFence.fenced(stamp, found))
+        : Effect.void
+    )
+    /** The fence as it is, once the id is taken: until then no transaction of this owner is under way. */
     const current = Effect.flatMap(epochs.fenceOf(topic, stamp), (found) =>
       found === null || found.generation !== stamp.generation || found.lineage !== stamp.lineage
         ? Effect.fail(EpochFence.fenced(stamp, found ?? fence))
@@ -74,13 +80,13 @@ export const epochWriter = (
     const write = (epoch: number, records: Records, digest: string | null) =>
       Effect.gen(function* () {
         if (producer === null) {
-          yield* current
+          yield* checkOwner
           producer = yield* own(sink)
           fence = yield* current
         }
         const verdict = yield* EpochFence.admit(fence, stamp, epoch, digest)
         if (verdict === "already there" || digest === null) {
-          if (digest !== null) yield* current
+          if (digest !== null) yield* checkOwner
           return "already there" as const
         }
         const next = { ...EpochFence.advance(fence, epoch, digest), partitions }

@@ -128,6 +128,6 @@ const refuseIfFenced = (
     for (const partition of partitions) {
       const fences = yield* Effect.option(fencesOnDisk(files, partition))
       const found = fences._tag === "Some" ? fences.value.get(fenceKey(stamp.job, stamp.sink)) : undefined
-      if (found !== undefined && found.generation > stamp.generation) return yield* EpochFence.fenced(stamp, found)
+      if (found !== undefined && EpochFence.isOvertaken(stamp, found)) return yield* EpochFence.fenced(stamp, found)
     }
   })

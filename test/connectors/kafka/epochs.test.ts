@@ -104,6 +104,47 @@ describe.skipIf(brokers === "")("epochs of a sink into Kafka", () => {
           }
         )
 
+  it.live("are written on by an owner to whom the broker does not show its own fence yet", () => {
+    // A broker answers EndTxn before the markers are there; it gives the id out again only when they are.
+    let shown = 0
+    let isHidden = false
+    let hidden = 0
+    const losses = losing("Produce", 3, { isServed: false, retry: false })
+    const intercept: Interceptor = (request, send) => {
+      if (request.name === "EndTxn") isHidden = true
+      if (request.name === "InitProducerId") isHidden = false
+      if (request.name !== "ListOffsets") return losses.intercept(request, send)
+      return Effect.tap(send, (answer) => {
+        for (const end of answer as unknown as Array<{ topic: string; offset: number }>) {
+          if (end.topic !== "weir.epochs") continue
+          if (!isHidden) shown = end.offset
+          else if (end.offset > shown) {
+            hidden++
+            end.offset = shown
+          }
+        }
+      })
+    }
+    return Effect.gen(function* () {
+      const topic = topicNamed("shown-late")
+      yield* withTopics(brokers, (topics) =>
+        Effect.flatMap(topics.epochWriter(topic, opening(topic, 1, 0)), (first) => first.write(1, epoch(1)))
+      )
+      yield* withIntercepted(brokers, intercept, (topics) =>
+        Effect.gen(function* () {
+          const writer = yield* topics.epochWriter(topic, opening(topic, 2, 0, [1]))
+          expect(yield* writer.write(1, epoch(1))).toBe("already there")
+          expect(hidden).toBe(1)
+          expect(yield* Effect.flip(writer.write(2, epoch(2)))).toMatchObject({ _tag: "SourceUnavailable" })
+          expect(losses.seen.lost).toBe(1)
+          expect(yield* writer.write(2, epoch(2))).toBe("written")
+          expect(hidden).toBe(2)
+          expect(yield* contents(topics, topic)).toEqual(expected(1, 2))
+        })
+      )
+    })
+  })
+
   it.live("are not written by an owner that wakes up in the middle of its transaction", () =>
     Effect.gen(function* () {
       const asleep = yield* Deferred.make<void>()
