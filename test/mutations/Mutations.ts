@@ -470,9 +470,17 @@ const stores: ReadonlyArray<Mutation> = [
     name: "an older owner writes a manifest into files",
     rule: "A manifest is written by the current generation only",
     file: "checkpoint/FileCheckpointStore.ts",
-    find: "if ((yield* highestClaim(folders)) === claim.generation) return",
-    replace: "if ((yield* highestClaim(folders)) >= claim.generation) return",
+    find: "if ((yield* highestClaim(folders)) === owner.generation) return",
+    replace: "if ((yield* highestClaim(folders)) >= owner.generation) return",
     caught: tested("conformance/stores.test.ts", "files")
+  },
+  {
+    name: "who was overtaken while it claimed files takes it for damage",
+    rule: "An owner that was overtaken stops, and nothing is wrong",
+    file: "checkpoint/FileCheckpointStore.ts",
+    find: "Effect.tapError(claimed(folders, owner), () => checkOwner(folders, owner))",
+    replace: "claimed(folders, owner)",
+    caught: tested("checkpoint/claims.test.ts")
   },
   {
     name: "what an older owner left half done is left",

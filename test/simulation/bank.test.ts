@@ -53,10 +53,10 @@ describe("a bank with confirmations, joined, aggregated and aggregated again", (
     "comes to zero and agrees in all tables at every moment",
     () =>
       Effect.map(
-        Simulate.job(TransfersWorld.jobOf("right"), { input, invariants, layout, seeds: isThorough ? 10 : 3 }),
+        Simulate.job(TransfersWorld.jobOf("right"), { input, invariants, layout, seeds: isThorough ? 20 : 6 }),
         (summary) => {
           expect(Simulate.vacuity({ ...summary, faults: ["kill", "reply lost"] })).toEqual([])
-          expect(summary.epochs).toBeGreaterThan(10 * summary.seeds)
+          expect(summary.epochs).toBeGreaterThan(7 * summary.seeds)
         }
       ),
     timeout

@@ -10,6 +10,7 @@ import {
   Effect,
   type Exit,
   type Fiber,
+  GlobalValue,
   HashMap,
   Logger,
   LogLevel,
@@ -56,10 +57,12 @@ export interface Process {
   readonly reaches: (what: string, changes?: boolean) => boolean
 }
 
-/** A step of a fiber takes up to so many milliseconds of the world's time: which one comes first is chance. */
+/** A step of a fiber takes up to so many milliseconds of the world's time: whose comes first is chance. */
 const stepMillisMax = 0.05
 /** Operations of a fiber between two steps, at most: a few, so that fibers meet everywhere, or as many as in life. */
 const operationsMax = { short: 256, long: 2_048 }
+/** Operations that each step of a fiber has at least: Effect begins several fibers and counts on their first ones. */
+const operationsMin = 32
 
 export interface ProcessOptions {
   /** Default: it lives. */
@@ -78,6 +81,7 @@ export const make = (
   let state: State = "running"
   let skew = 0
   let operations = 1 + chance.below(operationsMax[steps])
+  let stepped = world.now()
 
   const enter = (what: () => void): void => {
     if (state === "running") what()
@@ -97,14 +101,17 @@ export const make = (
     else if (verdict === "stands still") pause()
     return lives()
   }
-  const scheduler: Scheduler.Scheduler = {
-    shouldYield: () => {
-      if (--operations > 0) return false
+  // Fibers take turns where chance has it, and in the order in which they were woken: Effect counts on that order.
+  const scheduler: WorldScheduler = {
+    world,
+    shouldYield: (fiber) => {
+      if (--operations > 0 || fiber.currentOpCount < operationsMin) return false
       operations = 1 + chance.below(operationsMax[steps])
       return 0
     },
     scheduleTask: (task) => {
-      world.after(chance.next() * stepMillisMax, () => {
+      stepped = Math.max(stepped, world.now()) + chance.next() * stepMillisMax
+      world.after(stepped - world.now(), () => {
         if (reaches(stepBoundary, false)) enter(task)
       })
     }
@@ -144,7 +151,7 @@ export const make = (
     resume: () => {
       if (state !== "paused") return
       state = "running"
-      for (const what of held.splice(0)) world.after(chance.next() * stepMillisMax, () => enter(what))
+      for (const what of held.splice(0)) enter(what)
     },
     setClock: (millis) => {
       skew += millis
@@ -158,6 +165,28 @@ export const make = (
     reaches
   }
 }
+
+/**
+ * Lets go of the processes of a world that is over. Effect keeps every fiber that nobody waits for until it ends, with
+ * all that it holds, and those of a process that was killed never end.
+ */
+export const forget = (world: World): void => {
+  for (const fiber of roots) if (isOfWorld(fiber.currentScheduler, world)) roots.delete(fiber)
+}
+
+// Private
+
+interface WorldScheduler extends Scheduler.Scheduler {
+  readonly world: World
+}
+
+const isOfWorld = (scheduler: Scheduler.Scheduler, world: World): boolean =>
+  (scheduler as Partial<WorldScheduler>).world === world
+
+/** What `Fiber.roots` shows. */
+const { roots } = GlobalValue.globalValue(Symbol.for("effect/FiberScope/Global"), () => ({
+  roots: new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+}))
 
 /** What an effect prints is told instead: a person at a terminal sees nothing of a world. */
 const printing =

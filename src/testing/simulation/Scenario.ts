@@ -58,7 +58,7 @@ export interface Outcome {
 }
 
 /** Milliseconds of the world's time: the faults' part, and how long a last start may take. */
-const stormMillis = 60_000
+const stormMillis = 30_000
 const calmMillis = 10_000
 const patienceMillis = 1_800_000
 /** Records that come at once, at most. */

@@ -17,7 +17,7 @@ import * as DiskFiles from "./DiskFiles.ts"
 import * as Faults from "./Faults.ts"
 import * as Machine from "./Machine.ts"
 import * as Network from "./Network.ts"
-import type { Process } from "./Process.ts"
+import * as Process from "./Process.ts"
 import * as Producer from "./Producer.ts"
 import * as TablesServer from "./TablesServer.ts"
 import * as TopicsServer from "./TopicsServer.ts"
@@ -57,7 +57,9 @@ export interface Stage {
   readonly servers: ReadonlyArray<Network.Server>
   readonly machine: Machine.Machine
   /** Topics, tables and files as a process reaches them. */
-  readonly layers: (process: Process) => Layer.Layer<Tables | Topics | FileSystem.FileSystem | Path.Path, TopicsError>
+  readonly layers: (
+    process: Process.Process
+  ) => Layer.Layer<Tables | Topics | FileSystem.FileSystem | Path.Path, TopicsError>
   readonly checkpoints: Layer.Layer<CheckpointStore, unknown, Tables | FileSystem.FileSystem>
   /** Brings the input through the process that owns the log; `null`: topics are at a broker, and it comes there. */
   readonly producer: Producer.Producer | null
@@ -69,6 +71,7 @@ export interface Stage {
   readonly broker: TopicsMemory.Store | null
   /** Lets somebody look whenever a reader of the tables or of the topics could see something new; is told what was done. */
   readonly watch: (look: (done: () => string) => void) => void
+  /** Nothing happens in its world any more. */
   readonly close: () => void
 }
 
@@ -145,7 +148,10 @@ export const make = (options: StageOptions): Stage => {
     recordsOf: (topic) => (isLog ? onTopics(fetchAll(topic)) : (broker.store.topics.get(topic)?.partitions ?? null)),
     broker: isLog ? null : broker.store,
     watch: (look) => void looks.push(look),
-    close: database.close
+    close: () => {
+      Process.forget(world)
+      database.close()
+    }
   }
 }
 
