@@ -45,6 +45,30 @@ it.scoped("is told that another one has it, if that one collects what it was abo
   }).pipe(Effect.provide(NodeFileSystem.layer))
 )
 
+it.scoped("is told that another one has it, if that one removes what it has written half", () =>
+  Effect.gen(function* () {
+    const files = yield* FileSystem.FileSystem
+    const root = yield* files.makeTempDirectoryScoped()
+    const store = yield* FileCheckpointStore.make(root)
+    let asleep = false
+    const sleepy = yield* FileCheckpointStore.make(root).pipe(
+      Effect.provideService(FileSystem.FileSystem, {
+        ...files,
+        link: (from, to) =>
+          asleep ? Effect.zipRight(Effect.orDie(store.claim("job", "id")), files.link(from, to)) : files.link(from, to)
+      })
+    )
+    const owner = yield* sleepy.claim("job", "id")
+    asleep = true
+    expect(yield* Effect.flip(sleepy.writeIntent(owner, StoreSuite.intentOf(owner, 1)))).toMatchObject({
+      _tag: "Fenced",
+      generation: 1,
+      newer: 2
+    })
+    expect((yield* store.claim("job", "id")).intents).toEqual([])
+  }).pipe(Effect.provide(NodeFileSystem.layer))
+)
+
 it.effect("take different generations", () =>
   Effect.gen(function* () {
     const tables = yield* Tables

@@ -483,6 +483,30 @@ const stores: ReadonlyArray<Mutation> = [
     caught: tested("checkpoint/claims.test.ts")
   },
   {
+    name: "who was overtaken while it wrote a file takes it for a failure of the disk",
+    rule: "An owner that was overtaken stops, and nothing is wrong",
+    file: "checkpoint/FileCheckpointStore.ts",
+    find: "writeIntent: (owner, intent) => toldIfOvertaken(of(owner.job), owner)(writeIntent(of(owner.job), owner, intent)),",
+    replace: "writeIntent: (owner, intent) => writeIntent(of(owner.job), owner, intent),",
+    caught: tested("checkpoint/claims.test.ts")
+  },
+  {
+    name: "a claim trusts files whose names are not durable",
+    rule: "A claim makes durable what it found",
+    file: "checkpoint/FileCheckpointStore.ts",
+    find: "for (const folder of epochs) yield* folder.settle",
+    replace: "yield* folders.claims.names",
+    caught: tested("simulation/successors.test.ts")
+  },
+  {
+    name: "a log trusts segments whose names are not durable",
+    rule: "A log makes durable what it found",
+    file: "connectors/log/LogTopic.ts",
+    find: "Effect.zipLeft(recover(files, partition), files.syncFolder(partition.folder))",
+    replace: "recover(files, partition)",
+    caught: tested("simulation/successors.test.ts")
+  },
+  {
     name: "what an older owner left half done is left",
     rule: "A new generation removes what older ones left half done, before it replays",
     file: "checkpoint/FileCheckpointStore.ts",
