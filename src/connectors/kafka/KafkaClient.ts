@@ -39,6 +39,7 @@ export const make = (config: ResolvedConfig): Effect.Effect<Client, KafkaFailure
           connectionTimeout: Limits.brokerConnectMillisMax / 2,
           authenticationTimeout: Limits.brokerConnectMillisMax,
           reauthenticationThreshold: 10_000,
+          // Of what the driver asks by itself; it goes by the machine's clock, which may be set.
           requestTimeout: Limits.brokerRequestMillisMax,
           enforceRequestTimeout: true,
           metadataMaxAge: 300_000,
@@ -75,28 +76,30 @@ export const make = (config: ResolvedConfig): Effect.Effect<Client, KafkaFailure
       const broker =
         node === null ? await cluster.brokerPool.findConnectedBroker() : await cluster.findBroker({ nodeId: node })
       const found = broker.connectionPool.pool[isFetch ? 1 : 0]!
-      // Two that connect at once would open two sockets, and lose one. The driver takes one that closes for connected.
+      // Two that connect at once would open two sockets, and lose one.
       while (found.connectionStatus !== "connected") {
-        if (found.connectionStatus === "disconnecting") await found.disconnect()
         const opening = connections.get(found) ?? found.connect().finally(() => connections.delete(found))
         connections.set(found, opening)
         await opening
       }
       return found
     }
-    const answered = async <A>(node: number | null, request: Request<A>): Promise<A> => {
-      const found = await connection(node, request.name === "Fetch")
-      try {
-        return await untilClosed(found.socket, found.send(driverRequest(request)) as Promise<A>)
-      } catch (error) {
-        // One that has fallen silent will not speak again: the next request opens another.
-        if ((error as DriverError).name === "KafkaJSRequestTimeoutError") await found.disconnect()
-        throw error
-      }
-    }
+    const attempted = <A>(attempt: () => Promise<A>) =>
+      Effect.tryPromise({ try: attempt, catch: failureOf(config) }).pipe(
+        Effect.timeoutFail({ duration: Limits.brokerRequestMillisMax, onTimeout: () => silent(config) })
+      )
     return {
       send: <A>(node: number | null, request: Request<A>) =>
-        Effect.tryPromise({ try: () => answered(node, request), catch: failureOf(config) }),
+        Effect.flatMap(
+          attempted(() => connection(node, request.name === "Fetch")),
+          (found) =>
+            attempted(() => untilClosed(found.socket, found.send(driverRequest(request)) as Promise<A>)).pipe(
+              // One that has fallen silent will not speak again: the next request opens another.
+              Effect.tapError(({ type }) =>
+                type === "TIMEOUT" ? Effect.promise(() => found.disconnect()) : Effect.void
+              )
+            )
+        ),
       refresh: Effect.ignore(Effect.tryPromise(() => cluster.refreshMetadata()))
     } satisfies Client
   })
@@ -138,6 +141,16 @@ Connection.prototype.connect = function () {
   return connect.call(this)
 }
 
+// To close, the driver waits for the answers to all that was asked: of a broker that has fallen silent, for ever. And a
+// socket that is closed half still speaks, into the next connection.
+Connection.prototype.disconnect = async function () {
+  Object.assign(this, { authenticatedAt: null, connectionStatus: "disconnected" })
+  this.requestQueue.destroy()
+  this.rejectRequests(closed())
+  this.socket?.destroy()
+  return true
+}
+
 /** Who waits for an answer, by socket. */
 const waiting = new WeakMap<KafkajsSocket, Set<(error: Error) => void>>()
 
@@ -148,13 +161,15 @@ const untilClosed = <A>(socket: KafkajsSocket, answer: Promise<A>): Promise<A> =
     if (!waiting.has(socket)) {
       waiting.set(socket, others)
       socket.once("close", () => {
-        for (const fail of others) fail(new Error("the connection was closed"))
+        for (const fail of others) fail(closed())
       })
     }
     others.add(reject)
-    if (socket.destroyed) reject(new Error("the connection was closed"))
+    if (socket.destroyed) reject(closed())
     answer.then(resolve, reject).finally(() => others.delete(reject))
   })
+
+const closed = (): Error => new Error("the connection was closed")
 
 /** Errors that came after the driver's last version. */
 const newerCodes = new Map([
@@ -189,6 +204,9 @@ const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, by
 
 const named = ({ brokers }: ResolvedConfig): string => `the brokers ${brokers.join(", ")}`
 
+const silent = (config: ResolvedConfig): KafkaFailure =>
+  new KafkaFailure({ type: "TIMEOUT", message: `${named(config)} did not answer in time`, retry: true })
+
 interface DriverError {
   readonly name?: string
   readonly type?: string
@@ -213,6 +231,7 @@ const failureOf =
       return new KafkaFailure({ type: "AUTHENTICATION", message: withoutPassword(config, message), retry: false })
     if (error.name?.startsWith("KafkaJSProtocolError") && error.type !== undefined)
       return new KafkaFailure({ type: error.type, message, retry: error.retriable === true })
+    if (error.name === "KafkaJSRequestTimeoutError") return silent(config)
     if (error instanceof TypeError || error instanceof RangeError)
       return new KafkaFailure({ type: "FORMAT", message: `an answer could not be read: ${message}`, retry: false })
     return new KafkaFailure({ type: "CONNECTION", message: withoutPassword(config, message), retry: true })

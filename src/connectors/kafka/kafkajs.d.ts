@@ -1,12 +1,15 @@
 /** The parts of kafkajs 2.2.4 that are used and that its own types leave out. */
 interface KafkajsSocket {
   readonly destroyed: boolean
+  destroy(): unknown
   once(event: "close", listener: () => void): unknown
 }
 interface KafkajsConnection {
-  readonly connectionStatus: "connected" | "disconnecting" | "disconnected"
+  readonly connectionStatus: "connected" | "disconnected"
   /** Of a connection that is or was connected. */
   readonly socket: KafkajsSocket
+  readonly requestQueue: { destroy(): void }
+  rejectRequests(error: Error): void
   connect(): Promise<unknown>
   disconnect(): Promise<unknown>
   send(options: { readonly request: object; readonly response: object }): Promise<unknown>
