@@ -1,0 +1,166 @@
+import { Schema } from "effect"
+import { Topic } from "../src/connectors/topic/index.ts"
+import { Aggregate, Flow, type Instant, Job, Parameter, type RawEvent, Trigger } from "../src/index.ts"
+import { Concern, keys, Passage } from "./plant/Messages.ts"
+import { dayOf, hourMillis, hourOf, production } from "./plant/Production.ts"
+import * as Tables from "./plant/Tables.ts"
+import { type News, units } from "./plant/Units.ts"
+
+/** Quality and output of a car plant, from the passages of its units and their defects. */
+export default Job.make("plant", {
+  parameters: {
+    topic: Parameter.text("TFI", { meaning: "topic of passages and defects" }),
+    endStation: Parameter.integer(40, { meaning: "station behind which a unit is finished" }),
+    plan: Parameter.list(Parameter.integer, [13, 27, 41, 55, 65, 72, 86, 100, 110], {
+      meaning: "units that are to be finished by the end of each hour, from a day's first on"
+    })
+  },
+  trigger: Trigger.every("10 seconds"),
+  starts: false,
+  outputs: ({ endStation, plan, topic }) => {
+    const records = Flow.from(Topic.source(topic))
+    const { passed, rest } = records.pipe(Flow.branch({ passed: hasKey(keys.passage) }))
+    const passages = passed.pipe(Flow.decode(Passage, { invalid: Topic.deadLetter(`${topic}.passages.invalid`) }))
+    const concerns = rest.pipe(
+      Flow.decodeRecord(
+        { key: Schema.Literal(keys.concern), value: Concern },
+        { invalid: Topic.deadLetter(`${topic}.invalid`) }
+      ),
+      Flow.map(({ value }) => value)
+    )
+
+    const finished = passages.pipe(
+      Flow.filter(({ station }) => station === endStation),
+      Flow.keyBy("unit"),
+      Flow.distinct("finished")
+    )
+    const unitsPerZone = passages.pipe(
+      Flow.keyBy("unit", "zone"),
+      Flow.distinct("zones passed"),
+      Flow.keyBy({ zoneId: ({ zone }) => zone }),
+      Flow.aggregate("units per zone", { units: Aggregate.count })
+    )
+    const changes = passages.pipe(
+      Flow.map(({ station, unit }): News => ({ unit, finished: station === endStation, defect: null })),
+      Flow.merge(
+        concerns.pipe(
+          Flow.map(({ station, unit, zoneCharged }): News => {
+            return { unit, finished: false, defect: { zone: zoneCharged, station } }
+          })
+        )
+      ),
+      Flow.keyBy("unit"),
+      units
+    )
+    const counts = changes.pipe(
+      Flow.keyBy(),
+      Flow.aggregate("counts", {
+        seen: Aggregate.sum(({ seen }) => seen),
+        seenOk: Aggregate.sum(({ seenOk }) => seenOk),
+        finished: Aggregate.sum(({ finished }) => finished),
+        finishedOk: Aggregate.sum(({ finishedOk }) => finishedOk),
+        nok: Aggregate.sum(({ nok }) => nok)
+      })
+    )
+
+    return [
+      passages.pipe(
+        Flow.map(({ at, station, unit, zone }) => ({ ...seenOf(unit, at, station), zoneId: zone })),
+        Flow.to(Tables.ucp)
+      ),
+      concerns.pipe(
+        Flow.map(({ at, concern, station, unit, zoneCharged }) => {
+          return { ...seenOf(unit, at, station), concernId: concern, zoneChargedId: zoneCharged }
+        }),
+        Flow.to(Tables.uc)
+      ),
+
+      unitsPerZone.pipe(Flow.to(Tables.unitTotals)),
+      unitsPerZone.pipe(Flow.to(Tables.unitsPerZone)),
+      concerns.pipe(
+        Flow.keyBy("unit", "zoneCharged"),
+        Flow.distinct("zones charged"),
+        Flow.keyBy({ zoneChargedId: ({ zoneCharged }) => zoneCharged }),
+        Flow.aggregate("fails per zone", { fails: Aggregate.count }),
+        Flow.to(Tables.failTotals)
+      ),
+
+      counts.pipe(
+        Flow.map(({ finished }) => ({ total: finished })),
+        Flow.to(Tables.total)
+      ),
+      counts.pipe(
+        Flow.map(({ nok }) => ({ nok })),
+        Flow.to(Tables.nok)
+      ),
+      counts.pipe(
+        Flow.map(({ finished, finishedOk, seen, seenOk }) => {
+          return {
+            finished,
+            finishedOk,
+            share: shareOf(finishedOk, finished),
+            seen,
+            seenOk,
+            shareSeen: shareOf(seenOk, seen)
+          }
+        }),
+        Flow.to(Tables.throughput)
+      ),
+      changes.zones.pipe(
+        Flow.keyBy({ zoneChargedId: ({ place }) => place }),
+        Flow.aggregate("units not OK per zone", { units: Aggregate.sum(({ units }) => units) }),
+        Flow.filter(({ units }) => units > 0),
+        Flow.to(Tables.nokPerZone)
+      ),
+      changes.stations.pipe(
+        Flow.keyBy({ collectionPointId: ({ place }) => place }),
+        Flow.aggregate("units not OK per station", { units: Aggregate.sum(({ units }) => units) }),
+        Flow.filter(({ units }) => units > 0),
+        Flow.to(Tables.nokPerStation)
+      ),
+
+      finished.pipe(
+        Flow.keyBy({ hour: ({ at }) => hourOf(at) }),
+        Flow.aggregate("finished per hour", { units: Aggregate.count }),
+        Flow.to(Tables.unitsPerHour)
+      ),
+      finished.pipe(
+        Flow.keyBy({ day: ({ at }) => dayOf(at) }),
+        Flow.aggregate("finished per day", { units: Aggregate.count }),
+        Flow.to(Tables.daily)
+      ),
+      finished.pipe(Flow.keyBy({ day: ({ at }) => dayOf(at) }), production(plan), Flow.to(Tables.runningTotal)),
+
+      concerns.pipe(
+        Flow.keyBy("unit", { hour: ({ at }) => hourOf(at) }),
+        Flow.distinct("hours of defects"),
+        Flow.keyBy({ hour: ({ at }) => hourOf(at) }),
+        Flow.aggregate("units with defects per hour", { units: Aggregate.count }),
+        Flow.to(Tables.concernsPerHour)
+      ),
+      concerns.pipe(
+        Flow.keyBy({
+          windowStart: ({ at }) => hourOf(at),
+          windowEnd: ({ at }) => hourOf(at + hourMillis),
+          collectionPointId: ({ station }) => station
+        }),
+        Flow.aggregate("defects per hour and station", { failCount: Aggregate.count }),
+        Flow.to(Tables.defectsPerHourStation)
+      )
+    ]
+  }
+})
+
+const seenOf = (unit: number, at: Instant, station: number) => ({
+  qlsUnitId: unit,
+  unitCollectionPtTimestamp: at,
+  collectionPointId: station
+})
+
+/** `null` of nothing. */
+const shareOf = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
+
+const hasKey =
+  (key: string) =>
+  (record: RawEvent): boolean =>
+    record.key !== null && new TextDecoder().decode(record.key) === key
