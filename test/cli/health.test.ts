@@ -21,7 +21,7 @@ describe("Health", { timeout: 120_000 }, () => {
     await say("generate", "orders", "--count", "300", "--rate", "max")
     const daemon = start(["start", "orders", "--port", "0"], { environment })
     await says(daemon, /job orders runs/)
-    expect(await say("health")).toEqual({ code: 0, out: "job orders is running\n", err: "" })
+    expect(await say("health")).toEqual({ code: 0, out: expect.stringContaining("job orders is running\n"), err: "" })
     daemon.process.kill("SIGSTOP")
     expect(await say("health")).toMatchObject({ code: 1, err: expect.stringContaining("does not answer") })
     daemon.process.kill("SIGCONT")
@@ -37,7 +37,7 @@ describe("Health", { timeout: 120_000 }, () => {
     const daemon = start(["start", "orders", "--port", "0"], { environment })
     await says(daemon, /job orders cannot start/)
     const { code, err, out } = await say("health")
-    expect([code, err, out]).toEqual([1, "", expect.stringMatching(/^job orders is failed: .*income.*\n$/)])
+    expect([code, err, out]).toEqual([1, "", expect.stringMatching(/^job orders is failed: .*income/m)])
     daemon.process.kill("SIGINT")
     await daemon.ended
   })

@@ -10,8 +10,13 @@ const wide = new Set(["epoch", "checkpoint", "rowsIn", "rowsOut", "restarts", "l
 
 export const statusOf = (name) => jobs.get(name)?.status ?? null
 export const stateOf = (name) => jobs.get(name)?.status.state ?? null
-/** The name of the only job; `null`: there are others, or none. */
-export const only = () => (jobs.size === 1 ? [...jobs.keys()][0] : null)
+/** The name of the only job that has ever begun, or that there is; `null`: there are others, or none. */
+export const only = () => {
+  const all = [...jobs.values()].map(({ status }) => status)
+  const begun = all.filter(({ epoch, state }) => epoch > 0 || state !== "stopped")
+  const [first, ...others] = begun.length > 0 ? begun : all
+  return first !== undefined && others.length === 0 ? first.job : null
+}
 export const isRunning = (state) => !["stopped", "finished", "failed"].includes(state)
 /** `3 running, 1 failed, 2 stopped`. */
 const summary = () => {

@@ -56,7 +56,7 @@ const show = () => {
   Promise.resolve(views[wanted.view].open(wanted.of)).catch(none)
 }
 
-/** Who comes without a wish sees the only job there is, else all. */
+/** Who comes without a wish sees the only job that has begun, else all. */
 const begin = () => {
   const only = location.hash === "" ? Jobs.only() : null
   if (only !== null) history.replaceState(null, "", `#/jobs/${encodeURIComponent(only)}`)
