@@ -44,6 +44,8 @@ export interface LifeOptions {
   readonly configured: Configured
   /** Used at the first claim of all. */
   readonly jobId: string
+  /** What the life before has claimed: filled in by each life. `null`: none has, or nobody knows whether one has. */
+  readonly owned: { claim: Claim | null }
   readonly bounded: boolean
   readonly final: boolean
   /** Where a bounded run ends, by source: filled in by its first life, kept by the next ones. */
@@ -87,7 +89,7 @@ export const actors = <R>(
   Effect.gen(function* () {
     const { job } = options
     const store = yield* CheckpointStore
-    const claimed = yield* patiently(store.claim(job.name, options.jobId))
+    const claimed = yield* claimedBy(store, options)
     yield* Effect.logDebug("claimed").pipe(
       Effect.annotateLogs({
         job: job.name,
@@ -101,15 +103,34 @@ export const actors = <R>(
   })
 
 /**
+ * Takes the job over. A life that follows another of this process does so only while the job is still its own: a process
+ * that was paused, and begins anew when it wakes up, must not take the job from whoever has it meanwhile.
+ */
+const claimedBy = (
+  store: CheckpointStoreService,
+  { job, jobId, owned }: LifeOptions
+): Effect.Effect<Claim, LifeError> =>
+  Effect.gen(function* () {
+    if (owned.claim !== null) yield* checkOwner(store, owned.claim)
+    // A claim whose answer is lost may be there: then its own generation would look like another's.
+    owned.claim = null
+    owned.claim = yield* patiently(store.claim(job.name, jobId))
+    return owned.claim
+  })
+
+/**
  * Who was overtaken while it opened its parts finds sinks ahead of the checkpoint that it has read, or state gone that
  * was collected since: nothing is wrong with them. Nobody can tell while it cannot be read who has the job: then that
  * is the failure.
  */
 const orOvertaken = (store: CheckpointStoreService, claimed: Claim, error: LifeError) =>
+  Effect.zipRight(checkOwner(store, claimed), Effect.fail(error))
+
+const checkOwner = (store: CheckpointStoreService, claimed: Claim) =>
   Effect.flatMap(patiently(store.lookUp(claimed.job)), (found) =>
-    Effect.fail(
-      found?.lineage === claimed.lineage && found.generation === claimed.generation ? error : overtaken(claimed, found)
-    )
+    found?.lineage === claimed.lineage && found.generation === claimed.generation
+      ? Effect.void
+      : Effect.fail(overtaken(claimed, found))
   )
 
 const wired = <R>(

@@ -125,6 +125,7 @@ export const start = <E, R>(
       job,
       configured,
       jobId: yield* randomId,
+      owned: { claim: null },
       bounded,
       final: options.final === true,
       ends: new Map(),

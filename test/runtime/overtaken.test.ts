@@ -82,9 +82,10 @@ const overtaken = (
     const opened = yield* Deferred.make<void>()
     const gate = Effect.zipRight(Deferred.succeed(arrived, undefined), Deferred.await(opened))
     const [job, seen] = waiting(gate, store)
+    yield* sell(6, 2)
     const asleep = yield* Effect.fork(Effect.either(through(seen)(runAll(job))))
     yield* Deferred.await(arrived)
-    yield* sell(6, 2 * epochs)
+    yield* sell(8, 2 * epochs)
     yield* through(store)(runAll(plain))
     yield* Deferred.succeed(opened, undefined)
     const outcome = yield* asleep.await
@@ -112,6 +113,59 @@ const failing = (
   )
   return [jobWith(passed), { ...store, lookUp }] as const
 }
+
+/** A job whose sink fails once, behind the gate, in a way that lets its process begin anew. */
+const failingOnce = (gate: Effect.Effect<void>): ReturnType<typeof jobWith> => {
+  const sink = Sql.upsert("totals", Total, { key: ["shop"] })
+  let fails = true
+  return Job.make("totals", {
+    parameters: {},
+    trigger: Trigger.every("1 second"),
+    outputs: () =>
+      Flow.from(Topic.source("sales")).pipe(
+        Flow.decode(Sale),
+        Flow.keyBy("shop"),
+        Flow.aggregate("total", { total: Aggregate.sum((sale) => sale.count) }),
+        Flow.to({
+          ...sink,
+          open: (opening) =>
+            Effect.map(sink.open(opening), (writer) => ({
+              ...writer,
+              prepare: (rows) =>
+                Effect.suspend(() => {
+                  if (!fails) return writer.prepare(rows)
+                  fails = false
+                  const lost = new TablesUnavailable({ code: "08006", message: "the line was cut", hint: "Ask again." })
+                  return Effect.zipRight(gate, Effect.fail(lost))
+                })
+            }))
+        })
+      )
+  })
+}
+
+describe("a process that begins anew", () => {
+  it.live(
+    "says that it was fenced where another has taken over meanwhile, and takes nothing back",
+    () =>
+      Effect.gen(function* () {
+        let claims = 0
+        const failure = yield* overtaken((gate, store) => [
+          failingOnce(gate),
+          {
+            ...store,
+            claim: (...of) => {
+              claims++
+              return store.claim(...of)
+            }
+          }
+        ])
+        expect(failure).toMatchObject({ _tag: "Right", right: { _tag: "Fenced" } })
+        expect(claims).toBe(1)
+      }),
+    timeout
+  )
+})
 
 describe("a process that was overtaken while it opened", () => {
   it.live.each<[says: string, tag: string, waiting: Parameters<typeof overtaken>[0]]>([
