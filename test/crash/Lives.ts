@@ -127,6 +127,7 @@ export const start = (work: Work): Living => {
 
 interface Line {
   readonly message: string
+  readonly logLevel: string
   readonly annotations: Readonly<Record<string, unknown>>
 }
 
@@ -141,13 +142,13 @@ const unborn: Life = {
   rest: ""
 }
 
-/** Characters that are kept of what it told a person. */
+/** Characters that are kept of what it told a person, and of the warnings of its log. */
 const restMax = 8_000
 
 const heard = (life: Life, text: string): Life => {
   const line = lineOf(text)
-  if (line === null) return { ...life, rest: `${life.rest}${text}\n`.slice(-restMax) }
-  const { annotations, message } = line
+  if (line === null) return told(life, text)
+  const { annotations, logLevel, message } = line
   switch (message) {
     case "claimed": {
       const found = (annotations.intents as ReadonlyArray<string>).map((intent) =>
@@ -164,9 +165,11 @@ const heard = (life: Life, text: string): Life => {
         alreadyThere: life.alreadyThere + (annotations.alreadyThere as number)
       }
     default:
-      return life
+      return /^(WARN|ERROR|FATAL)/.test(logLevel) ? told(life, `${logLevel}: ${message}`) : life
   }
 }
+
+const told = (life: Life, text: string): Life => ({ ...life, rest: `${life.rest}${text}\n`.slice(-restMax) })
 
 /** A line of the log; `null`: it is none, or a kill has cut it. */
 const lineOf = (text: string): Line | null => {

@@ -8,6 +8,7 @@ import { Aggregate, Flow, Int64, Job, Trigger } from "../../src/index.ts"
 import { Faults, Simulate } from "../../src/testing/index.ts"
 import * as Database from "../../src/testing/simulation/Database.ts"
 import * as Scenario from "../../src/testing/simulation/Scenario.ts"
+import { jobOf } from "./jobs.ts"
 import { scenario, values } from "./Stories.ts"
 
 const timeout = 120_000
@@ -24,6 +25,17 @@ describe("the job of orders", () => {
         expect(summary.lives).toBeGreaterThan(60)
         expect(summary.virtualMillis).toBeGreaterThan(20 * 30_000)
       }),
+    timeout
+  )
+})
+
+describe("a process that stands still before it has its job", () => {
+  it.effect(
+    "does not take the job from the last start: it would be a later start, and no zombie",
+    () => {
+      const { input, job, partitions, set } = jobOf("an interval join, outer")
+      return Simulate.job(job, { input, partitions, set, seed: 1_007_393, seeds: 1 })
+    },
     timeout
   )
 })

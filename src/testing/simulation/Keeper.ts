@@ -3,7 +3,8 @@
  * takes one that no longer answers for dead; unless it owns a log, which no other process can open while it may live.
  * What strikes processes strikes here.
  */
-import { Cause, Effect, Exit, Option } from "effect"
+import { Cause, Effect, Exit, Layer, Option } from "effect"
+import { CheckpointStore } from "../../checkpoint/CheckpointStore.ts"
 import { isExplained, type RestartBudgetSpent } from "../../model/Errors.ts"
 import type { EpochProgress, JobEvent } from "../../observe/Progress.ts"
 import * as Runner from "../../runtime/Runner.ts"
@@ -52,6 +53,8 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
   const up = new Set<Process.Process>()
   /** Those that stand still: whoever owns a log still has it. */
   const still = new Set<Process.Process>()
+  /** The jobs that each process has claimed: its next claim of one is no longer the first. */
+  const claimed = new WeakMap<Process.Process, Set<string>>()
   const reports: Array<EpochProgress> = []
   let lives = 0
   let ended = false
@@ -84,9 +87,11 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
         yield* running.ended
       })
     const all = Effect.forEach(jobs, live, { concurrency: options.concurrency, discard: true })
+    const own = new Set<string>()
+    claimed.set(process, own)
     const main = (producer === null ? all : withInput(producer, all, options.final === true)).pipe(
       Effect.scoped,
-      Effect.provide(Recording.layer(stage.checkpoints, recording)),
+      Effect.provide(noting(own).pipe(Layer.provide(Recording.layer(stage.checkpoints, recording)))),
       Effect.provide(stage.layers(process))
     )
     process.run(main as Effect.Effect<void, unknown>, (exit) => {
@@ -171,6 +176,12 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
       ended = true
       killAll(up)
       if (producer !== null) killAll(still)
+      // Who stands still before its first claim would take the job when it wakes up: a start, and nothing starts now.
+      for (const process of still) {
+        if (claimed.get(process)!.size === jobs.length) continue
+        process.kill()
+        still.delete(process)
+      }
     },
     finish: (over, fate) => start({ availableNow: true, final: true, concurrency: 1 }, over, fate),
     failure: () => failure,
@@ -178,6 +189,20 @@ export const make = ({ jobs, name, recording, stage }: KeeperOptions): Keeper =>
     reports
   }
 }
+
+/** Notes which jobs a process has, as far as it knows: of one that it is claiming it does not. */
+const noting = (own: Set<string>) =>
+  Layer.effect(
+    CheckpointStore,
+    Effect.map(CheckpointStore, (real) => ({
+      ...real,
+      claim: (job, jobId) =>
+        Effect.suspend(() => {
+          own.delete(job)
+          return Effect.tap(real.claim(job, jobId), () => Effect.sync(() => own.add(job)))
+        })
+    }))
+  )
 
 /** Beside the jobs their input is brought; or, where nothing more will come, before them. */
 const withInput = <R>(producer: Producer, jobs: Effect.Effect<void, unknown, R>, isLast: boolean) =>
