@@ -3,45 +3,30 @@
  * own for each system. What those wrote is known by some numbers, which the oracles must give, and the jobs what the
  * oracles give.
  */
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import plant from "../../actors/plant.ts"
-import { expectedOf, type PlantRecord, type Row } from "../../fixtures/plant-oracle.ts"
+import { plant as generate } from "../../fixtures/plant.ts"
+import { expectedOf, type Row } from "../../fixtures/plant-oracle.ts"
 import { Faults, JobTest, Simulate } from "../../src/testing/index.ts"
 
 const folder = process.env.WEIR_REAL_DATA
 // Nobody may pass the data on, so it is not part of the project.
 const isMissing = folder === undefined
 
-/** The lines of a table as the producer of the original sent them: blanks are 0, numbers whole. */
-const messagesOf = (name: string, key: string): ReadonlyArray<PlantRecord & { readonly at: string }> => {
-  const [head, ...lines] = readFileSync(join(folder!, "001", name), "utf8")
-    .trim()
-    .split(/\r?\n/)
-  const names = head!.split(",")
-  return lines.map((line) => {
-    const cells = line.split(",")
-    const fields = names.map((field, i) =>
-      field === "unit_collection_pt_timestamp" ? `"${field}": "${cells[i]}"` : `"${field}": ${Number(cells[i] || 0)}`
-    )
-    const at = cells[names.indexOf("unit_collection_pt_timestamp")]!
-    return { key, value: new TextEncoder().encode(`{${fields.join(", ")}}`), at }
-  })
-}
-
+const fileOf = (name: string): string => join(folder ?? "", "001", name)
 const highest = (rows: ReadonlyArray<Row>, of: string, count: string): ReadonlyArray<readonly [unknown, unknown]> =>
   rows.map((row) => [row[of], row[count]] as const).sort((a, b) => (b[1] as number) - (a[1] as number))
 const sum = (rows: ReadonlyArray<Row>, column: string): number => rows.reduce((total, row) => total + row[column]!, 0)
 
 describe.skipIf(isMissing)("the day of the plant", () => {
   const plan = [13, 27, 41, 55, 65, 72, 86, 100, 110]
+  const files = { collection: fileOf("unit_collection_point.csv"), concerns: fileOf("unit_concern.csv") }
   const records = isMissing
     ? []
-    : [
-        ...messagesOf("unit_collection_point.csv", "unit_collection_point"),
-        ...messagesOf("unit_concern.csv", "unit_concern")
-      ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+    : [...generate(files)].flatMap((block) =>
+        block.records.map(({ key, value }) => ({ key: new TextDecoder().decode(key!), value }))
+      )
   const { tables, unusable } = expectedOf(records, { endStation: 40, plan })
 
   it("has by the oracle the numbers that the dashboard of the original shows", () => {
