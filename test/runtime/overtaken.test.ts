@@ -20,10 +20,9 @@ import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
 const Sale = Schema.Struct({ shop: Schema.String, count: Int64 })
 const Total = Schema.Struct({ shop: Schema.String, total: Int64 })
 
-/** `gate` is passed before the sink is opened. */
-const jobWith = (gate: Effect.Effect<void>) => {
-  const sink = Sql.upsert("totals", Total, { key: ["shop"] })
-  return Job.make("totals", {
+const totals = Sql.upsert("totals", Total, { key: ["shop"] })
+const jobOf = (sink: typeof totals) =>
+  Job.make("totals", {
     parameters: {},
     trigger: Trigger.every("1 second"),
     outputs: () =>
@@ -31,10 +30,13 @@ const jobWith = (gate: Effect.Effect<void>) => {
         Flow.decode(Sale),
         Flow.keyBy("shop"),
         Flow.aggregate("total", { total: Aggregate.sum((sale) => sale.count) }),
-        Flow.to({ ...sink, open: (opening) => Effect.zipRight(gate, sink.open(opening)) })
+        Flow.to(sink)
       )
   })
-}
+
+/** `gate` is passed before the sink is opened. */
+const jobWith = (gate: Effect.Effect<void>) =>
+  jobOf({ ...totals, open: (opening) => Effect.zipRight(gate, totals.open(opening)) })
 
 const encoder = new TextEncoder()
 const sell = (from: number, count: number) =>
@@ -115,32 +117,21 @@ const failing = (
 }
 
 /** A job whose sink fails once, behind the gate, in a way that lets its process begin anew. */
-const failingOnce = (gate: Effect.Effect<void>): ReturnType<typeof jobWith> => {
-  const sink = Sql.upsert("totals", Total, { key: ["shop"] })
+const failingOnce = (gate: Effect.Effect<void>) => {
+  const lost = new TablesUnavailable({ code: "08006", message: "the line was cut", hint: "Ask again." })
   let fails = true
-  return Job.make("totals", {
-    parameters: {},
-    trigger: Trigger.every("1 second"),
-    outputs: () =>
-      Flow.from(Topic.source("sales")).pipe(
-        Flow.decode(Sale),
-        Flow.keyBy("shop"),
-        Flow.aggregate("total", { total: Aggregate.sum((sale) => sale.count) }),
-        Flow.to({
-          ...sink,
-          open: (opening) =>
-            Effect.map(sink.open(opening), (writer) => ({
-              ...writer,
-              prepare: (rows) =>
-                Effect.suspend(() => {
-                  if (!fails) return writer.prepare(rows)
-                  fails = false
-                  const lost = new TablesUnavailable({ code: "08006", message: "the line was cut", hint: "Ask again." })
-                  return Effect.zipRight(gate, Effect.fail(lost))
-                })
-            }))
-        })
-      )
+  return jobOf({
+    ...totals,
+    open: (opening) =>
+      Effect.map(totals.open(opening), (writer) => ({
+        ...writer,
+        prepare: (rows) =>
+          Effect.suspend(() => {
+            if (!fails) return writer.prepare(rows)
+            fails = false
+            return Effect.zipRight(gate, Effect.fail(lost))
+          })
+      }))
   })
 }
 
