@@ -160,7 +160,8 @@ const seenOf = (unit: number, at: Instant, station: number) => ({
 /** `null` of nothing. */
 const shareOf = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
 
+const text = new TextDecoder()
 const hasKey =
   (key: string) =>
   (record: RawEvent): boolean =>
-    record.key !== null && new TextDecoder().decode(record.key) === key
+    record.key !== null && text.decode(record.key) === key

@@ -47,7 +47,7 @@ export const units = Flow.process("units", {
       ["zones", zonesOf],
       ["stations", stationsOf]
     ] as const)
-      for (const { place, units } of changesOf(of(state), of(next))) emit(output, { place, units })
+      for (const change of changesOf(of(state), of(next))) emit(output, change)
     return [difference(countsOf(state), countsOf(next))]
   }
 })
