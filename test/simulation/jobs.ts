@@ -1,10 +1,18 @@
 /**
- * A job for every operator and every kind of sink, with records for it: what is tried in simulated worlds. Most are
- * those that are crashed at every durable step, with their oracles.
+ * Every built-in job, and a job for every operator and every kind of sink, with records for it: what is tried in
+ * simulated worlds. Most are those that are crashed at every durable step, with their oracles.
  */
 import { Clock, Effect, Schema } from "effect"
 import orders from "../../actors/orders.ts"
-import { orders as generate } from "../../fixtures/orders.ts"
+import plant from "../../actors/plant.ts"
+import stocksAverage from "../../actors/stocks-average.ts"
+import stocksInserts from "../../actors/stocks-inserts.ts"
+import stocksWindowText from "../../actors/stocks-window-text.ts"
+import stocksWindows from "../../actors/stocks-windows.ts"
+import type { Block } from "../../fixtures/Generator.ts"
+import { orders as ordersOf } from "../../fixtures/orders.ts"
+import { plant as plantOf } from "../../fixtures/plant.ts"
+import { stocks as stocksOf } from "../../fixtures/stocks.ts"
 import { Sql } from "../../src/connectors/sql/index.ts"
 import { Topic } from "../../src/connectors/topic/index.ts"
 import type { Job } from "../../src/flow/Job.ts"
@@ -12,6 +20,7 @@ import * as Lookup from "../../src/flow/Lookup.ts"
 import type { Tables } from "../../src/flow/Tables.ts"
 import type { Topics } from "../../src/flow/Topics.ts"
 import { Aggregate, Flow, Int64 } from "../../src/index.ts"
+import { JobTest } from "../../src/testing/index.ts"
 import type { Arrived, Cut, Oracle } from "../../src/testing/simulation/Oracle.ts"
 import type { Case, Epoch, Told } from "../runtime/crashes/Case.ts"
 import * as Events from "../runtime/crashes/Events.ts"
@@ -35,7 +44,7 @@ export interface SimulatedJob {
 }
 
 /** Values by topic; partitions take them in turn. */
-type Input = Readonly<Record<string, ReadonlyArray<string | Uint8Array>>>
+type Input = Readonly<Record<string, ReadonlyArray<unknown>>>
 
 /** Epochs are cut each second: those of a case end with its records alone. */
 const simulated = ({ expected, job, name, topics }: Case): SimulatedJob => ({
@@ -60,10 +69,7 @@ const simulated = ({ expected, job, name, topics }: Case): SimulatedJob => ({
 const isBroken = (text: string): boolean => !text.endsWith("}")
 
 /** The records of a case at the places where they came in a world. */
-const arrived = (
-  topics: Case["topics"],
-  input: Readonly<Record<string, Arrived<string | Uint8Array>>>
-): Case["topics"] =>
+const arrived = (topics: Case["topics"], input: Readonly<Record<string, Arrived<unknown>>>): Case["topics"] =>
   Object.fromEntries(
     Object.entries(topics).map(([topic, all]) => {
       const byText = new Map(all.map((record) => [record.text, record]))
@@ -89,17 +95,43 @@ const toldOf = (topics: Case["topics"], cuts: ReadonlyArray<Cut>): Told => {
   return { topics, epochs }
 }
 
-const orderValues: Array<Uint8Array> = []
-for (const { records } of generate({ count: 150, items: 25, late: 0.04, outOfOrder: 0.1, malformed: 0.04, rate: 2 }))
-  for (const { value } of records) orderValues.push(value.slice())
-
-const ordersJob: SimulatedJob = {
-  name: "orders",
-  job: orders as never,
-  input: { orders: orderValues },
-  partitions: 3,
-  set: {}
+/** What a generator makes, with its keys, as records of one topic. */
+const generated = (blocks: Iterable<Block>): Array<unknown> => {
+  const all: Array<unknown> = []
+  for (const { records } of blocks)
+    for (const { key, value } of records)
+      all.push(key == null ? value.slice() : JobTest.record(value.slice(), { key: new TextDecoder().decode(key) }))
+  return all
 }
+
+const prices = generated(stocksOf({ count: 150, malformed: 0.04 }))
+const overStocks = (job: SimulatedJob["job"]): SimulatedJob => ({
+  name: job.name,
+  job,
+  input: { stocks: prices },
+  partitions: 3,
+  set: { trigger: "1 second" }
+})
+
+const builtIn: ReadonlyArray<SimulatedJob> = [
+  {
+    name: "orders",
+    job: orders as never,
+    input: {
+      orders: generated(ordersOf({ count: 150, items: 25, late: 0.04, outOfOrder: 0.1, malformed: 0.04, rate: 2 }))
+    },
+    partitions: 3,
+    set: {}
+  },
+  ...[stocksAverage, stocksInserts, stocksWindowText, stocksWindows].map((job) => overStocks(job as never)),
+  {
+    name: "plant",
+    job: plant as never,
+    input: { TFI: generated(plantOf({ units: 25, repeated: 0.05, malformed: 0.04 })) },
+    partitions: 2,
+    set: { trigger: "1 second", plan: "5,11,17" }
+  }
+]
 
 const events = { events: Records.make(61, { count: 90 }) }
 
@@ -190,7 +222,7 @@ const tables = simulated({
 const asksTime = /^enrich /
 
 export const jobs: ReadonlyArray<SimulatedJob> = [
-  ordersJob,
+  ...builtIn,
   ...[...Events.cases, ...Keyed.cases, ...Windows.cases, ...Joins.cases, ...Ordered.cases]
     .filter(({ name }) => !asksTime.test(name))
     .map(simulated),
