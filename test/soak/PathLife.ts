@@ -201,7 +201,7 @@ export const make = (options: PathOptions): PathLife => {
     "clock step": async ({ offMillis }) => {
       const life = working()
       await until(life, "an intent further", (said) => said.epochs > 0)
-      const off = clock.set(offMillis)
+      const off = clock.step(offMillis)
       await until(life, "aware of its clock", (said) => said.rest.includes(`its clock is off by ${off} ms\n`))
       await onwards(life)
     }
@@ -299,6 +299,8 @@ const told = (life: Process): string =>
     .filter((line) => !line.endsWith(" rows/s"))
     .join("\n")
 
+const minuteMillis = 60_000
+
 /** The clock of a machine on which a path's processes run, one after the other. */
 const clockOf = (file: string) => {
   let offMillis = 0
@@ -312,9 +314,9 @@ const clockOf = (file: string) => {
       SOAK_CLOCK: file,
       NODE_OPTIONS: `--import ${pathToFileURL(join(import.meta.dirname, "clock.mjs")).href}`
     },
-    /** Puts it off by so much, or right if it is off by that; answers what it is off by. */
-    set: (wanted: number): number => {
-      offMillis = wanted === offMillis ? 0 : wanted
+    /** Puts it off by so much; if it is off by that, right; and if it is right, off by a minute. Answers what it is off by. */
+    step: (wanted: number): number => {
+      offMillis = wanted !== offMillis ? wanted : offMillis === 0 ? minuteMillis : 0
       write()
       return offMillis
     }
