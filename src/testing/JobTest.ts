@@ -21,8 +21,6 @@
  */
 import { Cause, Duration, Effect, Exit } from "effect"
 import type { Job } from "../flow/Job.ts"
-import type { Tables } from "../flow/Tables.ts"
-import type { Topics } from "../flow/Topics.ts"
 import type { Topology } from "../flow/Topology.ts"
 import { parseInstant } from "../model/Columns.ts"
 import * as Suggestion from "../model/Suggestion.ts"
@@ -72,6 +70,8 @@ export interface Options {
   readonly final?: boolean
   /** Partitions of each topic of the input; the values of a topic take them in turn. Default: 1. */
   readonly partitions?: number
+  /** What is on the disk when the job starts, by path; relative ones are in the folder that it runs in. Default: nothing. */
+  readonly files?: Stage.Files
   /** Parameters of the job, as text. */
   readonly set?: Readonly<Record<string, string>>
   /** What the clock says when the first records come, as ISO 8601 with an offset or `Z`. Default: the year 2100 begins. */
@@ -87,10 +87,10 @@ export class JobTestFailed extends Error {
 }
 
 /** Fails with `JobTestFailed` where something is not as expected. */
-export const run = <E>(job: Job<E, Tables | Topics, {}>, options: Options): Effect.Effect<Written, JobTestFailed> =>
+export const run = <E>(job: Job<E, Stage.Reachable, {}>, options: Options): Effect.Effect<Written, JobTestFailed> =>
   Effect.flatMap(Effect.promise(Database.load), (makeDatabase) =>
     Effect.try({
-      try: () => compared(job as Job<unknown, Tables | Topics>, options, makeDatabase),
+      try: () => compared(job as Job<unknown, Stage.Reachable>, options, makeDatabase),
       catch: (error) => {
         if (error instanceof JobTestFailed) return error
         throw error
@@ -104,7 +104,7 @@ export const run = <E>(job: Job<E, Tables | Topics, {}>, options: Options): Effe
 const patienceMillis = 3_600_000
 
 const compared = (
-  job: Job<unknown, Tables | Topics>,
+  job: Job<unknown, Stage.Reachable>,
   options: Options,
   makeDatabase: () => Database.Database
 ): Written => {
@@ -119,6 +119,7 @@ const compared = (
     faults: [],
     topics: Object.fromEntries([...topics].map((topic) => [topic, partitions])),
     makeDatabase,
+    files: options.files ?? {},
     began: beganOf(options)
   })
   try {
@@ -201,7 +202,7 @@ const pass = ({ world }: Stage.Stage, millis: number): void => {
 /** Reads what is there, in a process of its own, and commits it. */
 const read = (
   stage: Stage.Stage,
-  job: Job<unknown, Tables | Topics>,
+  job: Job<unknown, Stage.Reachable>,
   { final = true, set = {} }: Options,
   isLast: boolean
 ): void => {

@@ -4,8 +4,6 @@
  */
 import { Effect } from "effect"
 import type { Job } from "../../flow/Job.ts"
-import type { Tables } from "../../flow/Tables.ts"
-import type { Topics } from "../../flow/Topics.ts"
 import * as Chance from "./Chance.ts"
 import * as CrashWorld from "./CrashWorld.ts"
 import * as Database from "./Database.ts"
@@ -22,6 +20,8 @@ export interface CrashOptions<I extends Input.Input = Input.Input> {
   readonly input: I
   /** Partitions of each topic; values take them in turn. Default: 3. */
   readonly partitions?: number
+  /** What is on the disk when the world begins, by path. */
+  readonly files?: Stage.Files
   /** Parameters of the job, as text. */
   readonly set?: Readonly<Record<string, string>>
   /**
@@ -85,20 +85,21 @@ const pairsDefault = 200
  * zombie sends when it wakes up.
  */
 export const crashEverywhere = <E, const I extends Input.Input>(
-  job: Job<E, Tables | Topics, {}>,
+  job: Job<E, Stage.Reachable, {}>,
   options: CrashOptions<I>
 ): Effect.Effect<CrashSummary, SimulationFailed> =>
   Effect.gen(function* () {
-    const { input, layout, seed = 1 } = options
+    const { files, input, layout, seed = 1 } = options
     const makeDatabase = yield* Effect.promise(Database.load)
     const began = RealTime.now()
     const world: CrashWorld.CrashWorldOptions = {
-      jobs: [{ job: job as Job<unknown, Tables | Topics>, set: options.set ?? {} }],
+      jobs: [{ job: job as Job<unknown, Stage.Reachable>, set: options.set ?? {} }],
       ...Input.inWorld(input, options),
       seed,
       makeDatabase,
       invariants: options.invariants ?? [],
-      ...(layout === undefined ? {} : { layout })
+      ...(layout === undefined ? {} : { layout }),
+      ...(files === undefined ? {} : { files })
     }
     let sofar = nothing
     const attempt = (appointment: CrashWorld.Appointment) =>

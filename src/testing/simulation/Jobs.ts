@@ -2,12 +2,11 @@
 import { Either } from "effect"
 import type { Job } from "../../flow/Job.ts"
 import type { LetterKind } from "../../flow/Letters.ts"
-import type { Tables } from "../../flow/Tables.ts"
-import type { Topics } from "../../flow/Topics.ts"
+import type { Reachable } from "./Stage.ts"
 
 /** A job, as it is to run. */
 export interface SimulatedJob {
-  readonly job: Job<unknown, Tables | Topics>
+  readonly job: Job<unknown, Reachable>
   /** Parameters by name, as text. */
   readonly set: Readonly<Record<string, string>>
 }

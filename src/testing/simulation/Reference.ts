@@ -29,8 +29,8 @@ const patienceMillis = 3_600_000
 
 /** Left: why it cannot be computed. */
 export const run = (options: ReferenceOptions): Either.Either<Contents.Contents, string> => {
-  const { began, inputOf, intents, job, lookups, makeDatabase, onEpoch, seed, set, topics } = options
-  const stage = Stage.make({ began, inputOf, makeDatabase, seed, topics, faults: [] })
+  const { began, files = {}, inputOf, intents, job, lookups, makeDatabase, onEpoch, seed, set, topics } = options
+  const stage = Stage.make({ began, files, inputOf, makeDatabase, seed, topics, faults: [] })
   const process = Process.make(stage.world, "reference", { steps: "long" })
   const contents = (): Contents.Contents => Contents.of(stage, Object.keys(topics))
   const telling = (store: CheckpointStoreService): CheckpointStoreService => ({

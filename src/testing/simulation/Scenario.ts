@@ -29,6 +29,8 @@ export interface ScenarioOptions {
   readonly faults: Faults.Faults
   readonly seed: number
   readonly makeDatabase: () => Database
+  /** What is on the disk when the world begins, by path. Absent: nothing. */
+  readonly files?: Stage.Files
   /** Where jobs keep what they keep. Absent: as the seed says. */
   readonly layout?: Stage.Layout
   /** What the tables must keep, beside what they always must. Absent: nothing. */
@@ -238,10 +240,11 @@ export const mistakes = (
 /** Each job is computed anew from what it has read, also where another has written that. */
 const referenceOf = (
   inputOf: Stage.Stage,
-  { makeDatabase, seed, topics }: Judged,
+  { files = {}, makeDatabase, seed, topics }: Judged,
   { one, recording }: { readonly one: Jobs.SimulatedJob; readonly recording: Recording.Recording }
 ): Reference.ReferenceOptions => ({
   ...one,
+  files,
   inputOf,
   makeDatabase,
   seed,

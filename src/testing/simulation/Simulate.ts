@@ -4,8 +4,6 @@
  */
 import { Effect } from "effect"
 import type { Job } from "../../flow/Job.ts"
-import type { Tables } from "../../flow/Tables.ts"
-import type { Topics } from "../../flow/Topics.ts"
 import * as Database from "./Database.ts"
 import * as Faults from "./Faults.ts"
 import * as Input from "./Input.ts"
@@ -28,7 +26,7 @@ export interface Options<I extends Input.Input = Input.Input> extends WorldOptio
 
 /** A job among others. */
 export interface OneJob {
-  readonly job: Job<unknown, Tables | Topics, {}>
+  readonly job: Job<unknown, Stage.Reachable, {}>
   /** Parameters of the job, as text. */
   readonly set?: Readonly<Record<string, string>>
 }
@@ -38,6 +36,8 @@ export interface WorldOptions<I extends Input.Input = Input.Input> {
   readonly input: I | ((seed: number) => I)
   /** Partitions of each topic; values take them in turn. Default: 3. */
   readonly partitions?: number
+  /** What is on the disk when the world begins, by path; relative ones are in the folder that processes run in. */
+  readonly files?: Stage.Files
   /** Worlds to try, at least 1. Default: 100. */
   readonly seeds?: number
   /** The seed of the first; the others follow it. Default: 1. */
@@ -94,7 +94,7 @@ const seedsStriking = 50
 
 /** Tries the worlds one after the other, and fails at the first in which something is wrong. */
 export const job = <E, const I extends Input.Input>(
-  one: Job<E, Tables | Topics, {}>,
+  one: Job<E, Stage.Reachable, {}>,
   { set = {}, ...options }: Options<I>
 ): Effect.Effect<Summary, SimulationFailed> => jobs([{ job: one, set }], options)
 
@@ -120,7 +120,8 @@ export const jobs = <const I extends Input.Input>(
         invariants,
         layout: { ...Stage.layoutOf(seed), ...options.layout },
         seed,
-        makeDatabase
+        makeDatabase,
+        ...(options.files === undefined ? {} : { files: options.files })
       }
       const outcome = Scenario.run(scenario)
       if (outcome.failures.length > 0) {

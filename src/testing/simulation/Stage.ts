@@ -15,6 +15,7 @@ import type { Database } from "./Database.ts"
 import type { Disk } from "./Disk.ts"
 import * as DiskFiles from "./DiskFiles.ts"
 import * as Faults from "./Faults.ts"
+import * as Input from "./Input.ts"
 import * as Machine from "./Machine.ts"
 import * as Network from "./Network.ts"
 import * as Process from "./Process.ts"
@@ -28,6 +29,12 @@ export interface Coming extends ProducedRecord {
   readonly topic: string
   readonly partition: number
 }
+
+/** What a job may need: topics, tables, and the files of the machine that its process runs on. */
+export type Reachable = Tables | Topics | FileSystem.FileSystem | Path.Path
+
+/** Files by path, from the root or from the folder that processes run in, which is the root. */
+export type Files = Readonly<Record<string, string | Uint8Array>>
 
 /** Where a job keeps what it keeps. Tables are in the database, in every layout. */
 export interface Layout {
@@ -57,9 +64,7 @@ export interface Stage {
   readonly servers: ReadonlyArray<Network.Server>
   readonly machine: Machine.Machine
   /** Topics, tables and files as a process reaches them. */
-  readonly layers: (
-    process: Process.Process
-  ) => Layer.Layer<Tables | Topics | FileSystem.FileSystem | Path.Path, TopicsError>
+  readonly layers: (process: Process.Process) => Layer.Layer<Reachable, TopicsError>
   readonly checkpoints: Layer.Layer<CheckpointStore, unknown, Tables | FileSystem.FileSystem>
   /** Brings the input through the process that owns the log; `null`: topics are at a broker, and it comes there. */
   readonly producer: Producer.Producer | null
@@ -85,6 +90,8 @@ export interface StageOptions {
   /** Absent: checkpoints in tables, topics at a broker. */
   readonly layout?: Layout
   readonly makeDatabase: () => Database
+  /** Those that were on the disk long before. Absent: none. */
+  readonly files?: Files
   /** When its world begins, in milliseconds since 1970. Absent: 2100. */
   readonly began?: number | undefined
 }
@@ -95,14 +102,14 @@ const folders = { data: "/data", checkpoints: "/data/checkpoints", topics: "/dat
 const segmentBytes = { least: 512, doublings: 8 }
 
 export const make = (options: StageOptions): Stage => {
-  const { began, faults, inputOf, layout = layoutDefault, makeDatabase, seed, topics } = options
+  const { began, faults, files = {}, inputOf, layout = layoutDefault, makeDatabase, seed, topics } = options
   const world = World.make(seed, began)
   const striker = Faults.striker(world, faults)
   const connected = { network: Network.make(world, striker), striker }
   const clock = clockOf(world)
   const database = makeDatabase()
   const machine = Machine.make(world, striker)
-  prepare(machine.disk)
+  prepare(machine.disk, files)
   const looks: Array<(done: () => string) => void> = []
   const onKept = (done: () => string): void => {
     for (const look of looks) look(done)
@@ -177,10 +184,22 @@ export const unkept = ({ onTopics, producer }: Stage): ReadonlyArray<string> =>
 
 export const layoutDefault: Layout = { checkpoints: "tables", topics: "broker" }
 
-/** The folder of all data was there long before. */
-const prepare = (disk: Disk): void => {
+/** The folder of all data was there long before, and so were these files. */
+const prepare = (disk: Disk, files: Files): void => {
   disk.makeFolder(folders.data, true)
   disk.open("/", "r").sync()
+  for (const [path, content] of Object.entries(files)) {
+    const names = path.split("/").slice(0, -1)
+    for (let depth = 1; depth <= names.length; depth++) {
+      const folder = `/${names.slice(0, depth).join("/")}`
+      disk.makeFolder(folder, true)
+      disk.open(`${folder}/..`, "r").sync()
+    }
+    const handle = disk.open(path, "w")
+    handle.write(0, Input.bytesOf(content))
+    handle.sync()
+    disk.open(`/${names.join("/")}`, "r").sync()
+  }
 }
 
 /** A topic as a log holds it. */
