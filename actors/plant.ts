@@ -1,8 +1,9 @@
-import { Schema } from "effect"
+import { Duration, Schema } from "effect"
 import { Topic } from "../src/connectors/topic/index.ts"
 import { Aggregate, Flow, type Instant, Job, Parameter, type RawEvent, Trigger } from "../src/index.ts"
 import { Concern, keys, Passage } from "./plant/Messages.ts"
-import { dayOf, hourMillis, hourOf, production } from "./plant/Production.ts"
+import { presence } from "./plant/Presence.ts"
+import { dayOf, hourMillis, hourOf, plan, planned, totals } from "./plant/Production.ts"
 import * as Tables from "./plant/Tables.ts"
 import { type News, units } from "./plant/Units.ts"
 
@@ -11,13 +12,14 @@ export default Job.make("plant", {
   parameters: {
     topic: Parameter.text("TFI", { meaning: "topic of passages and defects" }),
     endStation: Parameter.integer(40, { meaning: "station behind which a unit is finished" }),
-    plan: Parameter.list(Parameter.integer, [13, 27, 41, 55, 65, 72, 86, 100, 110], {
-      meaning: "units that are to be finished by the end of each hour, from a day's first on"
+    plan,
+    timeToLive: Parameter.duration("0 seconds", {
+      meaning: "how long after its last record a unit counts in unit_totals and fail_totals, in event time; 0: for good"
     })
   },
   trigger: Trigger.every("10 seconds"),
   starts: false,
-  outputs: ({ endStation, plan, topic }) => {
+  outputs: ({ endStation, plan, timeToLive, topic }) => {
     const records = Flow.from(Topic.source(topic))
     const { passed, rest } = records.pipe(Flow.branch({ passed: hasKey(keys.passage) }))
     const passages = passed.pipe(Flow.decode(Passage, { invalid: Topic.deadLetter(`${topic}.passages.invalid`) }))
@@ -63,6 +65,45 @@ export default Job.make("plant", {
       })
     )
 
+    const totalsForGood = [
+      unitsPerZone.pipe(Flow.to(Tables.unitTotals)),
+      concerns.pipe(
+        Flow.keyBy("unit", "zoneCharged"),
+        Flow.distinct("zones charged"),
+        Flow.keyBy({ zoneChargedId: ({ zoneCharged }) => zoneCharged }),
+        Flow.aggregate("fails per zone", { fails: Aggregate.count }),
+        Flow.to(Tables.failTotals)
+      )
+    ]
+    const totalsOf = (timeToLive: Duration.Duration) => {
+      const present = passages.pipe(
+        Flow.eventTime(({ at }) => at, happened),
+        Flow.keyBy("unit", "zone"),
+        Flow.process("units present", presence<Pick<Passage, "unit" | "zone">>(timeToLive))
+      )
+      const charged = concerns.pipe(
+        Flow.eventTime(({ at }) => at, happened),
+        Flow.keyBy("unit", "zoneCharged"),
+        Flow.process("fails present", presence<Pick<Concern, "unit" | "zoneCharged">>(timeToLive))
+      )
+      return [
+        present.pipe(
+          Flow.keyBy({ zoneId: ({ zone }) => zone }),
+          Flow.aggregate("units present per zone", { units: Aggregate.sum(({ units }) => units) }),
+          Flow.filter(({ units }) => units > 0n),
+          Flow.to(Tables.unitTotals)
+        ),
+        present.late.pipe(Flow.to(Topic.late(`${topic}.passages.late`))),
+        charged.pipe(
+          Flow.keyBy({ zoneChargedId: ({ zoneCharged }) => zoneCharged }),
+          Flow.aggregate("fails present per zone", { fails: Aggregate.sum(({ units }) => units) }),
+          Flow.filter(({ fails }) => fails > 0n),
+          Flow.to(Tables.failTotals)
+        ),
+        charged.late.pipe(Flow.to(Topic.late(`${topic}.late`)))
+      ]
+    }
+
     return [
       passages.pipe(
         Flow.map(({ at, station, unit, zone }) => ({ ...seenOf(unit, at, station), zoneId: zone })),
@@ -75,15 +116,8 @@ export default Job.make("plant", {
         Flow.to(Tables.uc)
       ),
 
-      unitsPerZone.pipe(Flow.to(Tables.unitTotals)),
       unitsPerZone.pipe(Flow.to(Tables.unitsPerZone)),
-      concerns.pipe(
-        Flow.keyBy("unit", "zoneCharged"),
-        Flow.distinct("zones charged"),
-        Flow.keyBy({ zoneChargedId: ({ zoneCharged }) => zoneCharged }),
-        Flow.aggregate("fails per zone", { fails: Aggregate.count }),
-        Flow.to(Tables.failTotals)
-      ),
+      ...(Duration.isZero(timeToLive) ? totalsForGood : totalsOf(timeToLive)),
 
       counts.pipe(
         Flow.map(({ finished }) => ({ total: finished })),
@@ -129,7 +163,7 @@ export default Job.make("plant", {
         Flow.aggregate("finished per day", { units: Aggregate.count }),
         Flow.to(Tables.daily)
       ),
-      finished.pipe(Flow.keyBy({ day: ({ at }) => dayOf(at) }), production(plan), Flow.to(Tables.runningTotal)),
+      finished.pipe(Flow.keyBy({ day: ({ at }) => dayOf(at) }), totals, planned(plan), Flow.to(Tables.runningTotal)),
 
       concerns.pipe(
         Flow.keyBy("unit", { hour: ({ at }) => hourOf(at) }),
@@ -150,6 +184,9 @@ export default Job.make("plant", {
     ]
   }
 })
+
+/** What was sent in the same minute may come in any order. */
+const happened = { maxOutOfOrderness: "1 minute" } as const
 
 const seenOf = (unit: number, at: Instant, station: number) => ({
   qlsUnitId: unit,
