@@ -13,7 +13,7 @@
 import { Clock, Deferred, Effect, Queue } from "effect"
 import type { Prepared } from "../flow/Sink.ts"
 import type { SourceError } from "../flow/Source.ts"
-import type { Defect, MailboxClosed } from "../model/Errors.ts"
+import { type Defect, type MailboxClosed, RunTooLarge } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import * as Limits from "../model/Limits.ts"
 import type { LookupVersions, PartitionCut, ReplayCut } from "../model/Message.ts"
@@ -105,6 +105,8 @@ export interface Options {
   /** Ends when the sources have ended. */
   readonly bounded: boolean
   readonly final: boolean
+  /** Is the run one epoch, cut when the sources have ended? One that is stopped before commits nothing. Absent: no. */
+  readonly isWhole?: boolean
   /** Of what may be set aside. */
   readonly limits: SetAsideLimits.SetAsideLimits
   /** Opened by a source that is full or has ended, and by whoever wants the job to stop. */
@@ -127,7 +129,13 @@ export interface Options {
   readonly onRecovered: Effect.Effect<void>
 }
 
-export type CoordinatorError = CommitError | SourceError | SetAsideLimits.LimitExceeded | MailboxClosed | Defect
+export type CoordinatorError =
+  | CommitError
+  | SourceError
+  | SetAsideLimits.LimitExceeded
+  | RunTooLarge
+  | MailboxClosed
+  | Defect
 
 export interface Coordinator {
   readonly acknowledge: (chain: string, epoch: number, acknowledgement: Acknowledgement) => Effect.Effect<void>
@@ -307,10 +315,14 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
         if (options.lookups !== undefined) yield* options.lookups.refresh(now)
         const statuses = sources.map((source) => source.status(now))
         const ending = options.stopping() || (options.bounded && statuses.every((status) => status.ended))
+        const isWhole = options.isWhole === true
+        if (isWhole && statuses.some((status) => status.full !== null && !status.ended))
+          return yield* tooLarge(claim.job)
         // A version that waits takes effect at a barrier, for the events after it: they should not wait for others.
-        const something =
-          statuses.some((status) => status.records > 0 || status.turned) ||
-          (!ending && (options.lookups?.isWaiting() === true || options.isDue?.(now) === true))
+        const something = isWhole
+          ? ending && !options.stopping()
+          : statuses.some((status) => status.records > 0 || status.turned) ||
+            (!ending && (options.lookups?.isWaiting() === true || options.isDue?.(now) === true))
         const final = ending && options.final && !options.stopping()
         if (something || (final && finalOwed)) {
           const closedAt = Math.max(now, openedAt)
@@ -320,7 +332,7 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
           )
           epoch += 1
           openedAt = closedAt
-        } else if (!ending) {
+        } else if (!ending && !isWhole) {
           yield* options.onEmpty(now)
         }
         if (wanted) options.onWanted?.(epoch - 1)
@@ -348,6 +360,15 @@ export const make = (options: Options): Effect.Effect<Coordinator> =>
       refused: (epoch) => Deferred.await(epochOf(epoch).refused),
       run: Effect.all([cuts, commits], { concurrency: "unbounded", discard: true })
     }
+  })
+
+const tooLarge = (job: string): RunTooLarge =>
+  new RunTooLarge({
+    job,
+    recordsMax: Limits.recomputedRecordsMax,
+    bytesMax: Limits.recomputedBytesMax,
+    message: `Job ${job} computes its whole result anew, and its sources hold more than a run may: ${Limits.recomputedRecordsMax} records or ${Limits.recomputedBytesMax} bytes`,
+    hint: "Let it read less, such as one year's folder; or leave `recomputes` out and write by key."
   })
 
 /** The cut, with the versions of lookups for the epoch after it; those of an intent are for the epoch before it. */

@@ -3,6 +3,7 @@ import { Duration, Either } from "effect"
 import { InvalidJob, InvalidParameter } from "../model/Errors.ts"
 import type { Migrations } from "./Migration.ts"
 import * as Parameter from "./Parameter.ts"
+import * as Recomputing from "./Recomputing.ts"
 import type { Output } from "./steps/Step.ts"
 import * as Topology from "./Topology.ts"
 import * as Trigger from "./Trigger.ts"
@@ -21,6 +22,8 @@ export interface Job<out E = unknown, out R = unknown, out Values = unknown> {
   readonly late: LateLimits
   /** How state that older versions of it kept is restored: by step, the oldest first. */
   readonly migrations: Migrations
+  /** Does every run compute the whole result anew? */
+  readonly recomputes: boolean
   /** The nodes and options under given parameters: those not given have their defaults. */
   readonly configure: (
     texts: Readonly<Record<string, string>>
@@ -86,6 +89,14 @@ export const make = <const P extends Parameter.Parameters, O extends Outputs>(
     readonly late?: Partial<LateLimits>
     /** How state that older versions of it kept becomes what its steps keep now: by step, the oldest first. Default: none. */
     readonly migrations?: Migrations
+    /**
+     * Does every run compute the whole result anew, of all that its sources hold when it starts? It is bounded
+     * (`Trigger.availableNow`), goes back to no checkpoint, and has one epoch: what `Sql.replace` writes is the old
+     * result or the new one. Open windows are emitted as if closed, and no event is late, unless a person sets
+     * `maxOutOfOrderness`. The price: at most `Limits.recomputedRecordsMax` records and `Limits.recomputedBytesMax`
+     * bytes a run, and all rows of a run in memory. Default: no.
+     */
+    readonly recomputes?: boolean
     readonly outputs: (parameters: Parameter.Values<P>) => O
   }
 ): Job<ErrorOf<Each<O>>, RequirementsOf<Each<O>>, Parameter.Values<P>> => ({
@@ -98,6 +109,7 @@ export const make = <const P extends Parameter.Parameters, O extends Outputs>(
   deadLetters: { ...noLimits, ...options.deadLetters },
   late: { ...noLimits, ...options.late },
   migrations: options.migrations ?? {},
+  recomputes: options.recomputes ?? false,
   configure: (texts) => configure(name, options, texts)
 })
 
@@ -120,6 +132,7 @@ const configure = (
     readonly parameters: Parameter.Parameters
     readonly trigger: Trigger.Trigger
     readonly startAt?: "earliest" | "latest"
+    readonly recomputes?: boolean
     readonly outputs: (parameters: never) => Outputs
   },
   texts: Readonly<Record<string, string>>
@@ -142,21 +155,24 @@ const configure = (
       yield* Either.left(invalid(job, "startAt", `'${startAt}' is neither 'earliest' nor 'latest'`))
     const maxPerEpoch = values.maxPerEpoch as number
     if (maxPerEpoch < 0) yield* Either.left(invalid(job, "maxPerEpoch", "it must not be negative"))
+    const recomputes = options.recomputes ?? false
+    if (recomputes) yield* Recomputing.checkSettings(job, { trigger, startAt, maxPerEpoch })
     const own = Object.fromEntries(Object.keys(options.parameters).map((name) => [name, values[name]]))
     const outputs = yield* outputsOf(job, own, texts, () => options.outputs(own as never))
     const topology = yield* topologyOf(job, outputs, {
       ...(texts.maxOutOfOrderness === undefined
-        ? {}
+        ? Recomputing.overrides(recomputes)
         : { maxOutOfOrdernessMillis: Duration.toMillis(values.maxOutOfOrderness as Duration.Duration) }),
       ...(texts.allowedLateness === undefined
         ? {}
         : { allowedLatenessMillis: Duration.toMillis(values.allowedLateness as Duration.Duration) })
     })
     const fallbacks: Record<string, string> = {
-      ...writtenIn(yield* topologyOf(job, outputs)),
+      ...writtenIn(yield* topologyOf(job, outputs, Recomputing.overrides(recomputes))),
       trigger: Trigger.toText(options.trigger),
       startAt: options.startAt ?? "earliest"
     }
+    yield* Recomputing.checkSinks(job, topology, recomputes)
     const inForce: Record<string, string> = { ...writtenIn(topology), trigger: Trigger.toText(trigger), startAt }
     return {
       topology,

@@ -56,6 +56,11 @@ export interface Sink<in A, out E, out R, out Takes = unknown> {
   readonly replaces: boolean
   /** The columns that identify a row; empty for a sink that appends. */
   readonly key: ReadonlyArray<string>
+  /**
+   * Is what it holds after an epoch the rows of that epoch and no others, for every reader from one moment to the next?
+   * Such a sink is for a job that recomputes: of any other its epochs would remove each other's rows. Absent: no.
+   */
+  readonly isWhole?: boolean
   /** Called once at each start of the job, after the checkpoint is claimed and before any row. */
   readonly open: (opening: SinkOpening) => Effect.Effect<SinkWriter, E, R | Scope.Scope>
   /**

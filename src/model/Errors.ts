@@ -139,6 +139,10 @@ export class SavepointExists extends explained("SavepointExists", { fault: "user
 export class StateLimitExceeded extends explained("StateLimitExceeded", { fault: "user", retry: false })<
   Sentence & { readonly step: string; readonly keysMax: number }
 > {}
+/** A run that computes its whole result anew has more records than one epoch of it may hold. */
+export class RunTooLarge extends explained("RunTooLarge", { fault: "user", retry: false })<
+  Sentence & { readonly job: string; readonly recordsMax: number; readonly bytesMax: number }
+> {}
 /** The share of dead letters in an epoch. */
 export class DeadLetterLimitExceeded extends explained("DeadLetterLimitExceeded", { fault: "user", retry: false })<
   Sentence & { readonly job: string; readonly share: number; readonly shareMax: number }

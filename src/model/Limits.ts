@@ -22,6 +22,10 @@ export const epochsInFlight = 2
 export const epochRecordsMax = 1_000_000
 /** Bytes of raw records of one epoch: bounds what a sink without a window before it holds in memory. */
 export const epochBytesMax = 268_435_456
+/** Records of a run that computes its whole result anew, which is one epoch. One more fails it: `RunTooLarge`. */
+export const recomputedRecordsMax = 4_000_000
+/** Bytes of raw records of such a run: what its steps and sinks hold in memory is a few times as much. */
+export const recomputedBytesMax = 1_073_741_824
 /** Dead letters, or late events, that one epoch replays beside its records: more come with the next one. */
 export const replayRecordsMax = 20_000
 /** Bytes of them, after which an epoch replays no more. */
@@ -97,6 +101,23 @@ export const lookupMillisMax = 120_000
 export const lookupBackoffMillis = 1_000
 /** Milliseconds that this backoff never exceeds. */
 export const lookupBackoffMillisMax = 60_000
+
+/** Bytes that one read of a file brings. */
+export const fileChunkBytes = 524_288
+/**
+ * Bytes of one line or one row of CSV in a file: a longer one is cut there, and so is too long to be decoded. A quote
+ * that is not closed within them does not swallow the file.
+ */
+export const fileRecordBytesMax = decodeBytesMax + 1
+/** Files of one folder that a source knows. */
+export const folderFilesMax = 1_000_000
+
+/** Folders of a sink of files with rows that are in no file yet: each is named in every manifest. With one more all become files. */
+export const fileFoldersMax = 1_000
+/** Bytes of rows of one sink that are in no file yet. With more all of them become files. */
+export const fileSpoolBytesMax = 4_294_967_296
+/** Rows of one row group of a Parquet file: what is in memory while the file is made, and what a reader skips at once. */
+export const rowGroupRowsMax = 100_000
 
 /** Rows in one SQL statement. Above this a statement takes longer than a heartbeat should wait. */
 export const statementRowsMax = 10_000
@@ -238,8 +259,13 @@ holds("the largest record of a log fits into an epoch", recordBytesMax <= epochB
 holds("what is decoded can be stored", decodeBytesMax <= recordBytesMax)
 holds("a full mailbox is less than an epoch", mailboxBatchesMax * batchRecordsMax < epochRecordsMax)
 holds("an epoch may wait for the watermark as a whole", epochRecordsMax < waitingEventsMax)
+holds(
+  "what a run that computes anew reads may wait for the watermark as a whole",
+  epochRecordsMax <= recomputedRecordsMax && recomputedRecordsMax <= waitingEventsMax
+)
 holds("a packed batch may hold the largest record", recordBytesMax < unpackedBatchBytesMax)
 holds("a segment holds the largest record", recordBytesMax < segmentBytesMax)
+holds("a line of a file that is too long can be stored as a dead letter", fileRecordBytesMax < recordBytesMax)
 holds("several frames fit into a read", frameBytesMax * 8 <= batchBytesMax)
 holds("a part of a lookup fits into a statement", lookupPartBytes <= statementBytesMax)
 holds(

@@ -88,6 +88,8 @@ export const actors = <R>(
 ): Effect.Effect<ReadonlyArray<Actor.AnyActor<LifeError, never>>, LifeError, R | CheckpointStore | Scope.Scope> =>
   Effect.gen(function* () {
     const { job } = options
+    // What a life that computes all anew reads is what is there at its own beginning.
+    if (job.recomputes) options.ends.clear()
     const store = yield* CheckpointStore
     const claimed = yield* claimedBy(store, options)
     yield* Effect.logDebug("claimed").pipe(
@@ -104,7 +106,8 @@ export const actors = <R>(
 
 /**
  * Takes the job over. A life that follows another of this process does so only while the job is still its own: a process
- * that was paused, and begins anew when it wakes up, must not take the job from whoever has it meanwhile.
+ * that was paused, and begins anew when it wakes up, must not take the job from whoever has it meanwhile. A job that
+ * recomputes goes back to nothing: each of its lives has a lineage of its own.
  */
 const claimedBy = (
   store: CheckpointStoreService,
@@ -114,6 +117,7 @@ const claimedBy = (
     if (owned.claim !== null) yield* checkOwner(store, owned.claim)
     // A claim whose answer is lost may be there: then its own generation would look like another's.
     owned.claim = null
+    if (job.recomputes) yield* patiently(store.reset(job.name, 0))
     owned.claim = yield* patiently(store.claim(job.name, jobId))
     return owned.claim
   })
@@ -192,6 +196,7 @@ const wired = <R>(
       intervalMillis,
       bounded: options.bounded,
       final: options.final,
+      isWhole: job.recomputes,
       limits: { deadLetters: job.deadLetters, late: job.late },
       attention: options.attention,
       stopping: options.stopping,
@@ -281,18 +286,18 @@ const openSink = (job: string, planned: Plan.PlannedSink, claim: Begun) =>
     const epochFloor = claim.epochFloor + 1
     if (writer._tag === "TablesWriter") {
       yield* Fence.open(writer.tables, { ...opening, epochFloor })
-      if (planned.sink.replaces) yield* warnOfOthers(writer.tables, opening)
+      if (planned.sink.replaces) yield* warnOfOthers(writer.tables, opening, planned.sink.isWhole === true)
     }
     return writer
   })
 
 /** Jobs that replace rows of one table replace each other's, where their keys are equal. */
-const warnOfOthers = (tables: TablesService, { job, sink }: SinkOpening) =>
+const warnOfOthers = (tables: TablesService, { job, sink }: SinkOpening, isWhole: boolean) =>
   Effect.flatMap(Fence.others(tables, { job, sink }), (others) =>
     others.length === 0
       ? Effect.void
       : Effect.logWarning(
-          `Job ${job}: ${sink} is also written to by ${others.join(", ")}: of a key that several give, the row is the latest one's. Give each job a table of its own, unless their keys differ.`
+          `Job ${job}: ${sink} is also written to by ${others.join(", ")}: ${isWhole ? "each run removes their rows. Give each job a table of its own." : "of a key that several give, the row is the latest one's. Give each job a table of its own, unless their keys differ."}`
         )
   )
 

@@ -5,6 +5,7 @@ import type { Configured } from "../flow/Job.ts"
 import type { Letter, LetterReader } from "../flow/Letters.ts"
 import { patiently } from "../flow/Patience.ts"
 import type { SourceError, SourceReader } from "../flow/Source.ts"
+import * as Limits from "../model/Limits.ts"
 import * as Acknowledgements from "./Acknowledgements.ts"
 import type * as Exchange from "./Exchange.ts"
 import type { LifeError, LifeOptions } from "./JobLife.ts"
@@ -18,6 +19,9 @@ export const open = (options: LifeOptions, plan: Plan.Plan, claim: Claim, exchan
   Effect.flatMap(openLetters(plan), (boxes) =>
     Effect.forEach(plan.sources, (planned) => openSource(options, plan, planned, claim, exchange, boxes))
   )
+
+/** The one epoch of a run that computes its whole result anew. */
+const wholeRun = { records: Limits.recomputedRecordsMax, bytes: Limits.recomputedBytesMax }
 
 const openSource = (
   options: LifeOptions,
@@ -48,6 +52,7 @@ const openSource = (
       mark: claim.manifest?.sources.find((mark) => mark.source === planned.id) ?? null,
       ends: options.ends.get(planned.id) ?? null,
       recordsPerEpochMax,
+      ...(options.job.recomputes ? { epochMax: wholeRun } : {}),
       idleAfterMillis: planned.idleAfterMillis,
       emptyIsIdle: options.bounded && !options.replaysOnly,
       attention: options.attention,

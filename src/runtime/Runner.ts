@@ -112,6 +112,7 @@ export const start = <E, R>(
     const control = { stopping: false }
     const desk = yield* ReplayDesk.make(options.replayOnly === true)
     const requests = CutRequests.make(() => board.epoch)
+    if (options.replayOnly === true && job.recomputes) return yield* nothingToReplay(job.name)
     const bounded =
       options.availableNow === true || options.replayOnly === true || configured.trigger.kind === "availableNow"
     const status = (): JobStatus => statusOf(job.name, runId, board)
@@ -127,7 +128,7 @@ export const start = <E, R>(
       jobId: yield* randomId,
       owned: { claim: null },
       bounded,
-      final: options.final === true,
+      final: options.final === true || job.recomputes,
       ends: new Map(),
       desk,
       replaysOnly: options.replayOnly === true,
@@ -181,6 +182,13 @@ export const start = <E, R>(
       replay: Effect.raceFirst(desk.replay, endedBefore(job.name, ended)),
       ended: Deferred.await(ended)
     } satisfies RunningJob
+  })
+
+const nothingToReplay = (job: string): InvalidJob =>
+  new InvalidJob({
+    job,
+    message: `Job ${job} computes its whole result anew at each run: nothing can be put through it beside that`,
+    hint: "Mend its input, and run it again."
   })
 
 /** Fails when the job ends: whoever waits for something of it waits in vain. */

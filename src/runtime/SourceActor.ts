@@ -32,6 +32,8 @@ export interface SourceOptions {
   readonly ends: ReadonlyMap<number, Offset> | null
   /** Records of one epoch that the job allows; `null`: as many as an epoch may hold. */
   readonly recordsPerEpochMax: number | null
+  /** What an epoch may hold. Absent: `Limits.epochRecordsMax` and `Limits.epochBytesMax`. */
+  readonly epochMax?: { readonly records: number; readonly bytes: number }
   readonly idleAfterMillis: number
   /** Is a partition without a single record idle at once? A bounded run does not wait for its silence. Absent: no. */
   readonly emptyIsIdle?: boolean
@@ -89,6 +91,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
   Effect.gen(function* () {
     const { id, reader } = options
     const replays = options.replays ?? Replays.none
+    const epochMax = options.epochMax ?? { records: Limits.epochRecordsMax, bytes: Limits.epochBytesMax }
     const assignedAt = yield* Clock.currentTimeMillis
     const partitions = new Map<number, Partition>()
     for (const range of yield* reader.partitions) {
@@ -114,7 +117,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
     const ended = (): boolean =>
       options.ends !== null && [...partitions.values()].every((partition) => partition.offset >= endOf(partition))
     const full = (): "bound" | "rate" | null => {
-      if (records >= Limits.epochRecordsMax || bytes >= Limits.epochBytesMax) return "bound"
+      if (records >= epochMax.records || bytes >= epochMax.bytes) return "bound"
       return options.recordsPerEpochMax !== null && records >= options.recordsPerEpochMax ? "rate" : null
     }
     const stateOf = (partition: Partition, now: Millis): PartitionState => {
@@ -230,7 +233,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
       return null
     }
     const allowed = (partition: Partition): number => {
-      const left = (options.recordsPerEpochMax ?? Limits.epochRecordsMax) - records
+      const left = (options.recordsPerEpochMax ?? epochMax.records) - records
       const fair = options.recordsPerEpochMax === null ? left : Math.ceil(options.recordsPerEpochMax / partitions.size)
       return Math.max(1, Math.min(Limits.batchRecordsMax, left, fair, endOf(partition) - partition.offset))
     }

@@ -159,3 +159,46 @@ describe("a job", () => {
     expect(hint).toBe("It has: trigger, maxOutOfOrderness, allowedLateness, startAt, maxPerEpoch, window, table.")
   })
 })
+
+describe("a job that recomputes", () => {
+  const whole = { ...upsert("whole", ["region"]), isWhole: true }
+  const of = (sink: typeof whole, recomputes: boolean, trigger: Trigger.Trigger = Trigger.availableNow) =>
+    Job.make("daily", {
+      parameters: {},
+      trigger,
+      recomputes,
+      outputs: () =>
+        Flow.from(topic("orders")).pipe(
+          Flow.decode(Order, { invalid: append("orders.invalid") }),
+          Flow.eventTime((order) => order.at, { maxOutOfOrderness: "5 seconds" }),
+          Flow.to(sink)
+        )
+    })
+  const why = (job: Job.Job, texts: Readonly<Record<string, string>> = {}) =>
+    Either.getOrThrow(Either.flip(job.configure(texts)))
+
+  it("may write to a sink of one result, and set records aside; no other job may write to such a sink", () => {
+    expect(Either.isRight(of(whole, true).configure({}))).toBe(true)
+    expect(of(whole, true).recomputes).toBe(true)
+    expect(why(of(whole, false))).toMatchObject({ _tag: "InvalidJob", hint: expect.stringContaining("recomputes") })
+  })
+
+  it("may not add to what earlier runs wrote", () => {
+    const adding = append("log") as typeof whole
+    expect(why(of(adding, true))).toMatchObject({ _tag: "InvalidJob", message: expect.stringContaining("sink 'log'") })
+    expect(Either.isRight(of(adding, false).configure({}))).toBe(true)
+  })
+
+  it("has one epoch of all records, whatever their order: what says otherwise is refused", () => {
+    expect(why(of(whole, true, Trigger.every("1 second")))).toMatchObject({ parameter: "trigger" })
+    expect(why(of(whole, true), { trigger: "1 second" })).toMatchObject({ parameter: "trigger" })
+    expect(why(of(whole, true), { startAt: "latest" })).toMatchObject({ parameter: "startAt" })
+    expect(why(of(whole, true), { maxPerEpoch: "5" })).toMatchObject({ parameter: "maxPerEpoch" })
+    const lateness = (texts: Readonly<Record<string, string>>) =>
+      configured(texts, of(whole, true)).topology.nodes.flatMap(({ spec }) =>
+        spec.kind === "eventTime" ? [spec.maxOutOfOrdernessMillis] : []
+      )
+    expect(lateness({})).toEqual([3_652_059 * 86_400_000])
+    expect(lateness({ maxOutOfOrderness: "1 minute" })).toEqual([60_000])
+  })
+})

@@ -1,3 +1,3 @@
 /** Tables as sinks and lookups. */
 export { lookup } from "./SqlLookup.ts"
-export { append, type SqlSinkError, type UpsertOptions, upsert, type View } from "./SqlSink.ts"
+export { append, replace, type SqlSinkError, type UpsertOptions, upsert, type View } from "./SqlSink.ts"

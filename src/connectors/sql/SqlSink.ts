@@ -1,5 +1,5 @@
 /**
- * Rows into a table: by key, or one behind the other.
+ * Rows into a table: by key, one behind the other, or in place of all that are there.
  *
  * The writer makes and checks the table when the job starts, prepares an epoch without touching it, and gives
  * statements. Whoever commits puts the fence before them: exactly once, in one transaction with the checkpoint where
@@ -49,6 +49,24 @@ export const upsert = <A, I>(
   table: string,
   schema: Schema.Schema<A, I>,
   options: UpsertOptions<A>
+): Sink<A, SqlSinkError, Tables> => byKey(table, schema, options, false)
+
+/**
+ * Makes the table equal to the rows of a run, in one transaction: for jobs that recompute (`Job.make`). Of rows with one
+ * key the last is kept, and a change without `after` removes it. Rows that a column cannot hold are set aside. The table
+ * is the job's alone: rows of anyone else are removed, too.
+ */
+export const replace = <A, I>(
+  table: string,
+  schema: Schema.Schema<A, I>,
+  options: UpsertOptions<A>
+): Sink<A, SqlSinkError, Tables> => byKey(table, schema, options, true)
+
+const byKey = <A, I>(
+  table: string,
+  schema: Schema.Schema<A, I>,
+  options: UpsertOptions<A>,
+  isWhole: boolean
 ): Sink<A, SqlSinkError, Tables> => {
   const columns = TableColumns.make(table, schema, options.key)
   const key = options.key.map((name) => columns.find((column) => column.field === name)!)
@@ -56,10 +74,11 @@ export const upsert = <A, I>(
     options.updatedAt === undefined ? [] : [updatedAtColumn(table, columns, options.updatedAt)]
   return {
     name: table,
-    label: key.length === 0 ? `upsert into ${table}, one row` : `upsert into ${table} by ${options.key.join(", ")}`,
+    label: `${isWhole ? "replace" : "upsert into"} ${table}${key.length === 0 ? ", one row" : ` by ${options.key.join(", ")}`}`,
     guarantee: "exactly once",
     replaces: true,
     key: options.key,
+    isWhole,
     clear: () => removed(table),
     open: open({
       table,
@@ -68,7 +87,8 @@ export const upsert = <A, I>(
       key,
       tableKey: key.map((column) => column.name),
       views: options.views ?? {},
-      replaces: true
+      replaces: true,
+      isWhole
     })
   }
 }
@@ -95,7 +115,8 @@ export const append = <A, I>(
     key: [],
     tableKey: placeColumns.slice(0, 5).map((column) => column.name),
     views: {},
-    replaces: false
+    replaces: false,
+    isWhole: false
   })
 })
 
@@ -110,6 +131,8 @@ interface Table {
   readonly tableKey: ReadonlyArray<string>
   readonly views: Readonly<Record<string, View>>
   readonly replaces: boolean
+  /** Are the rows of an epoch all that the table holds? */
+  readonly isWhole: boolean
 }
 
 const updatedAtColumn = (table: string, columns: ReadonlyArray<Column>, name: string): Column => {
@@ -250,7 +273,8 @@ const statements = (table: Table, tables: TablesService, ready: Ready): Readonly
   const { dialect } = tables
   const size = ready.written[0]!.length
   // A table of one row has no key to conflict on: the row is replaced whole.
-  const empties = table.replaces && table.key.length === 0 && size + ready.removedRows > 0
+  const isOneRow = table.replaces && table.key.length === 0
+  const empties = table.isWhole || (isOneRow && size + ready.removedRows > 0)
   const made: Array<Statement> = empties ? [...dialect.remove(table.table, [], [])] : []
   if (!empties) {
     for (const part of chunks(ready.removed, ready.removedRows))

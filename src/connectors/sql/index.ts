@@ -1,6 +1,6 @@
 /**
- * Tables of a database: the sinks that a job writes to (`Sql.upsert`, `Sql.append`), tables that it looks rows up in
- * (`Sql.lookup`), the embedded database and database servers.
+ * Tables of a database: the sinks that a job writes to (`Sql.upsert`, `Sql.append`, `Sql.replace`), tables that it
+ * looks rows up in (`Sql.lookup`), the embedded database and database servers.
  */
 
 export { layerMysql, type MysqlOptions } from "./MysqlClient.ts"
