@@ -1,4 +1,4 @@
-/** Runs a generator of `fixtures/` into a topic, paced by its own clock or as fast as it goes. */
+/** Runs a generator of `fixtures/` into a topic, paced by its own clock or as fast as it goes; or into a folder. */
 import { FileSystem } from "@effect/platform"
 import { Clock, Effect, Either } from "effect"
 import type { Parameters } from "../flow/Parameter.ts"
@@ -30,8 +30,19 @@ export interface Generator {
   }>
 }
 
+/** The same of a generator of files. */
+export interface FileGenerator {
+  readonly name: string
+  readonly meaning: string
+  readonly folder: string
+  readonly parameters: Parameters
+  readonly files: (
+    values: Readonly<Record<string, unknown>>
+  ) => Iterable<{ readonly path: string; readonly records: number; readonly text: string }>
+}
+
 /** Every generator, by name: those of the project, then those of Weir that none of them takes the name of. */
-export const generators: Effect.Effect<ReadonlyArray<Generator>, never, Process | FileSystem.FileSystem> = Effect.gen(
+const all: Effect.Effect<ReadonlyArray<Generator | FileGenerator>, never, Process | FileSystem.FileSystem> = Effect.gen(
   function* () {
     const { modules } = yield* Process
     const own = yield* generatorsIn(modules.fixtures)
@@ -40,6 +51,14 @@ export const generators: Effect.Effect<ReadonlyArray<Generator>, never, Process 
     return [...own, ...brought.filter(({ name }) => own.every((generator) => generator.name !== name))]
   }
 )
+
+export const writesFiles = (generator: Generator | FileGenerator): generator is FileGenerator => "files" in generator
+
+/** Those of records. */
+export const generators = Effect.map(all, (every) => every.filter((generator) => !writesFiles(generator)))
+
+/** Those of files. */
+export const fileGenerators = Effect.map(all, (every) => every.filter(writesFiles))
 
 const generatorsIn = (folder: string) =>
   Effect.gen(function* () {
@@ -53,28 +72,28 @@ const generatorsIn = (folder: string) =>
     return modules.flatMap((module) => (isGenerator(module) ? [module.generator] : []))
   })
 
-const isGenerator = (module: object): module is { readonly generator: Generator } =>
+const isGenerator = (module: object): module is { readonly generator: Generator | FileGenerator } =>
   "generator" in module &&
   typeof module.generator === "object" &&
   module.generator !== null &&
-  "blocks" in module.generator &&
+  ("blocks" in module.generator || "files" in module.generator) &&
   "parameters" in module.generator
 
 /** The generator of a name. */
 export const find = (name: string) =>
-  Effect.flatMap(generators, (all) => {
-    const found = all.find((generator) => generator.name === name)
+  Effect.flatMap(all, (every) => {
+    const found = every.find((generator) => generator.name === name)
     return found !== undefined
       ? Effect.succeed(found)
       : new InvalidParameter({
           parameter: "generator",
           message: `There is no generator '${name}'`,
           hint:
-            all.length === 0
+            every.length === 0
               ? "Neither this project nor Weir has one: a module of fixtures/ that exports `generator` is one."
               : Suggestion.sentence(
                   name,
-                  all.map((generator) => generator.name)
+                  every.map((generator) => generator.name)
                 )
         })
   })
@@ -118,6 +137,39 @@ export const run = (weir: WeirService, generator: Generator, wanted: Wanted): Ef
       count += records.length
       yield* wanted.sent(count)
     }
+  })
+
+/** Writes the files of a generator into a folder, each under another name until it is whole; answers how many lines. */
+export const write = (
+  generator: FileGenerator,
+  { folder, set }: { readonly folder: string; readonly set: Readonly<Record<string, string>> }
+): Effect.Effect<number, Failure, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const system = yield* FileSystem.FileSystem
+    const values = yield* valuesOf(generator, set)
+    const files = yield* Effect.try({
+      try: () => generator.files(values)[Symbol.iterator](),
+      catch: (error) => contradiction(generator, error)
+    })
+    let records = 0
+    while (true) {
+      const next = yield* Effect.try({ try: () => files.next(), catch: (error) => contradiction(generator, error) })
+      if (next.done === true) return records
+      const path = `${folder}/${next.value.path}`
+      yield* system.makeDirectory(path.slice(0, path.lastIndexOf("/")), { recursive: true }).pipe(
+        Effect.zipRight(system.writeFileString(`${path}.part`, next.value.text)),
+        Effect.zipRight(system.rename(`${path}.part`, path)),
+        Effect.mapError((error) => unwritten(path, error))
+      )
+      records += next.value.records
+    }
+  })
+
+const unwritten = (path: string, { message }: Error): StorageFailed =>
+  new StorageFailed({
+    path,
+    message: `${path} cannot be written: ${message}`,
+    hint: "See that the folder can be written and that its disk has room."
   })
 
 /** So many records of a generator, for a simulated world. */
@@ -186,7 +238,7 @@ const own = (generator: Generator, partitions: number, pace: Pace): Readonly<Rec
   ...(typeof pace === "number" && "rate" in generator.parameters ? { rate: String(pace) } : {})
 })
 
-const valuesOf = (generator: Generator, texts: Readonly<Record<string, string>>) =>
+const valuesOf = (generator: Generator | FileGenerator, texts: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
     const values: Record<string, unknown> = {}
     for (const [name, parameter] of Object.entries(generator.parameters)) values[name] = parameter.fallback
@@ -199,14 +251,14 @@ const valuesOf = (generator: Generator, texts: Readonly<Record<string, string>>)
     return values
   })
 
-const invalid = (generator: Generator, parameter: string, why: string) =>
+const invalid = (generator: Generator | FileGenerator, parameter: string, why: string) =>
   new InvalidParameter({
     parameter,
     message: `Generator ${generator.name}: parameter '${parameter}' cannot be set so`,
     hint: why
   })
 
-const contradiction = (generator: Generator, error: unknown): Failure =>
+const contradiction = (generator: Generator | FileGenerator, error: unknown): Failure =>
   error instanceof RangeError
     ? invalid(generator, "values", error.message)
     : new StorageFailed({
