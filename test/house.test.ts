@@ -90,6 +90,7 @@ const drivers: Readonly<Record<string, string>> = {
   "src/testing/simulation/Database.ts": "@sqlite.org/sqlite-wasm",
   "src/connectors/protobuf/ProtobufMessage.ts": "@bufbuild/protobuf",
   "src/connectors/kafka/KafkaGzip.ts": "node:zlib",
+  "src/connectors/files/Gunzip.ts": "node:zlib",
   "src/connectors/kafka/KafkaZstd.ts": "fzstd"
 }
 
