@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSyn
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
+import { dashboardsOf } from "./bin/project.mjs"
 
 const root = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "")
 
@@ -71,6 +72,7 @@ export const buildWeir = async () => {
     cpSync(join(root, "src/daemon/page"), join(building, "page"), { recursive: true })
   for (const [name, file] of Object.entries(pageLibraries))
     cpSync(fileURLToPath(import.meta.resolve(file)), join(building, "page", name))
+  for (const dashboard of dashboardsOf(root)) cpSync(join(root, dashboard), join(building, dashboard))
   const files = readdirSync(building, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   for (const entry of files) {
     const folder = join(out, relative(building, entry.parentPath))

@@ -1,5 +1,5 @@
 /** Bundles the jobs of a person's project for Node: its packages stay where they are. */
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 /** Every module of `actors/` and `fixtures/` of `project` becomes one of `out`. */
@@ -26,5 +26,14 @@ export const buildProject = async (project, out) => {
     sourcemap: true,
     logLevel: "error"
   })
+  for (const dashboard of dashboardsOf(project)) cpSync(join(project, dashboard), join(out, dashboard))
   writeFileSync(join(out, "built"), "")
+}
+
+/** `actors/<system>/dashboard.json`, for each system that brings one. */
+export const dashboardsOf = (project) => {
+  const actors = join(project, "actors")
+  return (existsSync(actors) ? readdirSync(actors) : [])
+    .map((system) => join("actors", system, "dashboard.json"))
+    .filter((dashboard) => existsSync(join(project, dashboard)))
 }

@@ -92,6 +92,7 @@ export const make = (
           token: Option.fromNullable(token),
           pageFolder: process.modules.page,
           dashboardsFolder: `${folder.path}/dashboards`,
+          systemsFolder: process.modules.actors,
           process: process.facts
         })
         yield* Layer.buildWithScope(Layer.provide(served, services), scope)

@@ -6,12 +6,12 @@ import { Dashboard, DashboardSummary } from "./DashboardSchemas.ts"
 const dashboardPath = Schema.Struct({ dashboard: Schema.String })
 const said = (description: string) => OpenApi.annotations({ description })
 
-/** Dashboards: files of the data folder, one each. */
+/** Dashboards: files of the data folder and of the project, one each. */
 export const dashboards = HttpApiGroup.make("dashboards")
   .add(
     HttpApiEndpoint.get("list", "/api/dashboards")
       .addSuccess(Schema.Array(DashboardSummary))
-      .annotateContext(said("Every dashboard: name, title, how many tiles."))
+      .annotateContext(said("Every dashboard: name, title, how many tiles, whose it is."))
   )
   .add(
     HttpApiEndpoint.get("read", "/api/dashboards/:dashboard")
@@ -24,11 +24,11 @@ export const dashboards = HttpApiGroup.make("dashboards")
       .setPath(dashboardPath)
       .setPayload(Dashboard)
       .addSuccess(Dashboard)
-      .annotateContext(said("Makes a dashboard, or replaces it. Kept when it is answered."))
+      .annotateContext(said("Makes a dashboard, or replaces it, in the data folder. Kept when it is answered."))
   )
   .add(
     HttpApiEndpoint.del("remove", "/api/dashboards/:dashboard")
       .setPath(dashboardPath)
       .addSuccess(Schema.Struct({ removed: Schema.String }))
-      .annotateContext(said("Removes a dashboard and its file."))
+      .annotateContext(said("Removes a dashboard and its file; one that the project brought is again as it came."))
   )

@@ -43,6 +43,8 @@ export interface ApiOptions {
   readonly pageFolder: string
   /** Where dashboards are kept: a folder of the data folder. */
   readonly dashboardsFolder: string
+  /** Where dashboards of the project are found: `<name>/dashboard.json`. */
+  readonly systemsFolder: string
   readonly process: Effect.Effect<Metrics.ProcessFacts>
 }
 
@@ -75,7 +77,7 @@ export const layer = (
         layerTables,
         layerSchema,
         layerDatabases,
-        layerDashboards(options.dashboardsFolder),
+        layerDashboards(options),
         layerObserve(options),
         layerHealth,
         layerPage(options.pageFolder)
@@ -230,9 +232,9 @@ const layerDatabases = HttpApiBuilder.group(Api, "databases", (handlers) =>
   )
 )
 
-const layerDashboards = (folder: string) =>
+const layerDashboards = ({ dashboardsFolder: folder, systemsFolder: systems }: ApiOptions) =>
   HttpApiBuilder.group(Api, "dashboards", (handlers) =>
-    Effect.map(Dashboards.make(folder), (dashboards) =>
+    Effect.map(Dashboards.make({ folder, systems }), (dashboards) =>
       handlers
         .handle("list", () => answering(dashboards.list))
         .handle("read", ({ path }) => answering(dashboards.read(path.dashboard)))

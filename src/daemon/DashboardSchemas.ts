@@ -1,4 +1,4 @@
-/** A dashboard as its file and the API hold it: tiles in order, each a query and how its answer is drawn. */
+/** A dashboard as its file and the API hold it: tiles in order, each a question and how its answer is drawn. */
 import { Schema } from "effect"
 import * as Limits from "../model/Limits.ts"
 
@@ -15,24 +15,48 @@ export const DashboardName = Schema.String.pipe(
 )
 
 export const Chart = Schema.Struct({
-  type: Schema.Literal("line", "bar", "treemap", "wordcloud", "number", "table"),
+  type: Schema.Literal("line", "bar", "heatmap", "treemap", "wordcloud", "number", "table"),
   x: Schema.NullOr(column).annotations({ description: "Column of the time axis, of the categories, or of the words." }),
   values: Schema.Array(column).pipe(
     Schema.maxItems(Limits.chartSeriesMax),
-    Schema.annotations({ description: "Columns of numbers, one series each." })
+    Schema.annotations({
+      description: "Columns of numbers, one series each; a chart that draws one of them lets a person choose."
+    })
   ),
-  by: Schema.NullOr(column).annotations({ description: "Column whose texts split the first number into series." }),
+  by: Schema.NullOr(column).annotations({
+    description: "Column whose texts split a number into series, boxes into groups, a heat map into rows."
+  }),
   stacked: Schema.Boolean
 }).annotations({ identifier: "Chart" })
 
-export const Tile = Schema.Struct({
+const tileFields = {
   id: text(64).pipe(Schema.pattern(/^[A-Za-z0-9-]+$/)),
   title: text(Limits.dashboardTextMax),
-  sql: Schema.NonEmptyString.pipe(Schema.maxLength(Limits.tileSqlMax)),
   chart: Chart,
   width: Schema.Int.pipe(Schema.between(1, 4), Schema.annotations({ description: "Quarters of the page." })),
   height: Schema.Int.pipe(Schema.between(1, 3))
-}).annotations({ identifier: "Tile" })
+}
+const job = text(Limits.dashboardTextMax)
+
+/** A tile of a query. */
+const QueryTile = Schema.Struct({
+  ...tileFields,
+  sql: Schema.NonEmptyString.pipe(Schema.maxLength(Limits.tileSqlMax)),
+  job: Schema.optionalWith(job, { exact: true }).annotations({
+    description: "The job that writes what the query reads. Absent: the tile is asked again at epochs of any job."
+  })
+})
+
+/** A tile of the rows that a job writes to one of its sinks: columns `minute` (an instant) and `rows`. */
+const ArrivalsTile = Schema.Struct({
+  ...tileFields,
+  job,
+  arrivals: column.annotations({
+    description: "The sink whose rows are counted, by the minute in which their epochs were cut."
+  })
+})
+
+export const Tile = Schema.Union(QueryTile, ArrivalsTile).annotations({ identifier: "Tile" })
 
 export const Dashboard = Schema.Struct({
   version: Schema.Literal(1).annotations({ description: "Of this form." }),
@@ -50,5 +74,8 @@ export type Dashboard = typeof Dashboard.Type
 export const DashboardSummary = Schema.Struct({
   name: Schema.String,
   title: Schema.String,
-  tiles: Schema.Number.annotations({ description: "How many." })
+  tiles: Schema.Number.annotations({ description: "How many." }),
+  origin: Schema.Literal("own", "project", "changed").annotations({
+    description: "Made here; brought by the project and as it came; brought by the project and changed here."
+  })
 }).annotations({ identifier: "DashboardSummary" })

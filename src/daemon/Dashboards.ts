@@ -1,14 +1,16 @@
 /**
- * Dashboards as files `<folder>/<name>.json`: small, readable, safe to copy into another data folder.
+ * The dashboards of a daemon: files `<folder>/<name>.json` of its data folder, and those that the project brings,
+ * `<systems>/<name>/dashboard.json`, which are shown as they are until somebody changes one: then the data folder has
+ * one of its name, and that is shown.
  *
- * A file is written beside its place and renamed, so that a reader, or a machine that dies, sees the old one or the new
- * one. What a person changed by hand into no dashboard is refused when it is asked for, and left out of the list.
+ * What is no dashboard is refused when it is asked for, and left out of the list.
  */
-import { FileSystem, Path } from "@effect/platform"
-import { Effect, Either, ParseResult, Schema } from "effect"
-import { DashboardsFull, InvalidRequest, StorageFailed, UnknownDashboard } from "../model/Errors.ts"
+import { type FileSystem, Path } from "@effect/platform"
+import { Effect, Schema } from "effect"
+import { DashboardsFull, InvalidRequest, type StorageFailed, UnknownDashboard } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
-import { Dashboard, DashboardName, type DashboardSummary } from "./DashboardSchemas.ts"
+import * as DashboardFile from "./DashboardFile.ts"
+import { type Dashboard, DashboardName, type DashboardSummary } from "./DashboardSchemas.ts"
 
 type Summary = typeof DashboardSummary.Type
 type Failure = StorageFailed | InvalidRequest | UnknownDashboard
@@ -19,111 +21,72 @@ export interface DashboardsService {
   readonly read: (name: string) => Effect.Effect<Dashboard, Failure>
   /** Makes it or replaces it; durable when it ends. */
   readonly write: (name: string, dashboard: Dashboard) => Effect.Effect<Dashboard, Failure | DashboardsFull>
+  /** One that the project brings is shown as it came again; that itself cannot be removed. */
   readonly remove: (name: string) => Effect.Effect<void, Failure>
 }
 
-/** Opens the folder, which is made when the first dashboard is written. */
-export const make = (folder: string): Effect.Effect<DashboardsService, never, FileSystem.FileSystem | Path.Path> =>
+/** Opens both folders; the one of the data folder is made when the first dashboard is written. */
+export const make = ({
+  folder,
+  systems
+}: {
+  readonly folder: string
+  readonly systems: string
+}): Effect.Effect<DashboardsService, never, FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function* () {
-    const files = yield* FileSystem.FileSystem
+    const files = yield* DashboardFile.make
     const path = yield* Path.Path
     const turn = yield* Effect.makeSemaphore(1)
     const place = (name: string) => path.join(folder, `${name}${ending}`)
+    const placeBrought = (name: string) => path.join(systems, name, `dashboard${ending}`)
 
-    const names = files.readDirectory(folder).pipe(
-      Effect.catchIf(isMissing, () => Effect.succeed<Array<string>>([])),
-      Effect.mapError(failed(folder)),
-      Effect.map((found) =>
-        found
-          .filter((file) => file.endsWith(ending))
-          .map((file) => file.slice(0, -ending.length))
-          .filter(isName)
-          .sort()
-      )
+    const kept = Effect.map(files.namesIn(folder), (found) =>
+      found
+        .filter((file) => file.endsWith(ending))
+        .map((file) => file.slice(0, -ending.length))
+        .filter(isName)
+    )
+    const brought = Effect.flatMap(files.namesIn(systems), (found) =>
+      Effect.filter(found.filter(isName), (name) => files.has(placeBrought(name)))
     )
     const read = (name: string): Effect.Effect<Dashboard, Failure> =>
       Effect.gen(function* () {
         yield* refuseName(name)
-        const bytes = yield* Effect.mapError(bounded(files, place(name)), (error) =>
-          isMissing(error) ? unknown(name) : failed(place(name))(error)
-        )
-        return yield* Either.match(decode(bytes), {
-          onLeft: (error) => damaged(place(name), error),
-          onRight: Effect.succeed
-        })
+        const found = (yield* files.read(place(name))) ?? (yield* files.read(placeBrought(name)))
+        return found ?? (yield* unknown(name))
       })
-    const summary = (name: string): Effect.Effect<ReadonlyArray<Summary>> =>
+    const summary = (name: string, origin: Summary["origin"]): Effect.Effect<ReadonlyArray<Summary>> =>
       read(name).pipe(
-        Effect.map(({ tiles, title }) => [{ name, title, tiles: tiles.length }]),
+        Effect.map(({ tiles, title }) => [{ name, title, tiles: tiles.length, origin }]),
         Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), []))
       )
+    const list = Effect.gen(function* () {
+      const [own, project] = yield* Effect.all([kept, brought])
+      const names = [...new Set([...own, ...project])].sort()
+      const originOf = (name: string) =>
+        !project.includes(name) ? "own" : own.includes(name) ? "changed" : ("project" as const)
+      return (yield* Effect.forEach(names, (name) => summary(name, originOf(name)))).flat()
+    })
     const write = (name: string, dashboard: Dashboard) =>
       Effect.gen(function* () {
         yield* refuseName(name)
-        const known = yield* names
+        const known = yield* kept
         if (!known.includes(name) && known.length >= Limits.dashboardsMax) return yield* full(folder)
-        yield* Effect.mapError(replace(files, folder, place(name), encode(dashboard)), failed(place(name)))
+        yield* files.write(place(name), dashboard)
         return dashboard
       }).pipe(turn.withPermits(1), Effect.uninterruptible)
-    return {
-      list: Effect.map(Effect.flatMap(names, Effect.forEach(summary)), (found) => found.flat()),
-      read,
-      write,
-      remove: (name) =>
-        Effect.zipRight(
-          refuseName(name),
-          Effect.mapError(files.remove(place(name)), (error) =>
-            isMissing(error) ? unknown(name) : failed(place(name))(error)
-          )
-        ).pipe(turn.withPermits(1))
-    }
+    const remove = (name: string) =>
+      Effect.gen(function* () {
+        yield* refuseName(name)
+        if (yield* files.remove(place(name))) return
+        return yield* (yield* brought).includes(name) ? ofTheProject(name) : unknown(name)
+      }).pipe(turn.withPermits(1))
+    return { list, read, write, remove }
   })
 
 const ending = ".json"
 
 const isName: (text: string) => boolean = Schema.is(DashboardName)
-
-/** Readable for a person who opens the file. */
-const encode = (dashboard: Dashboard): Uint8Array =>
-  new TextEncoder().encode(`${JSON.stringify(Schema.encodeSync(Dashboard)(dashboard), null, 2)}\n`)
-
-const decode = (bytes: Uint8Array): Either.Either<Dashboard, ParseResult.ParseError> =>
-  Schema.decodeUnknownEither(Schema.parseJson(Dashboard))(new TextDecoder().decode(bytes))
-
-/** The bytes of a file; of a file that is too large to be a dashboard one byte more than allowed, which is no JSON. */
-const bounded = (files: FileSystem.FileSystem, file: string) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const handle = yield* files.open(file, { flag: "r" })
-      const { size } = yield* handle.stat
-      const bytes = new Uint8Array(Math.min(Number(size), Limits.dashboardBytesMax * 2))
-      let length = 0
-      while (length < bytes.length) {
-        const count = Number(yield* handle.read(bytes.subarray(length)))
-        if (count === 0) break
-        length += count
-      }
-      return bytes.subarray(0, length)
-    })
-  )
-
-/** Written beside its place, made durable, and renamed into it. */
-const replace = (files: FileSystem.FileSystem, folder: string, file: string, bytes: Uint8Array) =>
-  Effect.gen(function* () {
-    yield* files.makeDirectory(folder, { recursive: true, mode: 0o700 })
-    const beside = `${file}.new`
-    yield* Effect.scoped(
-      Effect.gen(function* () {
-        const handle = yield* files.open(beside, { flag: "w", mode: 0o600 })
-        yield* handle.writeAll(bytes)
-        yield* handle.sync
-      })
-    )
-    yield* files.rename(beside, file)
-  })
-
-const isMissing = (error: { readonly _tag: string }): boolean =>
-  error._tag === "SystemError" && "reason" in error && error.reason === "NotFound"
 
 const refuseName = (name: string): Effect.Effect<void, InvalidRequest> =>
   isName(name)
@@ -132,6 +95,12 @@ const refuseName = (name: string): Effect.Effect<void, InvalidRequest> =>
         message: `'${name.slice(0, 80)}' is no name of a dashboard`,
         hint: "Use up to 64 lower-case letters and digits, in words joined by '-'; the title may be any text."
       })
+
+const ofTheProject = (name: string) =>
+  new InvalidRequest({
+    message: `Dashboard '${name}' comes with the project, and nothing of it was changed here`,
+    hint: `It is the file ${name}/dashboard.json of the project's actors.`
+  })
 
 const unknown = (name: string) =>
   new UnknownDashboard({
@@ -144,18 +113,4 @@ const full = (folder: string) =>
   new DashboardsFull({
     message: `There are ${Limits.dashboardsMax} dashboards in ${folder}, and no more are kept`,
     hint: "Remove one that nobody looks at."
-  })
-
-const damaged = (file: string, error: ParseResult.ParseError) =>
-  new StorageFailed({
-    path: file,
-    message: `${file} holds no dashboard: ${ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.message.split("\n", 1)[0]}`,
-    hint: "Mend the file, or remove it."
-  })
-
-const failed = (path: string) => (error: { readonly message: string }) =>
-  new StorageFailed({
-    path,
-    message: `The dashboards in ${path} cannot be read or written: ${error.message.split("\n", 1)[0]}`,
-    hint: "Check that the data folder can be written and that the disk is not full."
   })

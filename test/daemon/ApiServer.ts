@@ -29,6 +29,8 @@ export const start = (
     readonly tables?: TablesService
     /** Kept by whoever names it; else a folder that goes with the scope. */
     readonly dashboardsFolder?: string
+    /** Whose dashboards are brought along; none are if nobody says. */
+    readonly systemsFolder?: string
     readonly port?: number
   } = {}
 ) =>
@@ -41,6 +43,7 @@ export const start = (
       token: Option.map(Option.fromNullable(options.token), Redacted.make),
       pageFolder,
       dashboardsFolder,
+      systemsFolder: options.systemsFolder ?? `${dashboardsFolder}/none`,
       process: processFacts
     }).pipe(
       Layer.provideMerge(server),

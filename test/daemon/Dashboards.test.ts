@@ -42,7 +42,7 @@ describe("Dashboards", () => {
       expect(JSON.parse(readFileSync(join(folder, "sales.json"), "utf8"))).toEqual(dashboard)
       const second = yield* ApiServer.start({ dashboardsFolder: folder })
       expect((yield* call(`${second.url}/api/dashboards`)).json).toEqual([
-        { name: "sales", title: "Sales of today", tiles: 1 }
+        { name: "sales", title: "Sales of today", tiles: 1, origin: "own" }
       ])
       expect((yield* call(`${second.url}/api/dashboards/sales`)).json).toEqual(dashboard)
       const replaced = { ...dashboard, title: "Sales", tiles: [] }
@@ -123,7 +123,9 @@ describe("Dashboards", () => {
       writeFileSync(join(folder, "bad.json"), '{"version": 1}')
       writeFileSync(join(folder, "good.json.new"), "{")
       writeFileSync(join(folder, "Notes.json"), "{")
-      expect((yield* call(`${url}/api/dashboards`)).json).toEqual([{ name: "good", title: "Sales of today", tiles: 1 }])
+      expect((yield* call(`${url}/api/dashboards`)).json).toEqual([
+        { name: "good", title: "Sales of today", tiles: 1, origin: "own" }
+      ])
       const bad = yield* call(`${url}/api/dashboards/bad`)
       expect([bad.status, bad.json.error.tag]).toEqual([502, "StorageFailed"])
       expect(bad.json.error.message).toContain("bad.json")

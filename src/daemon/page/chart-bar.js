@@ -6,6 +6,7 @@ export const types = {
   table: "Table",
   line: "Line",
   bar: "Bar",
+  heatmap: "Heat",
   treemap: "Treemap",
   wordcloud: "Words",
   number: "Number"
@@ -40,7 +41,7 @@ const columnsOf = (kinds, chart, changed) => {
   if (chart.type === "number")
     return [one("Value", all, chart.values[0] ?? "", (name) => changed({ ...chart, values: [name] }))]
   const along = one(
-    { line: "Along", bar: "Category", treemap: "Box", wordcloud: "Word" }[chart.type],
+    { line: "Along", bar: "Category", heatmap: "Along", treemap: "Box", wordcloud: "Word" }[chart.type],
     all,
     chart.x ?? "",
     (x) => changed({ ...chart, x })
@@ -60,7 +61,7 @@ const columnsOf = (kinds, chart, changed) => {
       (name) => changed({ ...chart, values: name ? [name] : [] }),
       chart.type === "wordcloud" ? "rows" : null
     )
-    return chart.type === "treemap" ? [along, size, by] : [along, size]
+    return chart.type === "wordcloud" ? [along, size] : [along, size, by]
   }
   return [
     along,

@@ -1,13 +1,24 @@
 /** What all charts share: calm axes, a tooltip that needs no markup, series in the page's colours. */
 import { compact, count, instants } from "./format.js"
 
-/** Series that are drawn: more colours are not told apart. */
-export const seriesMax = 8
+/** Colours that are told apart: series beyond them are not drawn, but as lines of other dashes. */
+const coloursMax = 8
+const dashes = ["solid", "dashed", "dotted"]
+/** The same in a legend. */
+const dashIcons = [
+  "path://M0 0h20v3h-20z",
+  "path://M0 0h8v3h-8zM12 0h8v3h-8z",
+  "path://M0 0h3v3h-3zM5.7 0h3v3h-3zM11.3 0h3v3h-3zM17 0h3v3h-3z"
+]
+
+/** Series that a chart of this form draws. */
+export const seriesMax = (type, stacked = false) =>
+  type === "line" && !stacked ? coloursMax * dashes.length : coloursMax
 
 const font = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 export const textStyle = (colours) => ({ color: colours.text, fontFamily: font })
 
-const axisStyle = (colours) => ({
+export const axisStyle = (colours) => ({
   axisLine: { lineStyle: { color: colours.line } },
   axisTick: { show: false },
   axisLabel: { color: colours.muted, hideOverlap: true, fontSize: 11 },
@@ -43,10 +54,12 @@ export const axes =
     const legend = series.length > 1
     const instant = instants(x.utc === true)
     const steps = isTime ? instant.forSpan(x.values.at(-1) - x.values[0]) : null
-    const drawn = series.slice(0, seriesMax)
+    const drawn = series.slice(0, seriesMax(type, stacked))
+    // Where a colour comes twice, its dash is seen in the legend, and the line that is pointed at stands out.
+    const isMany = drawn.length > coloursMax
     return {
       useUTC: x.utc === true,
-      color: drawn.map(({ colour }, i) => (colour === undefined ? colours.series[i] : colours.of(colour))),
+      color: drawn.map(({ colour }, i) => (colour === undefined ? colours.series[i % coloursMax] : colours.of(colour))),
       textStyle: textStyle(colours),
       grid: { left: 4, right: 12, top: legend ? 34 : 12, bottom: 4, containLabel: true },
       ...(legend
@@ -55,11 +68,14 @@ export const axes =
               type: "scroll",
               top: 0,
               left: 0,
-              itemWidth: 8,
+              itemWidth: isMany ? 20 : 8,
               itemHeight: 8,
-              icon: "roundRect",
+              ...(isMany
+                ? { data: drawn.map(({ name }, i) => ({ name, icon: dashIcons[Math.floor(i / coloursMax)] })) }
+                : { icon: "roundRect" }),
               itemGap: 8,
-              textStyle: { color: colours.muted, fontSize: 11 },
+              // Without a height of its own the text is cut off above where the legend has pages.
+              textStyle: { color: colours.muted, fontSize: 11, lineHeight: 14 },
               pageTextStyle: { color: colours.muted },
               pageIconColor: colours.muted,
               pageIconInactiveColor: colours.line
@@ -72,13 +88,16 @@ export const axes =
         formatter: (points) => {
           const [first] = points
           const title = isTime ? instant.full(first.axisValue ?? first.value[0]) : first.name
-          return `${title}\n${tipLines(points, (value) => shownOf(shown, isTime ? value[1] : value))}`
+          const valueOf = ({ value }) => (isTime ? value[1] : value)
+          const sorted = isMany ? points.toSorted((one, other) => valueOf(other) - valueOf(one)) : points
+          return `${title}\n${tipLines(sorted, (value) => shownOf(shown, isTime ? value[1] : value))}`
         }
       }),
       xAxis: {
         type: x.kind,
         ...(isTime ? {} : { data: x.values }),
         ...axisStyle(colours),
+        ...(type === "bar" ? { axisLabel: { ...axisStyle(colours).axisLabel, interval: 0 } } : {}),
         ...(isTime ? { axisLabel: { ...axisStyle(colours).axisLabel, formatter: steps, showMaxLabel: false } } : {}),
         ...(isTime ? { splitNumber: 4 } : {}),
         splitLine: { show: false }
@@ -91,7 +110,7 @@ export const axes =
         minInterval: shown === count ? 1 : 0,
         axisLabel: { ...axisStyle(colours).axisLabel, formatter: shown }
       },
-      series: drawn.map(({ name, values }) => ({
+      series: drawn.map(({ name, values }, i) => ({
         name,
         type,
         ...(stacked ? { stack: "all" } : {}),
@@ -99,11 +118,12 @@ export const axes =
           ? {
               showSymbol: values.filter((value) => value !== null).length < 2,
               symbolSize: 5,
-              lineStyle: { width: stacked ? 1 : 1.75 },
+              ...(isMany ? { symbol: "none" } : {}),
+              lineStyle: { width: stacked ? 1 : 1.75, type: dashes[Math.floor(i / coloursMax)] },
               ...(stacked || filled ? { areaStyle: { opacity: stacked ? 0.75 : 0.12 } } : {})
             }
           : { barMaxWidth: 36, barCategoryGap: "24%", itemStyle: { borderRadius: stacked ? 0 : [2, 2, 0, 0] } }),
-        emphasis: { focus: "none" },
+        emphasis: { focus: isMany ? "series" : "none" },
         data: isTime ? values.map((value, i) => [x.values[i], value]) : values
       }))
     }
@@ -114,7 +134,7 @@ const shownOf = (shown, value) => (value === null || value === undefined ? "–"
 /** `3 series over 40 points; newest: in 1,200, out 48`. */
 export const spokenOf = (title, series, points, shown = count) => {
   const last = series
-    .slice(0, seriesMax)
+    .slice(0, coloursMax)
     .map(
       ({ name, values }) =>
         `${name} ${shownOf(

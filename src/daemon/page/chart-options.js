@@ -1,6 +1,7 @@
 /** An answer and a chart's mapping become what is drawn, what is said of it, and its figures. Pure. */
 import { axes, seriesMax, spokenOf, textStyle, tooltip } from "./chart-base.js"
-import { fitted, instantShown, kindsOf, millisOf } from "./columns.js"
+import { drawHeatmap } from "./chart-heat.js"
+import { fitted, instantsShown, kindsOf, millisOf } from "./columns.js"
 import { compact, count, figure, title } from "./format.js"
 
 /** Categories of a bar chart, words of a cloud, boxes of a treemap: what is beyond is left out, and said. */
@@ -61,7 +62,8 @@ const drawAxes = (type) => (answer, chart, name) => {
   const { added, along, series } = seriesOf(answer, chart, isTime && type === "line")
   const left = type === "bar" || !isTime ? Math.max(0, along.length - categoriesMax * (type === "bar" ? 1 : 20)) : 0
   const kept = along.slice(0, along.length - left)
-  const shown = isTime && type === "bar" ? kept.map(instantShown) : kept
+  const notDrawn = series.slice(seriesMax(type, chart.stacked))
+  const shown = isTime && type === "bar" ? instantsShown(kept) : kept
   return {
     options: axes({
       type,
@@ -77,7 +79,7 @@ const drawAxes = (type) => (answer, chart, name) => {
     spoken: spokenOf(`${name}, ${type} chart`, series, along.length),
     note: [
       left > 0 ? `${count(left)} more are not drawn.` : "",
-      series.length > seriesMax ? `${count(series.length - seriesMax)} more series are not drawn.` : "",
+      notDrawn.length > 0 ? `${count(notDrawn.length)} more series are not drawn.` : "",
       added > 0 ? `Rows of the same ${chart.x ?? "place"} are added.` : ""
     ]
       .filter((sentence) => sentence !== "")
@@ -97,7 +99,7 @@ const sized = ({ columns, rows }, { x, values }) => {
     .sort((one, other) => other.value - one.value)
 }
 
-const notDrawn = (left) => (left > 0 ? `${count(left)} smaller ones are not drawn.` : "")
+const leftOut = (left) => (left > 0 ? `${count(left)} smaller ones are not drawn.` : "")
 
 const largest = (found) =>
   found
@@ -165,7 +167,7 @@ const drawTreemap = (answer, chart, name) => {
       ]
     }),
     spoken: `${name}, treemap of ${found.length}; the largest: ${largest(found)}`,
-    note: notDrawn(all.length - found.length)
+    note: leftOut(all.length - found.length)
   }
 }
 
@@ -184,7 +186,7 @@ const drawCloud = (answer, chart, name) => {
           left: "center",
           top: "center",
           gridSize: 8,
-          sizeRange: [13, 46],
+          sizeRange: [14, 60],
           rotationRange: [0, 0],
           drawOutOfBound: false,
           shrinkToFit: true,
@@ -196,11 +198,17 @@ const drawCloud = (answer, chart, name) => {
       ]
     }),
     spoken: `${name}, word cloud of ${found.length}; the largest: ${largest(found)}`,
-    note: notDrawn(all.length - found.length)
+    note: leftOut(all.length - found.length)
   }
 }
 
-const drawings = { line: drawAxes("line"), bar: drawAxes("bar"), treemap: drawTreemap, wordcloud: drawCloud }
+const drawings = {
+  line: drawAxes("line"),
+  bar: drawAxes("bar"),
+  heatmap: drawHeatmap,
+  treemap: drawTreemap,
+  wordcloud: drawCloud
+}
 
 /** What a tile that is one number says: the first row's value, and what it is of. */
 export const numberOfAnswer = (answer, mapping) => {

@@ -41,6 +41,7 @@ export const suggest = (answer, type = null) => {
   const along =
     {
       line: times[0] ?? names[0],
+      heatmap: times[0] ?? names[0],
       bar: isOverTime ? times[0] : (texts[0] ?? times[0] ?? names[0])
     }[chosen] ?? names[0]
   const x = along ?? times[0] ?? null
@@ -51,7 +52,7 @@ export const suggest = (answer, type = null) => {
     x: chosen === "number" || chosen === "table" ? null : x,
     values:
       chosen === "table" ? [] : isSplit || !["line", "bar"].includes(chosen) ? values.slice(0, 1) : values.slice(0, 4),
-    by: isSplit || chosen === "treemap" ? (names.find((name) => name !== x) ?? null) : null,
+    by: isSplit || chosen === "treemap" || chosen === "heatmap" ? (names.find((name) => name !== x) ?? null) : null,
     stacked: chosen === "bar" && isSplit
   }
 }
@@ -90,3 +91,10 @@ export const instantShown = (text) =>
     .replace("T", " ")
     .replace(/(\.0+)?(Z|\+00(:00)?)?$/, "")
     .replace(/(\.\d*?)0+$/, "$1")
+
+/** The same of several that stand beside each other, without what is zero in all: `2026-11-21`, `2026-11-21 06:59`. */
+export const instantsShown = (texts) => {
+  const shown = texts.map(instantShown)
+  const zero = [" 00:00:00", ":00"].find((end) => shown.every((text) => text.endsWith(end))) ?? ""
+  return shown.map((text) => text.slice(0, text.length - zero.length))
+}

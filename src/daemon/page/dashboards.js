@@ -1,4 +1,6 @@
 /** Dashboards: the list of all, and one with its tiles, kept fresh by epochs and at the latest every ten seconds. */
+import * as Awaited from "./awaited.js"
+import { call } from "./connection.js"
 import * as Files from "./dashboard-files.js"
 import { ask } from "./dialog.js"
 import { byId, element, empty, setText } from "./dom.js"
@@ -11,10 +13,20 @@ const staleMillis = 10_000
 /** Tiles that ask at once: the daemon's database answers one after the other. */
 const askingMax = 2
 
-const shown = { name: null, dashboard: null, tiles: new Map(), askedAt: 0, isOpen: false }
+/** `askedAt`: when all tiles were asked; `jobs`: those that have had an epoch since tiles were asked. */
+const none = {
+  name: null,
+  origin: "own",
+  dashboard: null,
+  tiles: new Map(),
+  awaited: null,
+  askedAt: Number.NEGATIVE_INFINITY,
+  jobs: new Set()
+}
+const shown = { ...none, isOpen: false }
 
 export const open = async (name) => {
-  Object.assign(shown, { name, dashboard: null, isOpen: true })
+  Object.assign(shown, { ...none, name, tiles: new Map(), jobs: new Set(), isOpen: true })
   setText(byId("dashboard-title"), name ?? "Dashboards")
   byId("dashboard").replaceChildren()
   byId("dashboard-controls").replaceChildren()
@@ -23,7 +35,7 @@ export const open = async (name) => {
 
 export const close = () => {
   for (const tile of shown.tiles.values()) tile.dispose()
-  Object.assign(shown, { name: null, dashboard: null, tiles: new Map(), isOpen: false })
+  Object.assign(shown, { ...none, tiles: new Map(), isOpen: false })
 }
 
 /** Runs it, and says what was refused. */
@@ -88,25 +100,33 @@ const bringIn = async () => {
 // One
 
 const showOne = async (name) => {
-  const dashboard = await Files.read(name)
+  const [dashboard, all] = await Promise.all([Files.read(name), Files.list()])
   if (shown.name !== name) return
-  shown.dashboard = dashboard
+  Object.assign(shown, {
+    dashboard,
+    origin: all.find((of) => of.name === name)?.origin ?? "own",
+    awaited: Awaited.make(attempt)
+  })
   setText(byId("dashboard-title"), dashboard.title)
   document.title = `${dashboard.title} · Weir`
-  byId("dashboard-controls").replaceChildren(
-    button("Rename…", rename),
-    button("Export", () => Files.exported(name, shown.dashboard)),
-    button("Delete…", drop, "quiet"),
-    element("a", { href: "#/dashboards", class: "back" }, "All dashboards")
-  )
-  const grid = element("div", { class: "grid", id: "grid" })
-  byId("dashboard").replaceChildren(grid)
+  drawControls()
+  const grid = element("div", { class: "grid" })
+  byId("dashboard").replaceChildren(shown.awaited.root, grid)
   drawTiles()
   await refreshTiles()
 }
 
+const drawControls = () =>
+  byId("dashboard-controls").replaceChildren(
+    button("Rename…", rename),
+    button("Export", () => Files.exported(shown.name, shown.dashboard)),
+    ...(shown.origin === "own" ? [button("Delete…", drop, "quiet")] : []),
+    ...(shown.origin === "changed" ? [button("Undo changes…", undo, "quiet")] : []),
+    element("a", { href: "#/dashboards", class: "back" }, "All dashboards")
+  )
+
 const drawTiles = () => {
-  const grid = byId("dashboard").firstElementChild
+  const grid = byId("dashboard").lastElementChild
   const { tiles } = shown.dashboard
   for (const [id, tile] of shown.tiles) {
     if (tiles.some((of) => of.id === id)) continue
@@ -133,6 +153,10 @@ const save = (dashboard) =>
     const kept = await Files.write(name, dashboard)
     if (shown.name !== name) return
     shown.dashboard = kept
+    if (shown.origin === "project") {
+      shown.origin = "changed"
+      drawControls()
+    }
     drawTiles()
   })
 
@@ -175,23 +199,56 @@ const drop = async () => {
   goTo(null)
 }
 
-const refreshTiles = async () => {
-  if (shown.dashboard === null || document.hidden) return
-  shown.askedAt = performance.now()
-  const waiting = [...shown.tiles.values()]
-  const ask = async () => {
-    for (let tile = waiting.shift(); tile !== undefined; tile = waiting.shift()) await tile.refresh()
-  }
-  await Promise.all(Array.from({ length: askingMax }, ask))
+/** What was changed here is left; the project's own is shown again. */
+const undo = async () => {
+  const { dashboard, name } = shown
+  const said = await ask({
+    title: `Undo the changes of ${dashboard.title}?`,
+    text: "It will be as the project brings it. Export it first if it may be wanted again.",
+    confirm: "Undo changes",
+    danger: true
+  })
+  if (said === null) return
+  await Files.remove(name)
+  close()
+  await open(name)
 }
 
-const tilesSoon = seldom(refreshTiles)
+const isStale = () => performance.now() - shown.askedAt >= staleMillis - 1_000
+
+const refreshTiles = async () => {
+  if (shown.dashboard === null || document.hidden) return
+  const { awaited, jobs, tiles } = shown
+  const all = isStale()
+  const wanted = [...tiles.values()].filter((tile) => all || tile.isOf(jobs))
+  if (all) shown.askedAt = performance.now()
+  shown.jobs = new Set()
+  // Asked only until all tables have been there: to ask for one that is not there is an error.
+  const tables = wanted.some((tile) => tile.isUnsure()) ? await call("/api/tables").catch(() => null) : null
+  const next = async () => {
+    for (let tile = wanted.shift(); tile !== undefined; tile = wanted.shift()) await tile.refresh(tables)
+  }
+  await Promise.all(Array.from({ length: askingMax }, next))
+  if (shown.awaited === awaited) drawAwaited()
+}
+
+const drawAwaited = () =>
+  shown.awaited?.set([...shown.tiles.values()].map((tile) => tile.awaits()).filter((awaits) => awaits !== null))
+
+const tilesSoon = seldom(refreshTiles, staleMillis)
 
 /** What a query shows may have changed with any epoch that brought rows. */
 export const onProgress = (progress) => {
-  if (shown.dashboard !== null && (progress.inputRows > 0 || progress.final)) tilesSoon()
+  if (shown.dashboard === null || (progress.inputRows === 0 && !progress.final)) return
+  shown.jobs.add(progress.job)
+  tilesSoon()
 }
+export const onState = drawAwaited
 export const onTick = () => {
-  if (shown.dashboard !== null && performance.now() - shown.askedAt >= staleMillis - 1_000) tilesSoon()
+  if (shown.dashboard !== null && isStale()) tilesSoon()
 }
-export const refresh = () => (shown.dashboard === null ? open(shown.name) : tilesSoon())
+export const refresh = () => {
+  if (shown.dashboard === null) return open(shown.name)
+  shown.askedAt = Number.NEGATIVE_INFINITY
+  tilesSoon()
+}

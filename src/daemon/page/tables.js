@@ -64,8 +64,11 @@ export const draw = ({ columns, rows }, { columns: described, table: name }) => 
   )
 }
 
-/** Runs a task at most once a second, one at a time, and more rarely if it takes long. A skipped call is made up for. */
-export const seldom = (task) => {
+/**
+ * Runs a task at most once a second, one at a time, and more rarely if it takes long, but every `millisMax` if that is
+ * wanted and possible. A skipped call is made up for.
+ */
+export const seldom = (task, millisMax = Number.POSITIVE_INFINITY) => {
   let running = false
   let wanted = false
   const run = async () => {
@@ -79,12 +82,13 @@ export const seldom = (task) => {
     try {
       await task()
     } finally {
+      const took = performance.now() - began
       setTimeout(
         () => {
           running = false
           if (wanted) run()
         },
-        Math.max(1_000, restFactor * (performance.now() - began))
+        Math.max(1_000, Math.min(restFactor * took, millisMax - took))
       )
     }
   }

@@ -7,7 +7,10 @@ import * as ResultTable from "./result-table.js"
 /** A word cloud is laid out anew for every change: it may not change more often than this. */
 const cloudMillis = 10_000
 
-/** `root` to put into the page, `set({answer, chart, title})`, `dispose()`. What shows the same is left as it is. */
+/**
+ * `root` to put into the page, `set({answer, chart, title, none?})`, `wait(sentence)`, `dispose()`. What shows the same is
+ * left as it is; `none` is said where there are no rows.
+ */
 export const make = () => {
   const root = element("div", { class: "tile-content" })
   let drawn = null
@@ -23,7 +26,14 @@ export const make = () => {
     drop()
     root.replaceChildren(...children)
   }
-  const set = ({ answer, chart, title }) => {
+  /** There is nothing to show yet, and this is why. */
+  const wait = (sentence) => {
+    if (sentence === seen) return
+    seen = sentence
+    mapped = null
+    still(empty(sentence))
+  }
+  const set = ({ answer, chart, title, none = "No rows." }) => {
     const text = JSON.stringify([answer, chart, title])
     if (text === seen) return
     const mapping = JSON.stringify([chart, title])
@@ -32,7 +42,7 @@ export const make = () => {
     seen = text
     mapped = mapping
     drawnAt = performance.now()
-    if (answer.rows.length === 0) return still(empty("No rows."))
+    if (answer.rows.length === 0) return still(empty(none))
     if (chart.type === "table") return still(ResultTable.make(answer, title))
     if (chart.type === "number") {
       const { label, value } = numberOfAnswer(answer, chart)
@@ -47,5 +57,5 @@ export const make = () => {
     drawn.set(content)
     note.textContent = content.note
   }
-  return { root, set, dispose: drop }
+  return { root, set, wait, dispose: drop }
 }

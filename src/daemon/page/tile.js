@@ -1,16 +1,24 @@
-/** One tile of a dashboard: its query's answer, kept fresh, and a menu to change it. */
+/** One tile of a dashboard: what it asks for, kept fresh; a choice where one of several numbers is drawn; a menu. */
 
 import * as ChartBar from "./chart-bar.js"
-import { suggest } from "./columns.js"
-import { call } from "./connection.js"
 import { ask } from "./dialog.js"
 import { element, setText } from "./dom.js"
+import { title as titleOf } from "./format.js"
 import * as Menu from "./menu.js"
+import { answerOf, missingOf } from "./tile-answer.js"
 import * as TileContent from "./tile-content.js"
 
+/** The numbers of which a chart draws one at a time; none where it draws all. */
+const alternativesOf = ({ by, type, values }) =>
+  values.length > 1 &&
+  (["treemap", "wordcloud", "heatmap"].includes(type) || (["line", "bar"].includes(type) && by !== null))
+    ? values
+    : []
+
 /**
- * `change(tile)`, `move(step)` and `remove()` are the dashboard's. `refresh()` asks the query again and never throws:
- * what went wrong stands in the tile, beside the last answer.
+ * `change(tile)`, `move(step)` and `remove()` are the dashboard's. `refresh(tables)` asks again and never throws: what
+ * went wrong stands in the tile, beside the last answer; a tile with tables that are not among these waits. `isOf(jobs)`:
+ * may an epoch of one of these jobs have changed what it shows?
  */
 export const make = (tile, { change, move, remove, edit }) => {
   const content = TileContent.make()
@@ -19,8 +27,11 @@ export const make = (tile, { change, move, remove, edit }) => {
   failure.hidden = true
   const bar = element("div", { class: "row bar" })
   bar.hidden = true
+  const choice = element("div", { class: "segments tile-choice", role: "group", "aria-label": "Shown" })
   let current = tile
   let answer = null
+  let chosen = null
+  let awaited = []
 
   const set = (next) => {
     current = next
@@ -28,8 +39,31 @@ export const make = (tile, { change, move, remove, edit }) => {
     root.dataset.width = current.width
     root.dataset.height = current.height
     root.dataset.chart = current.chart.type
-    if (answer !== null) content.set({ answer, chart: current.chart, title: current.title })
+    drawChoice()
+    drawContent()
     if (!bar.hidden && answer !== null) drawBar()
+  }
+  const drawContent = () => {
+    if (answer === null) return
+    const chart = chosen === null ? current.chart : { ...current.chart, values: [chosen] }
+    const none = current.job === undefined ? "No rows." : `No rows yet. Job ${current.job} writes them.`
+    content.set({ answer, chart, title: current.title, none })
+  }
+  const drawChoice = () => {
+    const alternatives = alternativesOf(current.chart)
+    chosen = alternatives.includes(chosen) ? chosen : (alternatives[0] ?? null)
+    choice.hidden = chosen === null
+    choice.replaceChildren(
+      ...alternatives.map((name) => {
+        const button = element("button", { type: "button", "aria-pressed": String(name === chosen) }, titleOf(name))
+        button.addEventListener("click", () => {
+          chosen = name
+          for (const of of choice.children) of.setAttribute("aria-pressed", String(of === button))
+          drawContent()
+        })
+        return button
+      })
+    )
   }
   const drawBar = () => ChartBar.draw(bar, answer, current.chart, (chart) => change({ ...current, chart }))
   const editChart = () => {
@@ -53,7 +87,7 @@ export const make = (tile, { change, move, remove, edit }) => {
   const menu = Menu.make(`Change ${current.title}`, () => [
     { label: "Rename…", run: rename },
     { label: bar.hidden ? "Change chart" : "Done with chart", run: editChart },
-    { label: "Edit query", run: () => edit(current) },
+    { label: "Edit query", run: () => edit(current), off: current.sql === undefined },
     { label: "Move earlier", run: () => move(-1) },
     { label: "Move later", run: () => move(1) },
     { label: "Wider", run: () => resized({ width: Math.min(4, current.width + 1) }), off: current.width === 4 },
@@ -65,7 +99,7 @@ export const make = (tile, { change, move, remove, edit }) => {
   const root = element(
     "section",
     { class: "tile", "aria-labelledby": `tile-${tile.id}`, "data-tile": tile.id },
-    element("div", { class: "tile-head" }, title, menu.root),
+    element("div", { class: "tile-head" }, title, choice, menu.root),
     bar,
     failure,
     content.root
@@ -74,13 +108,23 @@ export const make = (tile, { change, move, remove, edit }) => {
   return {
     root,
     set,
-    refresh: async () => {
+    isOf: (jobs) => current.job === undefined || jobs.has(current.job),
+    /** Might it wait? What was answered once is there. */
+    isUnsure: () => current.job !== undefined && answer === null,
+    /** `{job, tables}`: whose rows it shows, and which tables it waits for; `null`: it does not know. */
+    awaits: () => (current.job === undefined ? null : { job: current.job, tables: awaited }),
+    refresh: async (tables) => {
       try {
         const isFirst = answer === null
-        answer = await call("/api/query", { method: "POST", body: { sql: current.sql } })
+        awaited = isFirst && tables !== null && current.job !== undefined ? missingOf(current, tables) : []
+        root.toggleAttribute("data-waits", awaited.length > 0)
+        if (awaited.length > 0) content.wait(`Waits for ${awaited.join(" and ")}, which job ${current.job} makes.`)
+        else {
+          answer = await answerOf(current)
+          if (isFirst && !bar.hidden) drawBar()
+          drawContent()
+        }
         failure.hidden = true
-        if (isFirst && !bar.hidden) drawBar()
-        content.set({ answer, chart: current.chart ?? suggest(answer), title: current.title })
       } catch (error) {
         failure.hidden = false
         failure.replaceChildren(error.message, element("small", {}, error.hint ?? ""))
