@@ -55,7 +55,7 @@ const all: Effect.Effect<ReadonlyArray<Generator | FileGenerator>, never, Proces
 export const writesFiles = (generator: Generator | FileGenerator): generator is FileGenerator => "files" in generator
 
 /** Those of records. */
-export const generators = Effect.map(all, (every) => every.filter((generator) => !writesFiles(generator)))
+export const generators = Effect.map(all, (every) => every.filter((one): one is Generator => !writesFiles(one)))
 
 /** Those of files. */
 export const fileGenerators = Effect.map(all, (every) => every.filter(writesFiles))

@@ -1,7 +1,7 @@
 /** A job that computes its whole result anew at each run: what its tables hold, and what a death leaves in them. */
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, layer } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 
 import type { CheckpointStore } from "../../src/checkpoint/CheckpointStore.ts"
@@ -130,7 +130,7 @@ const anew = <A, E, R>(test: Effect.Effect<A, E, R>) =>
   }).pipe(Effect.provide(Layer.mergeAll(TopicsMemory.layer(), layerNone, NodeContext.layer)), Effect.scoped)
 
 describe("a job that recomputes", () => {
-  it.layer(layerMemory, { timeout: "60 seconds", excludeTestServices: true })((it) => {
+  layer(layerMemory, { timeout: "60 seconds", excludeTestServices: true })((it) => {
     it.effect("holds after each run the result of that run alone", () =>
       anew(
         Effect.gen(function* () {
