@@ -23,7 +23,7 @@ export default Job.make("stocks-batch", {
   outputs: ({ filterFirst, frames, fromDate, input, lookup }) => {
     const from = startOf(fromDate)
     const counts = ({ fullDate }: { readonly fullDate: Instant }) => fullDate >= from
-    const all = Flow.from(Files.csv(input, Day, { pattern: "*.us.txt", watch: false })).pipe(
+    const all = Flow.from(Files.csv(input, Day, { name: "days", pattern: "*.us.txt", watch: false })).pipe(
       Flow.decodeRecord({ key: Schema.String, value: Day }, { invalid: Topic.deadLetter("stocks-batch.invalid") }),
       Flow.map(({ key, value }) => ({ ...value, symbol: symbolOf(key) }))
     )
@@ -48,7 +48,7 @@ export default Job.make("stocks-batch", {
     return [
       stocks.pipe(Flow.to(Sql.replace("stocks", stockOf(frames), { key: ["fullDate", "symbol"] }))),
       unlisted.pipe(Flow.to(Sql.replace("stocks_unlisted", Unlisted, { key: ["symbol"] }))),
-      unlisted.pipe(Flow.emit("complete"), Flow.to(Console.sink({ name: "symbols without a category" })))
+      unlisted.pipe(Flow.emit("complete"), Flow.to(Console.sink({ name: "unlisted symbols" })))
     ]
   }
 })

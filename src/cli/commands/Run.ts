@@ -60,7 +60,8 @@ export const run = Usage.command(
             const remains = yield* weir.rewind(job.name, { savepoint, tables: given.tables, set, dropState })
             for (const sentence of remains) yield* process.report(`${sentence}\n`)
           }
-          const before = yield* statusOf(weir, job.name)
+          // A run that computes all anew counts from nothing.
+          const before = job.recomputes ? null : yield* statusOf(weir, job.name)
           yield* weir.start(job.name, options)
           yield* Effect.scoped(
             Effect.zipRight(
