@@ -1,8 +1,10 @@
 /** Runs the command line in this process: its words and environment are given, its streams are kept. */
 import { join } from "node:path"
-import { Effect, Layer, Stream } from "effect"
+import { type Context, Effect, Fiber, Layer, Stream } from "effect"
 import { main } from "../../src/cli/Main.ts"
 import { Process } from "../../src/cli/Process.ts"
+import type { Tables } from "../../src/flow/Tables.ts"
+import type { Topics } from "../../src/flow/Topics.ts"
 import { layer } from "../../src/platform/node.ts"
 import type { Ended } from "./program.ts"
 
@@ -30,10 +32,10 @@ const modulesOf = ({ folder, project }: Options) =>
     ? { ...modules, root: folder ?? root }
     : { ...modules, root: project, actors: join(project, "actors"), fixtures: join(project, "fixtures") }
 
-export const inProcess = async (words: ReadonlyArray<string>, options: Options = {}): Promise<Ended> => {
-  let out = ""
-  let err = ""
-  const captured = Layer.effect(
+/** The program's process, and what it says. */
+const captured = (words: ReadonlyArray<string>, options: Options) => {
+  const said = { out: "", err: "" }
+  const process = Layer.effect(
     Process,
     Effect.map(Process, (process) => ({
       ...process,
@@ -44,14 +46,29 @@ export const inProcess = async (words: ReadonlyArray<string>, options: Options =
       input: Stream.succeed(new TextEncoder().encode(options.input ?? "")),
       print: (text: string) =>
         Effect.sync(() => {
-          out += text
+          said.out += text
         }),
       report: (text: string) =>
         Effect.sync(() => {
-          err += text
+          said.err += text
         })
     }))
   ).pipe(Layer.provideMerge(layer(modules)))
-  const code = await Effect.runPromise(Effect.provide(main, captured))
-  return { code, out, err }
+  return { said, program: Effect.provide(main, process) }
+}
+
+export const inProcess = async (words: ReadonlyArray<string>, options: Options = {}): Promise<Ended> => {
+  const { program, said } = captured(words, options)
+  const code = await Effect.runPromise(program)
+  return { code, ...said }
+}
+
+/** A program that runs until it is interrupted, over services that it is given: `err` is what it has said so far. */
+export const begin = (
+  words: ReadonlyArray<string>,
+  { services, ...options }: Options & { readonly services: Context.Context<Tables | Topics> }
+): { readonly err: () => string; readonly stop: () => Promise<void> } => {
+  const { program, said } = captured(words, options)
+  const fiber = Effect.runFork(Effect.provide(program, services))
+  return { err: () => said.err, stop: async () => void (await Effect.runPromise(Fiber.interrupt(fiber))) }
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
@@ -129,6 +129,44 @@ describe("Dashboards", () => {
       const bad = yield* call(`${url}/api/dashboards/bad`)
       expect([bad.status, bad.json.error.tag]).toEqual([502, "StorageFailed"])
       expect(bad.json.error.message).toContain("bad.json")
+    })
+  )
+
+  it.scopedLive("come with a system's folder too, are changed in the data folder only, and can be as they came", () =>
+    Effect.gen(function* () {
+      const folder = join(root, "changed")
+      const systems = join(root, "systems")
+      mkdirSync(join(systems, "shop"), { recursive: true })
+      mkdirSync(join(systems, "bare"))
+      writeFileSync(join(systems, "file"), "")
+      const brought = { ...dashboard, title: "Shop", tiles: [{ ...tile, job: "orders" }] }
+      writeFileSync(join(systems, "shop", "dashboard.json"), JSON.stringify(brought))
+      const { url } = yield* ApiServer.start({ dashboardsFolder: folder, systemsFolder: systems })
+      const list = Effect.map(call(`${url}/api/dashboards`), ({ json }) => json)
+      const at = `${url}/api/dashboards/shop`
+      expect((yield* call(at)).json).toEqual(brought)
+      expect(yield* list).toEqual([{ name: "shop", title: "Shop", tiles: 1, origin: "project" }])
+      expect((yield* call(at, "DELETE")).json.error.message).toContain("comes with the project")
+      yield* call(at, "PUT", { ...brought, title: "Mine" })
+      yield* call(`${url}/api/dashboards/own`, "PUT", dashboard)
+      expect((yield* list).map((of: any) => [of.name, of.title, of.origin])).toEqual([
+        ["own", "Sales of today", "own"],
+        ["shop", "Mine", "changed"]
+      ])
+      expect(JSON.parse(readFileSync(join(systems, "shop", "dashboard.json"), "utf8"))).toEqual(brought)
+      expect((yield* call(at, "DELETE")).json).toEqual({ removed: "shop" })
+      expect((yield* call(at)).json).toEqual(brought)
+    })
+  )
+
+  it.scopedLive("count the rows of a job's sink instead of asking a query", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const { sql: _, ...rest } = tile
+      const counted = { ...dashboard, tiles: [{ ...rest, job: "orders", arrivals: "shop_item_income" }] }
+      expect((yield* call(`${url}/api/dashboards/sales`, "PUT", counted)).json).toEqual(counted)
+      const nobodys = { ...dashboard, tiles: [{ ...rest, arrivals: "shop_item_income" }] }
+      expect((yield* call(`${url}/api/dashboards/sales`, "PUT", nobodys)).status).toBe(400)
     })
   )
 

@@ -8,6 +8,8 @@ const { placesOf } = await load("layout")
 const { holderOf, rowsOf, summary } = await load("partitions")
 const { chartOf } = await load("chart-options")
 const { figure } = await load("format")
+const { arrivalsOf, missingOf } = await load("tile-answer")
+const { byJob } = await load("awaited")
 
 const column = (name: string, type = "bigint") => ({ name, type, nullable: false })
 const catalog = {
@@ -158,12 +160,98 @@ describe("columns", () => {
     ])
   })
 
+  it("draw more lines than there are colours, and a heat map of two columns", () => {
+    const colours = { series: Array.from({ length: 8 }, (_, i) => `colour ${i}`), of: (name: string) => name }
+    const many = answer(
+      ["at", "symbol", "close"],
+      ...Array.from({ length: 30 }, (_, i) => ["2026-11-21", `s${i}`, "1"])
+    )
+    const line = chartOf(many, { type: "line", x: "at", values: ["close"], by: "symbol", stacked: false }, "Close")
+    const options = line.options(colours)
+    expect(options.series.map((of: any) => of.lineStyle.type)).toEqual(
+      ["solid", "dashed", "dotted"].flatMap((dash) => Array.from({ length: 8 }, () => dash))
+    )
+    expect(new Set(options.series.map((of: any, i: number) => `${options.color[i]} ${of.lineStyle.type}`)).size).toBe(
+      24
+    )
+    expect(line.note).toBe("6 more series are not drawn.")
+    const defects = answer(
+      ["hour", "station_id", "fails"],
+      ["2026-11-21 08:00:00+00", "40", "2"],
+      ["2026-11-21 09:00:00+00", "7", "3"],
+      ["2026-11-21 09:00:00+00", "40", null]
+    )
+    const mapping = { type: "heatmap", x: "hour", values: ["fails"], by: "station_id", stacked: false }
+    const heat = chartOf(defects, mapping, "Defects")
+    const { series, xAxis, yAxis } = heat.options(colours)
+    expect([xAxis.data, yAxis.data]).toEqual([
+      ["2026-11-21 08:00", "2026-11-21 09:00"],
+      ["7", "40"]
+    ])
+    expect(series[0].data).toEqual([
+      [0, 1, 2],
+      [1, 0, 3]
+    ])
+    expect(heat.spoken).toMatch(/^Defects, heat map of 2 cells; the largest: 2026-11-21 09:00 \/ 7 3, /)
+    expect(chartOf(defects, { ...mapping, by: "gone" }, "Defects")).toBeNull()
+    expect(suggest(defects, "heatmap")).toMatchObject({ x: "hour", by: "station_id", values: ["fails"] })
+  })
+
   it("keep every digit of a number that is shown large", () => {
     expect(["12345678901234567.89", "-1000", "7", "x"].map(figure)).toEqual([
       "12,345,678,901,234,567.89",
       "-1,000",
       "7",
       "x"
+    ])
+  })
+})
+
+describe("a tile", () => {
+  const report = (cutAt: string, rows: number) => ({
+    cutAt: Date.parse(`2026-11-21T${cutAt}Z`),
+    sinks: [
+      { sink: "prices", rows },
+      { sink: "others", rows: 1_000 }
+    ]
+  })
+
+  it("counts the rows of a sink by the minute of their epochs, also none", () => {
+    const reports = [report("10:00:10", 3), report("10:00:59", 4), report("10:03:00", 5), report("10:03:01", 0)]
+    expect(arrivalsOf(reports, "prices").rows).toEqual([
+      ["2026-11-21T10:00:00.000Z", "7"],
+      ["2026-11-21T10:01:00.000Z", "0"],
+      ["2026-11-21T10:02:00.000Z", "0"],
+      ["2026-11-21T10:03:00.000Z", "5"]
+    ])
+    expect(arrivalsOf([], "prices").rows).toEqual([])
+  })
+
+  it("counts the last hour, and no minute of which reports are gone", () => {
+    const hours = arrivalsOf([report("08:00:00", 1), report("10:00:00", 2)], "prices").rows
+    expect([hours.length, hours[0], hours.at(-1)]).toEqual([
+      60,
+      ["2026-11-21T09:01:00.000Z", "0"],
+      ["2026-11-21T10:00:00.000Z", "2"]
+    ])
+    const full = [report("10:00:30", 9), ...Array.from({ length: 199 }, () => report("10:01:00", 1))]
+    expect(arrivalsOf(full, "prices").rows).toEqual([["2026-11-21T10:01:00.000Z", "199"]])
+  })
+
+  it("waits for tables that are not there, not for what its own query names", () => {
+    const known = ["uc", "ucp"]
+    expect(missingOf({ sql: "select * from uc join plant_total on true" }, known)).toEqual(["plant_total"])
+    expect(missingOf({ sql: "with done as (select * from ucp) select * from done, uc" }, known)).toEqual([])
+    expect(missingOf({ job: "plant", arrivals: "uc" }, known)).toEqual([])
+    expect(missingOf({ job: "plant", arrivals: "other" }, known)).toEqual(["other"])
+    const awaits = [
+      { job: "plant", tables: ["b", "a"] },
+      { job: "plant", tables: ["a"] },
+      { job: "stocks", tables: [] }
+    ]
+    expect(byJob(awaits)).toEqual([
+      { job: "plant", tables: ["a", "b"] },
+      { job: "stocks", tables: [] }
     ])
   })
 })

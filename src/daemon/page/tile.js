@@ -116,11 +116,14 @@ export const make = (tile, { change, move, remove, edit }) => {
     refresh: async (tables) => {
       try {
         const isFirst = answer === null
-        awaited = isFirst && tables !== null && current.job !== undefined ? missingOf(current, tables) : []
+        // A sink need not be a table: once it has rows, it is there.
+        const arrived = current.sql === undefined ? await answerOf(current) : null
+        const mayMiss = isFirst && tables !== null && current.job !== undefined && !(arrived?.rows.length > 0)
+        awaited = mayMiss ? missingOf(current, tables) : []
         root.toggleAttribute("data-waits", awaited.length > 0)
         if (awaited.length > 0) content.wait(`Waits for ${awaited.join(" and ")}, which job ${current.job} makes.`)
         else {
-          answer = await answerOf(current)
+          answer = arrived ?? (await answerOf(current))
           if (isFirst && !bar.hidden) drawBar()
           drawContent()
         }
