@@ -91,7 +91,8 @@ const drivers: Readonly<Record<string, string>> = {
   "src/connectors/protobuf/ProtobufMessage.ts": "@bufbuild/protobuf",
   "src/connectors/kafka/KafkaGzip.ts": "node:zlib",
   "src/connectors/files/Gunzip.ts": "node:zlib",
-  "src/connectors/kafka/KafkaZstd.ts": "fzstd"
+  "src/connectors/kafka/KafkaZstd.ts": "fzstd",
+  "src/connectors/files/ParquetFile.ts": "hyparquet-writer"
 }
 
 const allowed = ({ file, from }: Import, rules: ReadonlyArray<string>): boolean => {

@@ -12,6 +12,7 @@ import { Daemon, type DaemonService } from "../daemon/Daemon.ts"
 import * as DataFolder from "../daemon/DataFolder.ts"
 import { Network } from "../daemon/Network.ts"
 import type { Job } from "../flow/Job.ts"
+import { OutputFolder } from "../flow/OutputFolder.ts"
 import { Tables, type TablesService } from "../flow/Tables.ts"
 import { Topics, type TopicsService } from "../flow/Topics.ts"
 import type { Configuration } from "./Configuration.ts"
@@ -40,8 +41,9 @@ export const make = (
   Effect.gen(function* () {
     const process = yield* Process
     const scope = yield* Effect.scope
-    const needs = yield* Effect.context<Needs>()
+    const given = yield* Effect.context<Needs>()
     const folder = yield* DataFolder.open(configuration.data, { pid: process.pid, port: null })
+    const needs = Context.add(given, OutputFolder, folder.path)
     // Topics or tables that the program was given are taken, whatever the configuration says: a test gives some.
     const opened = <Id, Service, E extends Failure>(tag: Context.Tag<Id, Service>, layer: LazyLayer<Id, E>) =>
       Option.match(Context.getOption(needs, tag), {

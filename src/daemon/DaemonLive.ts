@@ -160,6 +160,8 @@ export const layer = (
 
       return {
         ...control,
+        // Sinks that are cleared need what they need to be opened.
+        rewind: (name, options) => Effect.provide(control.rewind(name, options), context),
         jobs,
         statuses: Effect.forEach(jobs, (job) =>
           Effect.orElseSucceed(status(job.name), () => idleStatus(job.name, null))

@@ -9,6 +9,7 @@ import type { Effect, Scope } from "effect"
 import type { Fenced, NotDeterministic, OtherLineage, SinkAhead, SinkBehind, TableMismatch } from "../model/Errors.ts"
 import type { Invalid } from "../model/Event.ts"
 import type { Barrier, Batch } from "../model/Message.ts"
+import type { Millis } from "../model/Time.ts"
 import type { Letters } from "./Letters.ts"
 import type { Statement, TablesError, TablesService } from "./Tables.ts"
 import type { TopicsError } from "./Topics.ts"
@@ -61,6 +62,8 @@ export interface Sink<in A, out E, out R, out Takes = unknown> {
    * Such a sink is for a job that recomputes: of any other its epochs would remove each other's rows. Absent: no.
    */
   readonly isWhole?: boolean
+  /** The folder that it writes files to; absent: it writes none. */
+  readonly folder?: string
   /** Called once at each start of the job, after the checkpoint is claimed and before any row. */
   readonly open: (opening: SinkOpening) => Effect.Effect<SinkWriter, E, R | Scope.Scope>
   /**
@@ -126,6 +129,8 @@ export interface OwnWriter extends Writer {
   readonly commit: (prepared: Prepared) => Effect.Effect<"written" | "already there", SinkError>
   /** Where the sink stands after its last commit, for the manifest; `null` if it keeps nothing. */
   readonly position: Effect.Effect<string | null, SinkError>
+  /** When it wants an epoch although no record came: at a trigger from then on there is one. Asked at each. Absent: never. */
+  readonly dueAt?: () => Millis
 }
 
 export type SinkWriter = TablesWriter | OwnWriter

@@ -200,7 +200,9 @@ const wired = <R>(
       limits: { deadLetters: job.deadLetters, late: job.late },
       attention: options.attention,
       stopping: options.stopping,
-      isDue: (now) => chains.some(({ chain }) => chain.dueAt() <= now),
+      isDue: (now) =>
+        chains.some(({ chain }) => chain.dueAt() <= now) ||
+        writers.some((writer) => writer._tag === "OwnWriter" && (writer.dueAt?.() ?? Number.POSITIVE_INFINITY) <= now),
       wanted: options.wanted,
       onWanted: options.onWanted,
       ...options.listener

@@ -1,6 +1,8 @@
 /** What jobs have written, as rows that can be compared, and how two of them differ. */
 import { Effect, Either } from "effect"
+import * as FileNames from "../../connectors/files/FileNames.ts"
 import { type StoredRecord, Topics } from "../../flow/Topics.ts"
+import * as Digest from "../../model/Digest.ts"
 import { dialect } from "./Sqlite.ts"
 import type { Stage } from "./Stage.ts"
 
@@ -17,10 +19,14 @@ export interface Contents {
   readonly [name: string]: ReadonlyArray<Row>
 }
 
-/** What is in the tables and in the topics but for those of the input. */
+/**
+ * What is in the tables, in the topics but for those of the input, and in the files that sinks have made. Of a file its bytes
+ * count: which rows are in which file is a function of the input too.
+ */
 export const of = (stage: Stage, input: ReadonlyArray<string>): Contents => ({
   ...Object.fromEntries(stage.database.list().map((table) => [tableName(table), rowsOf(stage, table)])),
-  ...topics(stage, input)
+  ...topics(stage, input),
+  ...files(stage)
 })
 
 /** What is in the table or topic of this name. */
@@ -99,6 +105,27 @@ const topics = (stage: Stage, input: ReadonlyArray<string>): Contents => {
       .filter((topic) => !input.includes(topic))
       .map((topic) => [topicName(topic), (stage.recordsOf(topic) ?? []).flat().map(recordOf)])
   )
+}
+
+/** Files that readers see. */
+const files = ({ machine: { disk } }: Stage): Contents => {
+  const found: Record<string, ReadonlyArray<Row>> = {}
+  const waiting = [""]
+  while (waiting.length > 0) {
+    const folder = waiting.pop()!
+    for (const name of disk.names(folder === "" ? "/" : folder)) {
+      const path = `${folder}/${name}`
+      const { kind, size } = disk.stat(path)
+      if (kind === "folder" && !name.startsWith(".")) waiting.push(path)
+      if (kind === "folder" || FileNames.parse(name) === null) continue
+      const bytes = new Uint8Array(size)
+      disk.open(path, "r").read(0, bytes)
+      const digest = Digest.make()
+      digest.bytes(bytes)
+      found[`file ${path}`] = [{ key: "", cells: [["digest of its bytes", digest.result()]] }]
+    }
+  }
+  return found
 }
 
 const recordOf = ({ headers, key, offset, partition, value }: StoredRecord): Row => ({

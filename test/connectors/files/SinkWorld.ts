@@ -4,7 +4,7 @@
  */
 import { FileSystem, type Path } from "@effect/platform"
 import { Cause, type Context, Effect, Exit, Layer, type Scope } from "effect"
-import type { Sink } from "../../../src/flow/Sink.ts"
+import type { Prepared, Sink } from "../../../src/flow/Sink.ts"
 import type { Batch } from "../../../src/model/Message.ts"
 import { barrier, batch } from "../../../src/testing/SinkCase.ts"
 import * as Chance from "../../../src/testing/simulation/Chance.ts"
@@ -17,8 +17,7 @@ type Needs = FileSystem.FileSystem | Path.Path
 export type Epochs = ReadonlyArray<ReadonlyArray<unknown>>
 
 export interface SinkWorld {
-  readonly disk: Disk.Disk
-  /** The same files beside the sink: reading them is no step. */
+  /** The files beside the sink: reading them is no step. */
   readonly beside: Layer.Layer<Needs>
   readonly kept: Kept
 }
@@ -35,15 +34,29 @@ interface Kept {
 /** Called before each step of a life, with what it is: what it does happens there. */
 export type Before = (step: string) => Effect.Effect<void, never, never>
 
-export const make = (seed = 1): SinkWorld => {
+export interface DiskWorld extends SinkWorld {
+  readonly disk: Disk.Disk
+}
+
+/** A world over files that are there already. */
+export const on = (beside: Layer.Layer<Needs>): SinkWorld => ({
+  beside,
+  kept: { lineage: 1, generation: 0, epoch: 0, position: null, intents: [] }
+})
+
+/** The job begins anew, as one that recomputes does at each run. */
+export const beginAnew = ({ kept }: SinkWorld): void => {
+  kept.lineage++
+  kept.epoch = 0
+  kept.position = null
+  kept.intents = []
+}
+
+export const make = (seed = 1): DiskWorld => {
   const disk = Disk.make(Chance.fromSeed(seed))
   disk.makeFolder("/data", true)
   disk.open("/", "r").sync()
-  return {
-    disk,
-    beside: DiskFiles.layerBeside(disk),
-    kept: { lineage: 1, generation: 0, epoch: 0, position: null, intents: [] }
-  }
+  return { ...on(DiskFiles.layerBeside(disk)), disk }
 }
 
 /** Ends a life as `kill -9` does. */
@@ -64,7 +77,7 @@ export const live = (
   Effect.gen(function* () {
     const { kept } = world
     kept.generation++
-    const { generation, lineage } = kept
+    const { epoch: manifestEpoch, generation, lineage } = kept
     const outcomes: Array<string> = []
     const isOwner = (): boolean => kept.generation === generation && kept.lineage === lineage
     const writer = yield* sink.open({
@@ -72,12 +85,12 @@ export const live = (
       sink: sink.name,
       lineage,
       generation,
-      manifestEpoch: kept.epoch,
+      manifestEpoch,
       intentEpochs: kept.intents,
       position: kept.position
     })
     if (writer._tag !== "OwnWriter") return yield* Effect.dieMessage("it commits by itself")
-    for (let epoch = kept.epoch + 1; epoch <= epochs.length; epoch++) {
+    for (let epoch = manifestEpoch + 1; epoch <= epochs.length; epoch++) {
       yield* before("intent")
       if (!isOwner()) return yield* Effect.fail("overtaken")
       if (!kept.intents.includes(epoch)) kept.intents = [...kept.intents, epoch]
@@ -97,6 +110,20 @@ export const live = (
     yield* before("end")
     return outcomes
   }).pipe(Effect.scoped, Effect.provide(stepping(world.beside, before)))
+
+/** What a sink makes of the rows of its first epoch, before it commits them. */
+export const prepare = (
+  { beside, kept }: SinkWorld,
+  sink: Sink<never, unknown, Needs, unknown>,
+  rows: ReadonlyArray<unknown>
+): Effect.Effect<Prepared, unknown> =>
+  Effect.gen(function* () {
+    const { epoch: manifestEpoch, lineage, position } = kept
+    const generation = ++kept.generation
+    const opening = { job: "job", sink: sink.name, lineage, generation, manifestEpoch, intentEpochs: [], position }
+    const writer = yield* sink.open(opening)
+    return yield* writer.prepare({ barrier: barrier(manifestEpoch + 1), batches: [batch(rows)] })
+  }).pipe(Effect.scoped, Effect.provide(beside))
 
 /** The rows that a reader finds: file by file, each with its lines; hidden folders are not looked into. */
 export const read = (
@@ -124,7 +151,7 @@ export const read = (
 /** Files each of whose changes is a step. */
 const stepping = (layer: Layer.Layer<Needs>, before: Before): Layer.Layer<Needs> =>
   Layer.merge(
-    Layer.map(layer, (context) => context) as Layer.Layer<Needs>,
+    layer,
     Layer.effect(
       FileSystem.FileSystem,
       Effect.map(FileSystem.FileSystem, (files) => steps(files, before))
@@ -137,6 +164,7 @@ const steps = (files: FileSystem.FileSystem, before: Before): FileSystem.FileSys
   return {
     ...files,
     makeDirectory: (path, options) => step(`make folder ${path}`, files.makeDirectory(path, options)),
+    symlink: (from, to) => step(`link ${to}`, files.symlink(from, to)),
     rename: (from, to) => step(`rename ${from} ${to}`, files.rename(from, to)),
     remove: (path, options) => step(`remove ${path}`, files.remove(path, options)),
     open: (path, options): Effect.Effect<FileSystem.File, never, Scope.Scope> =>
@@ -147,6 +175,3 @@ const steps = (files: FileSystem.FileSystem, before: Before): FileSystem.FileSys
       })) as never
   }
 }
-
-export const services = (world: SinkWorld): Context.Context<Needs> =>
-  Effect.runSync(Effect.scoped(Layer.build(world.beside)))
