@@ -1,6 +1,7 @@
 /** Every command, in the order of the help. */
 
 import { check } from "./commands/Check.ts"
+import { clean } from "./commands/Clean.ts"
 import { pause, restart, resume, savepoint, savepoints, stop } from "./commands/Control.ts"
 import { deadLetters } from "./commands/DeadLetters.ts"
 import { explain } from "./commands/Explain.ts"
@@ -42,6 +43,7 @@ export const commands: ReadonlyArray<Usage.Entry<Needs>> = [
   generate,
   query,
   schema,
+  clean,
   simulate,
   init
 ]

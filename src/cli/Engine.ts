@@ -75,7 +75,9 @@ export const make = (
       }
     )
     const daemon = yield* Effect.cached(
-      openDaemon(configuration, { topics, tables, jobs, isDaemon }, scope).pipe(Effect.provide(needs))
+      openDaemon(configuration, { topics, tables, jobs, isDaemon, data: folder.path }, scope).pipe(
+        Effect.provide(needs)
+      )
     )
     const serveOn = (server: HttpServer.HttpServer, token: Configuration["token"]) =>
       Effect.gen(function* () {
@@ -130,27 +132,38 @@ interface Parts {
   readonly tables: Engine["tables"]
   readonly jobs: Jobs
   readonly isDaemon: boolean
+  /** The data folder. */
+  readonly data: string
 }
 
 const openDaemon = (configuration: Configuration, parts: Parts, scope: Scope.Scope) =>
   Effect.gen(function* () {
     const telemetry = yield* Scope.extend(openTelemetry, scope)
     // What has to be loaded is, while the database opens.
-    const [live, store, jobs, topics, tables, registry] = yield* Effect.all(
+    const [live, store, jobs, topics, tables, registry, files] = yield* Effect.all(
       [
         Effect.promise(() => import("../daemon/DaemonLive.ts")),
         storeLayer(configuration),
         parts.jobs,
         parts.topics,
         Effect.map(parts.tables, (tables) => Layer.succeed(Tables, tables)),
-        Effect.promise(async () => (await import("./Registry.ts")).layer(configuration))
+        Effect.promise(async () => (await import("./Registry.ts")).layer(configuration)),
+        Effect.promise(() => import("../connectors/files/LedgerFolder.ts"))
       ],
       { concurrency: "unbounded" }
     )
     const layer = live
       .layer(jobs, { isDaemon: parts.isDaemon, ...(telemetry === null ? {} : { hear: telemetry.hear }) })
       .pipe(
-        Layer.provide(Layer.mergeAll(Layer.succeed(Topics, topics), tables, registry, Layer.provide(store, tables)))
+        Layer.provide(
+          Layer.mergeAll(
+            Layer.succeed(Topics, topics),
+            tables,
+            registry,
+            files.layer({ folder: files.inData(parts.data) }),
+            Layer.provide(store, tables)
+          )
+        )
       )
     const daemon = Context.get(yield* Layer.buildWithScope(layer, scope), Daemon)
     if (telemetry !== null) {

@@ -37,6 +37,7 @@ export const examples: Readonly<Record<string, ReadonlyArray<string>>> = {
     "weir query 'select * from shop_item_income limit 10'",
     "weir query --format csv 'select count(*) from shop_item_income'"
   ],
+  clean: ["weir clean invoices", "weir clean invoices --older-than 6h"],
   schema: ["weir schema orders", "weir schema ./orders.jsonl --format code", "weir schema shop_item_income"],
   simulate: [
     "weir simulate orders",

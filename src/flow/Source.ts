@@ -36,8 +36,25 @@ export interface Source<out A, out E, out R> {
    * the job; nothing of the reader is used after it.
    */
   readonly open: Effect.Effect<SourceReader, E, R | Scope.Scope>
+  /**
+   * Takes away input that every job which reads it is done with, for good: `weir clean`. Called beside jobs that run, in
+   * their process or another one. Absent: there is nothing that could be taken away.
+   */
+  readonly clean?: (wanted: {
+    /** Only what was written before this moment, in milliseconds. */
+    readonly before: number
+  }) => Effect.Effect<Cleaned, SourceError, R>
   /** A type only. */
   readonly row?: A
+}
+
+/** What was taken away, by name, and who holds back what comes next. */
+export interface Cleaned {
+  readonly removed: ReadonlyArray<string>
+  /** What is there, and a durable epoch of some job does not cover. */
+  readonly kept: number
+  /** The job that is furthest behind; `null`: one that has no checkpoint yet, or none has ever run. */
+  readonly by: string | null
 }
 
 /** Reads the partitions of a source, each in the order of its offsets. */
@@ -63,6 +80,11 @@ export interface SourceReader {
     offset: Offset,
     recordsMax: number
   ) => Effect.Effect<RecordBatch | null, SourceError>
+  /**
+   * Where an epoch ends at the latest that began at `from`: above it, in a source that bounds its epochs by something
+   * else than records, as by files. Asked before every `read`, so that it may say more as more comes. Absent: nowhere.
+   */
+  readonly epochEnd?: (partition: number, from: Offset) => Offset
   /** Ends when a record may have come since the last `read` that answered `null`. May end for no reason. */
   readonly changed: Effect.Effect<void>
   /**

@@ -69,6 +69,8 @@ export interface SourceActor extends SourceHandle {
 interface Partition {
   readonly partition: number
   offset: Offset
+  /** Where the epoch that is open began. */
+  begunAt: Offset
   latest: Offset
   /** Passed on since the last cut. */
   records: number
@@ -114,11 +116,14 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
 
     const endOf = (partition: Partition): Offset =>
       options.ends === null ? Number.POSITIVE_INFINITY : (options.ends.get(partition.partition) ?? 0)
+    const ownEndOf = ({ begunAt, partition }: Partition): Offset =>
+      reader.epochEnd?.(partition, begunAt) ?? Number.POSITIVE_INFINITY
     const ended = (): boolean =>
       options.ends !== null && [...partitions.values()].every((partition) => partition.offset >= endOf(partition))
     const full = (): "bound" | "rate" | null => {
       if (records >= epochMax.records || bytes >= epochMax.bytes) return "bound"
-      return options.recordsPerEpochMax !== null && records >= options.recordsPerEpochMax ? "rate" : null
+      if (options.recordsPerEpochMax !== null && records >= options.recordsPerEpochMax) return "rate"
+      return [...partitions.values()].some((partition) => partition.offset >= ownEndOf(partition)) ? "rate" : null
     }
     const stateOf = (partition: Partition, now: Millis): PartitionState => {
       if (reader.finite && partition.offset >= partition.latest) return "finished"
@@ -199,6 +204,7 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
           partition.idle = state === "idle"
           partition.stateAtCut = state
           partition.isNew = false
+          partition.begunAt = partition.offset
           const counted = reader.forgets === true ? { records: partition.records } : {}
           partition.records = 0
           return [{ source: id, partition: partition.partition, offset: partition.offset, state, ...counted }]
@@ -235,7 +241,16 @@ export const make = (options: SourceOptions): Effect.Effect<SourceActor, SourceE
     const allowed = (partition: Partition): number => {
       const left = (options.recordsPerEpochMax ?? epochMax.records) - records
       const fair = options.recordsPerEpochMax === null ? left : Math.ceil(options.recordsPerEpochMax / partitions.size)
-      return Math.max(1, Math.min(Limits.batchRecordsMax, left, fair, endOf(partition) - partition.offset))
+      return Math.max(
+        1,
+        Math.min(
+          Limits.batchRecordsMax,
+          left,
+          fair,
+          endOf(partition) - partition.offset,
+          ownEndOf(partition) - partition.offset
+        )
+      )
     }
     const refresh = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
@@ -343,7 +358,8 @@ const assigned = (
   { at, isEmpty, startAt }: { readonly startAt: "earliest" | "latest"; readonly at: Millis; readonly isEmpty: boolean }
 ): Partition => ({
   partition: range.partition,
-  offset: restored?.offset ?? (startAt === "latest" ? range.latest : range.oldest),
+  offset: offsetOf(range, restored, startAt),
+  begunAt: offsetOf(range, restored, startAt),
   latest: range.latest,
   records: 0,
   drained: false,
@@ -353,6 +369,12 @@ const assigned = (
   lastReadAt: at,
   isNew: false
 })
+
+const offsetOf = (
+  { latest, oldest }: PartitionRange,
+  restored: PartitionCut | undefined,
+  startAt: "earliest" | "latest"
+): Offset => restored?.offset ?? (startAt === "latest" ? latest : oldest)
 
 const checkRange = (
   source: string,

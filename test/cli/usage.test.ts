@@ -49,6 +49,7 @@ const refused: ReadonlyArray<Case> = [
   { words: ["savepoint", "orders"], code: 1, err: ["no checkpoint yet", "weir start orders"] },
   { words: ["savepoint", "orders", "a/b"], code: 2, err: ["'a/b' is no name", "before-the-change"] },
   { words: ["savepoints", "orders", "--remove", "no"], code: 1, err: ["no savepoint 'no'"] },
+  { words: ["clean", "orders"], code: 1, err: ["reads no files", "`watch`"] },
   { words: ["check", "odrers"], code: 2, err: ["Did you mean 'orders'?"] },
   { words: ["topics", "--log-level", "loud"], code: 2, err: ["'loud' is no log level", "debug"] },
   {
@@ -85,7 +86,7 @@ describe("Help", { timeout: 20_000 }, () => {
   it("goes to standard output, names every command, and hides what is not Weir's", async () => {
     const { code, out, err } = await weir(["--help"])
     expect([code, err]).toEqual([0, ""])
-    for (const command of "start run jobs explain progress topics produce tail health generate query dead-letters pause resume stop restart savepoint savepoints check reset init".split(
+    for (const command of "start run jobs explain progress topics produce tail health generate query dead-letters pause resume stop restart savepoint savepoints check reset clean init".split(
       " "
     ))
       expect(out).toMatch(new RegExp(`^ {2}${command} `, "m"))

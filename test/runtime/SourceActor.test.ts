@@ -295,6 +295,27 @@ describe("a source", () => {
     })
   )
 
+  it.scoped("ends an epoch where its reader says, as far as that knows, and goes on behind the cut", () =>
+    Effect.gen(function* () {
+      const partitions = [["1", "2", "3", "4", "5"]]
+      const { reader, stir } = yield* readerOf(partitions)
+      const epochEnd = (_: number, from: number) =>
+        from + 3 <= partitions[0]!.length ? from + 3 : Number.POSITIVE_INFINITY
+      const { source } = yield* start({ ...reader, epochEnd })
+      expect(source.status(1)).toMatchObject({ records: 3, full: "rate" })
+      expect(states(yield* source.cut(cutOf(1, 1)))).toBe("3 active")
+      yield* settle
+      expect(source.status(2)).toMatchObject({ records: 2, full: null })
+      partitions[0]!.push("6", "7", "8")
+      yield* stir
+      yield* settle
+      expect(source.status(3)).toMatchObject({ records: 3, full: "rate" })
+      expect(states(yield* source.cut(cutOf(2, 3)))).toBe("6 active")
+      yield* settle
+      expect(states(yield* source.cut(cutOf(3, 4)))).toBe("8 active")
+    })
+  )
+
   it.scoped("ends a bounded run where its partitions ended when it began", () =>
     Effect.gen(function* () {
       const partitions = [["1", "2"]]

@@ -3,19 +3,14 @@
  * known before any is read, so that an offset means the same row for ever.
  */
 import { Effect, Exit, Scope } from "effect"
-import type { RecordMark } from "../../flow/Source.ts"
+import type { TakenFile } from "../../flow/FileLedgers.ts"
+import type { RecordMark, SourceReader } from "../../flow/Source.ts"
 import * as Digest from "../../model/Digest.ts"
 import type { Offset, RecordBatch } from "../../model/Event.ts"
 import type { FileFailure } from "./FileFailure.ts"
 import * as FileFeed from "./FileFeed.ts"
 import type { TakenRows } from "./FileFormat.ts"
 import { type FolderFile, find, isSame } from "./Folder.ts"
-
-/** A file, and where its rows are: `[first, first + rows)`. */
-export interface SpannedFile extends FolderFile {
-  readonly first: Offset
-  readonly rows: number
-}
 
 /** Reads such files one after the other; one of them is open at a time, from where reading stopped. */
 export interface SpanReader<E> {
@@ -25,9 +20,9 @@ export interface SpanReader<E> {
 
 export interface SpanOptions<E> extends FileFeed.FeedOptions {
   /** In the order of their offsets; more may come at the end. */
-  readonly files: ReadonlyArray<SpannedFile>
+  readonly files: ReadonlyArray<TakenFile>
   /** What to say of a file that is not what it was when its rows were counted. */
-  readonly changed: (file: SpannedFile) => E
+  readonly changed: (file: TakenFile) => E
 }
 
 interface Cursor {
@@ -47,7 +42,7 @@ export const reader = <E>(options: SpanOptions<E>): Effect.Effect<SpanReader<E>,
       cursor = null
       return closing === null ? Effect.void : Scope.close(closing.scope, Exit.void)
     })
-    const check = (file: SpannedFile): Effect.Effect<void, E | FileFailure> =>
+    const check = (file: TakenFile): Effect.Effect<void, E | FileFailure> =>
       Effect.flatMap(find(fs, folder, file.path), (found) =>
         isSame(file, found) ? Effect.void : Effect.fail(changed(file))
       )
@@ -84,22 +79,23 @@ export const reader = <E>(options: SpanOptions<E>): Effect.Effect<SpanReader<E>,
     return { read }
   })
 
-/** How the row before `offset` is recognised: by its file and its place there. `null`: there is none. */
-export const markBefore = (files: ReadonlyArray<SpannedFile>, offset: Offset): RecordMark | null => {
-  const index = offset > 0 ? fileAt(files, offset - 1) : -1
-  if (index < 0) return null
-  const { first, modified, path, size } = files[index]!
-  const digest = Digest.make()
-  digest.bytes(new TextEncoder().encode(path))
-  digest.number(size)
-  digest.number(offset - first)
-  return { timestamp: modified, checksum: Number.parseInt(digest.result().slice(0, 8), 16) }
+/** How many rows a file has; `null`: it is not the same any more. */
+export const rowsOf = (options: FileFeed.FeedOptions, file: FolderFile): Effect.Effect<number | null, FileFailure> =>
+  Effect.gen(function* () {
+    const counted = yield* Effect.either(FileFeed.count(options, file.path))
+    // What was read of a file that went or changed says nothing, nor does the failure.
+    if (!isSame(file, yield* find(options.fs, options.folder, file.path))) return null
+    return yield* counted
+  })
+
+/** The offset after the last row. */
+export const endOf = (files: ReadonlyArray<TakenFile>): Offset => {
+  const last = files[files.length - 1]
+  return last === undefined ? 0 : last.first + last.rows
 }
 
-// Private
-
-/** The file with the row of this offset; -1: there is none. */
-const fileAt = (files: ReadonlyArray<SpannedFile>, offset: Offset): number => {
+/** How many of the files have no row from `offset` on. */
+export const filesBefore = (files: ReadonlyArray<TakenFile>, offset: Offset): number => {
   let low = 0
   let high = files.length
   while (low < high) {
@@ -107,10 +103,45 @@ const fileAt = (files: ReadonlyArray<SpannedFile>, offset: Offset): number => {
     if (files[middle]!.first + files[middle]!.rows <= offset) low = middle + 1
     else high = middle
   }
-  return low === files.length ? -1 : low
+  return low
 }
 
-const batchOf = (file: SpannedFile, offset: Offset, { bytes, ends, starts }: TakenRows): RecordBatch => {
+/** Ends each epoch with the last of so many files of which it has rows; `null`: it ends where it will. */
+export const bounded = (
+  files: ReadonlyArray<TakenFile>,
+  filesPerEpochMax: number | null
+): Pick<SourceReader, "epochEnd"> =>
+  filesPerEpochMax === null
+    ? {}
+    : {
+        epochEnd: (_, from) => {
+          const last = files[filesBefore(files, from) + filesPerEpochMax - 1]
+          return last === undefined ? Number.POSITIVE_INFINITY : last.first + last.rows
+        }
+      }
+
+/** How the row before `offset` is recognised: by its file and its place there. `null`: there is none. */
+export const markBefore = (files: ReadonlyArray<TakenFile>, offset: Offset): RecordMark | null => {
+  const index = offset > 0 ? fileAt(files, offset - 1) : -1
+  if (index < 0) return null
+  const { first, path, size } = files[index]!
+  const digest = Digest.make()
+  digest.bytes(new TextEncoder().encode(path))
+  digest.number(size)
+  digest.number(offset - first)
+  // A file's time is no mark: runtimes round it differently.
+  return { timestamp: 0, checksum: Number.parseInt(digest.result().slice(0, 8), 16) }
+}
+
+// Private
+
+/** The file with the row of this offset; -1: there is none. */
+const fileAt = (files: ReadonlyArray<TakenFile>, offset: Offset): number => {
+  const index = filesBefore(files, offset)
+  return index === files.length ? -1 : index
+}
+
+const batchOf = (file: TakenFile, offset: Offset, { bytes, ends, starts }: TakenRows): RecordBatch => {
   const count = starts.length
   return {
     partition: 0,

@@ -9,3 +9,4 @@ export {
   toParquet
 } from "./FilesSink.ts"
 export { type CsvOptions, csv, jsonLines, type SourceOptions, text } from "./FilesSource.ts"
+export { layer as layerLedgers } from "./LedgerFolder.ts"

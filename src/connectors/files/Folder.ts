@@ -71,11 +71,12 @@ export const find = (
 ): Effect.Effect<FolderFile | null, FileFailure> =>
   Effect.map(look(fs, `${folder}/${path}`), (info) => (info?.type === "File" ? fileOf(path, info) : null))
 
+/** Runtimes round a time to the milliseconds before it or after it. */
 export const isSame = (one: FolderFile, other: FolderFile | null): boolean =>
   other !== null &&
   one.path === other.path &&
   one.size === other.size &&
-  one.modified === other.modified &&
+  Math.abs(one.modified - other.modified) <= 1 &&
   one.inode === other.inode
 
 export const sorted = <A extends FolderFile>(files: ReadonlyArray<A>, order: Order): ReadonlyArray<A> =>

@@ -1,9 +1,10 @@
 /** Reads a folder as it is when it is opened: its files in their order, and what comes later not at all. */
 import { Effect, type Scope } from "effect"
+import type { TakenFile } from "../../flow/FileLedgers.ts"
 import type { SourceReader } from "../../flow/Source.ts"
 import * as Digest from "../../model/Digest.ts"
 import { changed, type FileFailure } from "./FileFailure.ts"
-import * as FileFeed from "./FileFeed.ts"
+import type * as FileFeed from "./FileFeed.ts"
 import * as FileSpan from "./FileSpan.ts"
 import * as Folder from "./Folder.ts"
 
@@ -11,6 +12,8 @@ export interface FolderReaderOptions extends FileFeed.FeedOptions, Folder.Folder
   /** Of the source. */
   readonly name: string
   readonly order: Folder.Order
+  /** Files of which one epoch has rows; `null`: as many as there are. */
+  readonly filesPerEpochMax: number | null
 }
 
 /**
@@ -20,10 +23,12 @@ export interface FolderReaderOptions extends FileFeed.FeedOptions, Folder.Folder
 export const open = (options: FolderReaderOptions): Effect.Effect<SourceReader, FileFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { fs, name, order } = options
-    const files: Array<FileSpan.SpannedFile> = []
+    const files: Array<TakenFile> = []
     let latest = 0
     for (const file of Folder.sorted(yield* Folder.list(fs, options), order)) {
-      const rows = yield* FileFeed.count(options, file.path)
+      const rows = yield* FileSpan.rowsOf(options, file)
+      if (rows === null && (yield* Folder.find(fs, options.folder, file.path)) === null) continue
+      if (rows === null) return yield* changed(name, file.path)
       files.push({ ...file, first: latest, rows })
       latest += rows
     }
@@ -33,6 +38,7 @@ export const open = (options: FolderReaderOptions): Effect.Effect<SourceReader, 
       finite: true,
       partitions: Effect.succeed([{ partition: 0, oldest: 0, latest }]),
       read: (_, offset, recordsMax) => read(offset, recordsMax),
+      ...FileSpan.bounded(files, options.filesPerEpochMax),
       changed: Effect.never,
       markBefore: (_, offset) => Effect.succeed(FileSpan.markBefore(files, offset))
     } satisfies SourceReader
@@ -40,13 +46,14 @@ export const open = (options: FolderReaderOptions): Effect.Effect<SourceReader, 
 
 // Private
 
-/** Other files, or others of the same names, are another folder. */
-const identityOf = (files: ReadonlyArray<FileSpan.SpannedFile>, rows: number): string => {
+/** Other files, or others of another size under the same names, are another folder. Of times runtimes say others. */
+const identityOf = (files: ReadonlyArray<TakenFile>, rows: number): string => {
   const digest = Digest.make()
   const encoder = new TextEncoder()
-  for (const { inode, modified, path, size } of files) {
+  for (const { path, rows, size } of files) {
     digest.bytes(encoder.encode(path))
-    for (const number of [size, modified, inode]) digest.number(Math.floor(number))
+    digest.number(size)
+    digest.number(rows)
   }
   return `folder of ${files.length} files with ${rows} rows, ${digest.result()}`
 }

@@ -7,6 +7,7 @@ import { Clock, Effect, Layer } from "effect"
 import type { CheckpointStore } from "../../checkpoint/CheckpointStore.ts"
 import * as FileCheckpointStore from "../../checkpoint/FileCheckpointStore.ts"
 import * as SqlCheckpointStore from "../../checkpoint/SqlCheckpointStore.ts"
+import * as LedgerFolder from "../../connectors/files/LedgerFolder.ts"
 import * as Log from "../../connectors/log/index.ts"
 import type { Tables } from "../../flow/Tables.ts"
 import { type ProducedRecord, type StoredRecord, Topics, type TopicsError } from "../../flow/Topics.ts"
@@ -144,6 +145,7 @@ export const make = (options: StageOptions): Stage => {
       const files = DiskFiles.layer(machine, process)
       return Layer.mergeAll(
         files,
+        Layer.provide(LedgerFolder.layer({ folder: LedgerFolder.inData(folders.data) }), files),
         TablesServer.layer(process, tables, connected),
         isLog ? Layer.provide(log, files) : TopicsServer.layer(world, process, broker, connected)
       )
