@@ -59,7 +59,6 @@ export const means = (frames: ReadonlyArray<number>) =>
   )
 
 const stock = {
-  fullDate: Instant,
   symbol: Schema.String.pipe(Schema.maxLength(10)),
   category: Schema.NullOr(Schema.String),
   open: Price,
@@ -70,7 +69,24 @@ const stock = {
 }
 
 /** A row of the result, with the means of these frames. */
-export const stockOf = (frames: ReadonlyArray<number>) => Schema.Struct({ ...stock, ...byName(frames, () => Average) })
+export const stockOf = (frames: ReadonlyArray<number>) =>
+  Schema.Struct({ fullDate: Instant, ...stock, ...byName(frames, () => Average) })
+
+/** The same in a file, in a folder of its day. */
+export const filedOf = (frames: ReadonlyArray<number>) =>
+  Schema.Struct({
+    full_date: Instant,
+    ...stock,
+    ...byName(frames, () => Average),
+    year: Schema.Int,
+    month: Schema.Int,
+    day: Schema.Int
+  })
+
+export const filed = <A extends { readonly fullDate: Instant }>({ fullDate, ...row }: A) => {
+  const at = new Date(fullDate)
+  return { ...row, full_date: fullDate, year: at.getUTCFullYear(), month: at.getUTCMonth() + 1, day: at.getUTCDate() }
+}
 
 /** A share that is not on the list, and how many of its days are left out. */
 export class Unlisted extends Schema.Class<Unlisted>("Unlisted")({ symbol: Schema.String, days: Int64 }) {}

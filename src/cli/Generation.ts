@@ -57,9 +57,6 @@ export const writesFiles = (generator: Generator | FileGenerator): generator is 
 /** Those of records. */
 export const generators = Effect.map(all, (every) => every.filter((one): one is Generator => !writesFiles(one)))
 
-/** Those of files. */
-export const fileGenerators = Effect.map(all, (every) => every.filter(writesFiles))
-
 const generatorsIn = (folder: string) =>
   Effect.gen(function* () {
     const process = yield* Process

@@ -3,12 +3,24 @@
  * own for each system. What those wrote is known by some numbers, which the oracles must give, and the jobs what the
  * oracles give.
  */
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { FileSystem } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
+import { Clock, Effect, Layer } from "effect"
 import plant from "../../actors/plant.ts"
+import stocksBatch from "../../actors/stocks-batch.ts"
 import { plant as generate } from "../../fixtures/plant.ts"
 import { expectedOf, type Row } from "../../fixtures/plant-oracle.ts"
+import { type BatchRow, expectedOf as expectedStocks } from "../../fixtures/stocks-files-oracle.ts"
+import * as SqlCheckpointStore from "../../src/checkpoint/SqlCheckpointStore.ts"
+import { layerMemory } from "../../src/connectors/sql/index.ts"
+import { layerNone } from "../../src/flow/SchemaRegistry.ts"
+import { Tables } from "../../src/flow/Tables.ts"
+import * as Runner from "../../src/runtime/Runner.ts"
 import { Faults, JobTest, Simulate } from "../../src/testing/index.ts"
+import * as TopicsMemory from "../../src/testing/TopicsMemory.ts"
 
 const folder = process.env.WEIR_REAL_DATA
 // Nobody may pass the data on, so it is not part of the project.
@@ -101,6 +113,83 @@ describe.skipIf(isMissing)("the day of the plant", () => {
         faults: Faults.except("stalled topic"),
         oracle: () => tables
       }),
+    240_000
+  )
+})
+
+describe.skipIf(isMissing)("the days of the stocks", () => {
+  const input = join(folder ?? "", "000/stocks-small")
+  const lookup = join(folder ?? "", "000/yahoo-symbols-reconstructed.csv")
+  const names = isMissing ? [] : readdirSync(input).filter((name) => name.endsWith(".us.txt"))
+  const texts = Object.fromEntries(names.map((name) => [name, readFileSync(join(input, name), "utf8")]))
+  const usual = { fromDate: "2017-09-01", frames: [20, 50, 100], filterFirst: true }
+  const { rows, unlisted, unusable } = isMissing
+    ? { rows: [], unlisted: {}, unusable: 0 }
+    : expectedStocks(texts, readFileSync(lookup, "utf8"), usual)
+  const close = ({ prices }: BatchRow): number => Number(prices[3])
+  const highest = (of: (row: BatchRow) => number): ReadonlyMap<string, number> => {
+    const found = new Map<string, number>()
+    for (const row of rows) found.set(row.symbol, Math.max(found.get(row.symbol) ?? 0, of(row)))
+    return found
+  }
+  const total = (values: ReadonlyMap<string, number>): number => [...values.values()].reduce((sum, one) => sum + one, 0)
+  const on = (symbol: string, day: string): BatchRow =>
+    rows.find((row) => row.symbol === symbol && row.day === day) ?? rows[0]!
+
+  it("have by the oracle the numbers that the original shows", () => {
+    expect([names.length, rows.length, unusable, unlisted]).toEqual([19, 950, 0, {}])
+    expect(new Set(rows.map(({ day }) => day)).size).toBe(50)
+    const lines = Object.values(texts).reduce((sum, text) => sum + text.split("\r\n").length - 2, 0)
+    expect(lines).toBe(120_804)
+    const apple = on("AAPL", "2017-11-10")
+    expect([close(apple), apple.volume]).toEqual([174.67, 25_130_494n])
+    expect(Number(apple.means.ma20)).toBeCloseTo(164.1347619, 6)
+    expect([Number(apple.means.ma50), Number(apple.means.ma100)]).toEqual([159.5886, 159.5886])
+    const meli = on("MELI", "2017-11-10")
+    expect(close(meli)).toBe(270.93)
+    expect(Number(meli.means.ma20)).toBeCloseTo(243.5335714, 6)
+    expect(Number(meli.means.ma50)).toBeCloseTo(259.7921, 6)
+    expect(total(highest(close))).toBeCloseTo(4_264.68, 6)
+    expect(total(highest(({ means }) => Number(means.ma100)))).toBeCloseTo(3_988.8, 1)
+    const averages = ["GOOG", "GOOGL", "TSLA", "MELI", "IBM"].map((symbol) =>
+      Math.round(Number(on(symbol, "2017-10-30").means.ma20))
+    )
+    expect([averages[1], averages[0], ...averages.slice(2)]).toEqual([998, 981, 345, 247, 150])
+    const categories = new Set(rows.map(({ category }) => category))
+    expect(categories.size).toBe(14)
+  })
+
+  it.effect(
+    "are written by the batch as the oracle says",
+    () =>
+      Effect.gen(function* () {
+        const output = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
+        const set = { input, lookup, output: join(output, "stocks") }
+        const running = yield* Runner.start(stocksBatch, { set }, () => Effect.void)
+        yield* running.ended
+        const tables = yield* Tables
+        const sql =
+          "select symbol, to_char(full_date at time zone 'UTC', 'YYYY-MM-DD') as day, close, volume, ma20, ma50, ma100 from stocks order by symbol, full_date"
+        const found = yield* tables.query({ sql, parameters: [] })
+        expect(found).toEqual(
+          rows.map(({ day, means, prices, symbol, volume }) => ({
+            symbol,
+            day,
+            close: prices[3],
+            volume: String(volume),
+            ...means
+          }))
+        )
+      }).pipe(
+        Effect.withClock(Clock.make()),
+        Effect.provide(
+          Layer.provideMerge(
+            SqlCheckpointStore.layer,
+            Layer.mergeAll(layerMemory, TopicsMemory.layer(), layerNone, NodeContext.layer)
+          )
+        ),
+        Effect.scoped
+      ),
     240_000
   )
 })

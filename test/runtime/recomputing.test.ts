@@ -130,7 +130,7 @@ const anew = <A, E, R>(test: Effect.Effect<A, E, R>) =>
   }).pipe(Effect.provide(Layer.mergeAll(TopicsMemory.layer(), layerNone, NodeContext.layer)), Effect.scoped)
 
 describe("a job that recomputes", () => {
-  layer(layerMemory, { timeout: "60 seconds", excludeTestServices: true })((it) => {
+  layer(layerMemory, { timeout: "5 minutes", excludeTestServices: true })((it) => {
     it.effect("holds after each run the result of that run alone", () =>
       anew(
         Effect.gen(function* () {
