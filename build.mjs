@@ -61,8 +61,9 @@ export const buildWeir = async () => {
       "weir/testing": join(root, "src/testing/index.ts"),
       weir: join(root, "src/index.ts")
     },
-    // The first two find their WebAssembly beside their own files; the last is installed by those whose jobs need it.
-    external: ["@electric-sql/pglite", "@sqlite.org/sqlite-wasm", "esbuild", "@bufbuild/protobuf"],
+    // The first two find their WebAssembly beside their own files, DuckDB its library; the last is installed by those whose
+    // jobs need it.
+    external: ["@electric-sql/pglite", "@sqlite.org/sqlite-wasm", "esbuild", "@duckdb/node-api", "@bufbuild/protobuf"],
     banner: {
       js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
     },

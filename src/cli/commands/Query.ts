@@ -1,23 +1,37 @@
-/** `weir query`: SQL over the tables, once or from a prompt. */
+/** `weir query`: SQL over the tables, once or from a prompt; or over files. */
 import { Effect, Stream } from "effect"
 import type { Answer } from "../../flow/Tables.ts"
+import { WrongUsage } from "../../model/Errors.ts"
 import * as Suggestion from "../../model/Suggestion.ts"
 import * as Output from "../Output.ts"
 import { Process } from "../Process.ts"
 import * as Session from "../Session.ts"
 import * as Usage from "../Usage.ts"
 import type { WeirService } from "../Weir.ts"
+import * as QueryFiles from "./QueryFiles.ts"
 
 export const query = Usage.command(
   "query",
-  "reads the tables with SQL; without SQL, a prompt",
+  "reads the tables with SQL; without SQL, a prompt; or files",
   {
     sql: Usage.optionalArgument("sql", "one reading statement"),
+    files: Usage.text(
+      "files",
+      "JOB|FOLDER",
+      "reads the files of a folder instead, as the table `files`, or those of a job, a table for each of its folders"
+    ),
+    explain: Usage.flag("explain", "with --files: shows how many files are there and how many the answer needs"),
     format: Output.format,
     data: Session.data
   },
-  ({ sql, format, data }) =>
-    Session.use({ data }, (weir) => Effect.as(sql === undefined ? prompt(weir, format) : answer(weir, sql, format), 0))
+  ({ sql, files, explain, format, data }) => {
+    if (files !== undefined) return QueryFiles.query(sql, files, { data, explain, format })
+    if (explain)
+      return new WrongUsage({ message: "--explain goes with --files only", hint: "Of tables, ask `explain select …`." })
+    return Session.use({ data }, (weir) =>
+      Effect.as(sql === undefined ? prompt(weir, format) : answer(weir, sql, format), 0)
+    )
+  }
 )
 
 const answer = (weir: WeirService, sql: string, format: Output.Format | undefined) =>
