@@ -27,7 +27,7 @@ await build({
   format: "esm",
   platform: "node",
   target: "node20",
-  external: ["@electric-sql/pglite", "esbuild"],
+  external: ["@electric-sql/pglite", "esbuild", "@duckdb/node-api"],
   banner: {
     js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
   },
