@@ -1,11 +1,12 @@
 /** The commands' questions, asked of the process that has the data folder, over its local socket. */
 import { Path } from "@effect/platform"
-import { Effect, Encoding, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import * as ApiControl from "../daemon/ApiControl.ts"
+import * as ApiRecords from "../daemon/ApiRecords.ts"
 import * as ApiSchemas from "../daemon/ApiSchemas.ts"
 import { type Owner, socketOf } from "../daemon/DataFolder.ts"
 import { type LocalAnswer, type LocalRequest, Network } from "../daemon/Network.ts"
-import type { ProducedRecord, StoredRecord } from "../flow/Topics.ts"
+import type { StoredRecord } from "../flow/Topics.ts"
 import { Refused, SourceUnavailable } from "../model/Errors.ts"
 import type { JobStatus } from "../observe/Progress.ts"
 import type { Failure } from "./Usage.ts"
@@ -68,12 +69,10 @@ const service = (call: Call): WeirService => {
       ),
     append: (name, partition, records) =>
       Effect.asVoid(
-        call(ApiSchemas.Produced, {
-          method: "POST",
-          path: `${topic(name)}?${query({ partition })}`,
-          body: linesOf(records),
-          contentType: "application/x-ndjson"
-        })
+        call(
+          ApiSchemas.Produced,
+          post(`${topic(name)}/records?${query({ partition })}`, records.map(ApiRecords.produced))
+        )
       ),
     fetch: (name, partition, offset, count) =>
       Effect.map(
@@ -158,33 +157,9 @@ const jobEnded = (
     }
   })
 
-// Values are lines of JSON here: keys and headers do not travel this way.
-const linesOf = (records: ReadonlyArray<ProducedRecord>): Uint8Array => {
-  const lines = new Uint8Array(records.reduce((sum, { value }) => sum + value.length + 1, 0))
-  let at = 0
-  for (const { value } of records) {
-    lines.set(value, at)
-    at += value.length
-    lines[at++] = 10
-  }
-  return lines
-}
-
-const recordOf = (record: typeof ApiSchemas.StoredRecord.Type): StoredRecord => ({
-  partition: record.partition,
-  offset: record.offset,
-  timestamp: record.timestamp,
-  key: record.key === null ? null : bytesOf(record.key),
-  value: bytesOf(record.value),
-  headers: record.headers.map(({ name, value }) => ({ name, value: bytesOf(value) }))
-})
-
-const bytesOf = (bytes: ApiSchemas.Bytes): Uint8Array =>
-  typeof bytes === "string"
-    ? encoder.encode(bytes)
-    : Encoding.decodeBase64(bytes.base64).pipe((decoded) =>
-        decoded._tag === "Right" ? decoded.right : new Uint8Array()
-      )
+/** A daemon writes base64 as it is. */
+const recordOf = (record: typeof ApiSchemas.StoredRecord.Type): StoredRecord =>
+  Either.getOrThrow(ApiRecords.storedOf(record))
 
 const query = (parameters: Readonly<Record<string, string | number | undefined>>): string =>
   Object.entries(parameters)

@@ -25,6 +25,7 @@ import {
   JobDetail,
   JobStatus,
   Produced,
+  ProducedRecord,
   QueryAnswer,
   Readiness,
   ReplayAnswer,
@@ -184,6 +185,18 @@ const topics = HttpApiGroup.make("topics")
       .annotateContext(
         said(
           "Appends JSON lines, one record a line; creates an unknown topic (4 partitions, or `partitions`). `key` names the field that holds the key: murmur2(key) mod n, as Kafka's. Without a key one partition after the other, by call."
+        )
+      )
+  )
+  .add(
+    HttpApiEndpoint.post("append", "/api/topics/:topic/records")
+      .setPath(topicPath)
+      .setUrlParams(Schema.Struct({ partition: whole(0, Limits.partitionsMax - 1), partitions }))
+      .setPayload(Schema.Array(ProducedRecord))
+      .addSuccess(Produced)
+      .annotateContext(
+        said(
+          "Appends whole records to one partition, with their keys and headers, whatever their bytes; creates an unknown topic (4 partitions, or `partitions`)."
         )
       )
   )

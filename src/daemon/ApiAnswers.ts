@@ -1,9 +1,8 @@
 /** What the daemon knows, in the form that the API answers with. */
-import { Encoding } from "effect"
-import type { StoredRecord } from "../flow/Topics.ts"
 import type { TopologyNode } from "../flow/Topology.ts"
 import type { EpochProgress, JobStatus } from "../observe/Progress.ts"
 import type { NodeFigures } from "../runtime/Runner.ts"
+import * as Records from "./ApiRecords.ts"
 import type * as Schemas from "./ApiSchemas.ts"
 import type { DeadLetter, JobDetail } from "./Daemon.ts"
 
@@ -31,18 +30,9 @@ export const progressShown = (progress: EpochProgress): typeof Schemas.EpochProg
   processedRowsPerSecond: finite(progress.processedRowsPerSecond)
 })
 
-export const recordShown = (record: StoredRecord): typeof Schemas.StoredRecord.Type => ({
-  partition: record.partition,
-  offset: record.offset,
-  timestamp: record.timestamp,
-  key: record.key === null ? null : bytesShown(record.key),
-  value: bytesShown(record.value),
-  headers: record.headers.map((header) => ({ name: header.name, value: bytesShown(header.value) }))
-})
-
 export const deadLetterShown = (letter: DeadLetter): typeof Schemas.DeadLetter.Type => ({
   topic: letter.topic,
-  record: recordShown(letter.record),
+  record: Records.stored(letter.record),
   about: letter.about,
   replay: letter.replay
 })
@@ -61,15 +51,5 @@ const nodeShown = (node: TopologyNode, figures: NodeFigures | undefined) => ({
       ? { guarantee: node.spec.sink.guarantee, replaces: node.spec.sink.replaces, key: node.spec.sink.key }
       : null
 })
-
-const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
-const bytesShown = (bytes: Uint8Array): Schemas.Bytes => {
-  try {
-    return strictDecoder.decode(bytes)
-  } catch {
-    return { base64: Encoding.encodeBase64(bytes) }
-  }
-}
 
 const finite = (value: number): number => (Number.isFinite(value) ? value : 0)

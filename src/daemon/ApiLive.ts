@@ -21,13 +21,14 @@ import * as Limits from "../model/Limits.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import type { JobStatus } from "../observe/Progress.ts"
 import { Api } from "./Api.ts"
-import { deadLetterShown, detailShown, progressShown, recordShown, statusShown } from "./ApiAnswers.ts"
+import { deadLetterShown, detailShown, progressShown, statusShown } from "./ApiAnswers.ts"
 import * as ApiBody from "./ApiBody.ts"
 import { layerControl } from "./ApiControlLive.ts"
 import { answering } from "./ApiErrors.ts"
 import * as ApiEvents from "./ApiEvents.ts"
 import { layerAnswers, layerAuthorization, type Token } from "./ApiGuard.ts"
-import { QueryAnswer, ReplayOptions, RunOptions } from "./ApiSchemas.ts"
+import * as ApiRecords from "./ApiRecords.ts"
+import { ProducedRecord, QueryAnswer, ReplayOptions, RunOptions } from "./ApiSchemas.ts"
 import * as ApiTopics from "./ApiTopics.ts"
 import { Daemon } from "./Daemon.ts"
 import * as DaemonFacts from "./DaemonFacts.ts"
@@ -165,8 +166,16 @@ const layerTopics = HttpApiBuilder.group(Api, "topics", (handlers) =>
           answering
         )
       )
+      .handleRaw("append", ({ path, request, urlParams }) =>
+        ApiBody.json(request, Schema.Array(ProducedRecord), Limits.requestBytesMax).pipe(
+          Effect.flatMap((records) => ApiTopics.append(topics, { ...urlParams, topic: path.topic, records })),
+          answering
+        )
+      )
       .handle("read", ({ path, urlParams }) =>
-        answering(Effect.map(ApiTopics.read(topics, path.topic, urlParams), (records) => records.map(recordShown)))
+        answering(
+          Effect.map(ApiTopics.read(topics, path.topic, urlParams), (records) => records.map(ApiRecords.stored))
+        )
       )
   })
 )

@@ -221,6 +221,13 @@ export const StoredRecord = Schema.Struct({
   headers: Schema.Array(Schema.Struct({ name: Schema.String, value: Bytes }))
 }).annotations({ identifier: "StoredRecord" })
 
+/** A record to be appended; without a key or headers if they are left out. */
+export const ProducedRecord = Schema.Struct({
+  key: Schema.optionalWith(Schema.NullOr(Bytes), { exact: true }),
+  value: Bytes,
+  headers: Schema.optionalWith(StoredRecord.fields.headers, { exact: true })
+}).annotations({ identifier: "ProducedRecord" })
+
 export const DeadLetter = Schema.Struct({
   topic: Schema.String,
   record: StoredRecord,

@@ -1,9 +1,11 @@
-/** What the API does with topics: read any range of one, append lines to one. */
+/** What the API does with topics: read any range of one, append lines or records to one. */
 import { Effect, Ref } from "effect"
 import type { PartitionRange } from "../flow/Source.ts"
 import type { StoredRecord, TopicDescription, TopicsError, TopicsService } from "../flow/Topics.ts"
 import { InvalidRequest } from "../model/Errors.ts"
 import * as Limits from "../model/Limits.ts"
+import * as ApiRecords from "./ApiRecords.ts"
+import type * as ApiSchemas from "./ApiSchemas.ts"
 import { recordsOf } from "./ProducedLines.ts"
 
 /** Partitions of a topic that is created by writing to it. */
@@ -68,6 +70,35 @@ export const produce = (topics: TopicsService, turns: Ref.Ref<number>, asked: Pr
     )
     const produced = written.reduce((sum, of) => sum + of.records, 0)
     return { topic: asked.topic, produced, partitions: written }
+  })
+
+/** What `append` was asked. */
+export interface Append {
+  readonly topic: string
+  readonly records: ReadonlyArray<typeof ApiSchemas.ProducedRecord.Type>
+  readonly partition: number
+  /** Of the topic if it is created. */
+  readonly partitions?: number | undefined
+}
+
+/** Appends whole records to one partition; creates an unknown topic. */
+export const append = (topics: TopicsService, asked: Append) =>
+  Effect.gen(function* () {
+    const { partition, topic } = asked
+    const { partitions } = yield* describeOrCreate(topics, topic, asked.partitions ?? partitionsDefault)
+    if (partition >= partitions.length) return yield* noPartition(topic, partition, partitions.length)
+    const records = yield* Effect.forEach(asked.records, (record, i) =>
+      Effect.mapError(ApiRecords.producedOf(record), (why) => noBase64(i, why))
+    )
+    if (records.length === 0) return { topic, produced: 0, partitions: [] }
+    const offset = yield* topics.produce(topic, partition, records)
+    return { topic, produced: records.length, partitions: [{ partition, offset, records: records.length }] }
+  })
+
+const noBase64 = (index: number, why: string): InvalidRequest =>
+  new InvalidRequest({
+    message: `record ${index} of the body has bytes that are no base64: ${why}`,
+    hint: 'Write bytes as text, or as { "base64": "AAECAw==" }.'
   })
 
 const describeOrCreate = (

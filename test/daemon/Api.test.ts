@@ -232,6 +232,32 @@ describe("Api: topics", () => {
       })
   )
 
+  it.scopedLive("takes whole records, whatever their bytes", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ApiServer.start()
+      const records = [
+        { key: "unit", value: "two\nlines", headers: [{ name: "of", value: { base64: "AP8=" } }] },
+        { value: { base64: "/wA=" } },
+        { key: null, value: "" }
+      ]
+      const { json } = yield* post(`${url}/api/topics/whole/records?partition=2`, JSON.stringify(records))
+      expect(json).toEqual({ topic: "whole", produced: 3, partitions: [{ partition: 2, offset: 0, records: 3 }] })
+      const found = (yield* call(`${url}/api/topics/whole?partition=2`)).json
+      expect(found.map(({ headers, key, value }: any) => ({ headers, key, value }))).toEqual([
+        records[0],
+        { key: null, headers: [], value: { base64: "/wA=" } },
+        { key: null, headers: [], value: "" }
+      ])
+      const refused = yield* post(
+        `${url}/api/topics/whole/records?partition=2`,
+        JSON.stringify([{ value: "good" }, { value: { base64: "?" } }])
+      )
+      expect(refused.status).toBe(400)
+      expect(error(refused).message).toMatch(/^record 1 of the body has bytes that are no base64/)
+      expect((yield* call(`${url}/api/topics/whole?partition=2`)).json.length).toBe(3)
+    })
+  )
+
   it.scopedLive("finds a key's partition as Kafka does, and keeps all digits of a number", () =>
     Effect.gen(function* () {
       const { url } = yield* ApiServer.start()
