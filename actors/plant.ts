@@ -104,17 +104,20 @@ export default Job.make("plant", {
       ]
     }
 
+    const passageRows = passages.pipe(
+      Flow.map(({ at, station, unit, zone }) => ({ ...seenOf(unit, at, station), zoneId: zone }))
+    )
+    const concernRows = concerns.pipe(
+      Flow.map(({ at, concern, station, unit, zoneCharged }) => {
+        return { ...seenOf(unit, at, station), concernId: concern, zoneChargedId: zoneCharged }
+      })
+    )
+
     return [
-      passages.pipe(
-        Flow.map(({ at, station, unit, zone }) => ({ ...seenOf(unit, at, station), zoneId: zone })),
-        Flow.to(Tables.ucp)
-      ),
-      concerns.pipe(
-        Flow.map(({ at, concern, station, unit, zoneCharged }) => {
-          return { ...seenOf(unit, at, station), concernId: concern, zoneChargedId: zoneCharged }
-        }),
-        Flow.to(Tables.uc)
-      ),
+      passageRows.pipe(Flow.to(Tables.ucp)),
+      passageRows.pipe(Flow.map(ofItsDay), Flow.to(Tables.ucpFiles)),
+      concernRows.pipe(Flow.to(Tables.uc)),
+      concernRows.pipe(Flow.map(ofItsDay), Flow.to(Tables.ucFiles)),
 
       unitsPerZone.pipe(Flow.to(Tables.unitsPerZone)),
       ...(Duration.isZero(timeToLive) ? totalsForGood : totalsOf(timeToLive)),
@@ -193,6 +196,12 @@ const seenOf = (unit: number, at: Instant, station: number) => ({
   unitCollectionPtTimestamp: at,
   collectionPointId: station
 })
+
+/** With the folder of its day (UTC). */
+const ofItsDay = <A extends { readonly unitCollectionPtTimestamp: Instant }>(row: A) => {
+  const date = new Date(row.unitCollectionPtTimestamp)
+  return { ...row, year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() }
+}
 
 /** `null` of nothing. */
 const shareOf = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)

@@ -1,5 +1,6 @@
-/** The tables of the job `plant`. */
+/** The tables of the job `plant`, and its files. */
 import { Schema } from "effect"
+import { Files } from "../../src/connectors/files/index.ts"
 import { Sql } from "../../src/connectors/sql/index.ts"
 import { Instant, Int64 } from "../../src/index.ts"
 
@@ -9,10 +10,20 @@ const seen = {
   collectionPointId: Schema.Int
 }
 
+const passage = { ...seen, zoneId: Schema.Int }
+const concern = { ...seen, concernId: Schema.Int, zoneChargedId: Schema.Int }
+const day = { year: Schema.Int, month: Schema.Int, day: Schema.Int }
+
 /** Every passage as it came. */
-export const ucp = Sql.append("ucp", Schema.Struct({ ...seen, zoneId: Schema.Int }))
+export const ucp = Sql.append("ucp", Schema.Struct(passage))
+export const ucpFiles = Files.toParquet("out/plant/ucp", Schema.Struct({ ...passage, ...day }), {
+  by: ["year", "month", "day"]
+})
 /** Every defect as it came. */
-export const uc = Sql.append("uc", Schema.Struct({ ...seen, concernId: Schema.Int, zoneChargedId: Schema.Int }))
+export const uc = Sql.append("uc", Schema.Struct(concern))
+export const ucFiles = Files.toParquet("out/plant/uc", Schema.Struct({ ...concern, ...day }), {
+  by: ["year", "month", "day"]
+})
 
 export const unitTotals = Sql.upsert("unit_totals", Schema.Struct({ zoneId: Schema.Int, units: Int64 }), {
   key: ["zoneId"]

@@ -3,7 +3,7 @@
  * manifests and intents, all of which outlive the lives of the sink. Before each step of a life something may happen.
  */
 import { FileSystem, type Path } from "@effect/platform"
-import { Cause, type Context, Effect, Exit, Layer, type Scope } from "effect"
+import { Cause, Effect, Exit, Layer, type Scope } from "effect"
 import type { Prepared, Sink } from "../../../src/flow/Sink.ts"
 import type { Batch } from "../../../src/model/Message.ts"
 import { barrier, batch } from "../../../src/testing/SinkCase.ts"
