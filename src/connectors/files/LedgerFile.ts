@@ -67,7 +67,7 @@ export const open = (
       hold: Effect.suspend(() => {
         const name = String(holds++)
         const release = remove(fs, `${folder}/held/${name}`)
-        return Effect.acquireRelease(Effect.as(replace(fs, `${folder}/held`, name, ""), { release }), () =>
+        return Effect.acquireRelease(Effect.as(replace(fs, `${folder}/held`, name, "held"), { release }), () =>
           Effect.ignore(release)
         )
       }),
