@@ -108,7 +108,7 @@ describe("the batch over symbol files", () => {
     Layer.merge(layerMemory, services),
     live
   )((it) => {
-    it.effect("makes its table equal to its result, whatever the input has become", () =>
+    it.scoped("makes its table equal to its result, whatever the input has become", () =>
       Effect.gen(function* () {
         const there = yield* place()
         yield* run(there)
@@ -142,7 +142,7 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.effect("lets averages take in the days before its first one, where it is told to", () =>
+    it.scoped("lets averages take in the days before its first one, where it is told to", () =>
       Effect.gen(function* () {
         const there = yield* place()
         const options: BatchOptions = { fromDate: "2017-10-16", frames: [5, 30], filterFirst: false }
@@ -153,7 +153,7 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.effect(
+    it.scoped(
       "keeps a share without a category, names one that is not listed, and sets lines aside that are no day",
       () =>
         Effect.gen(function* () {
@@ -175,7 +175,7 @@ describe("the batch over symbol files", () => {
         })
     )
 
-    it.effect("refuses a list that names a share twice, by its name, and leaves the table as it was", () =>
+    it.scoped("refuses a list that names a share twice, by its name, and leaves the table as it was", () =>
       Effect.gen(function* () {
         const there = yield* place({ count: 1_000 })
         yield* run(there)
@@ -187,7 +187,7 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.effect("refuses a first day that is none", () =>
+    it.scoped("refuses a first day that is none", () =>
       Effect.gen(function* () {
         const there = yield* place({ count: 19 })
         for (const fromDate of ["2017-9-1", "yesterday", "2017-13-01"]) {
@@ -197,7 +197,7 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.effect("answers questions of its files, and of few of them where folders say which", () =>
+    it.scoped("answers questions of its files, and of few of them where folders say which", () =>
       Effect.gen(function* () {
         const there = yield* place()
         yield* run(there)
@@ -242,7 +242,7 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.effect(
+    it.scoped(
       "reads 120,804 rows, and lets averages take in all of them",
       () =>
         Effect.gen(function* () {
