@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import stocksBatch from "../../actors/stocks-batch.ts"
 import { paths, type StocksFilesValues, stocksFiles } from "../../fixtures/stocks-files.ts"
 import { type BatchOptions, expectedOf } from "../../fixtures/stocks-files-oracle.ts"
@@ -46,7 +46,7 @@ class Place {
   }
 }
 
-const place = (values: Partial<StocksFilesValues> = { count: 4_000 }) =>
+const place = (values: Partial<StocksFilesValues> = { count: 16_000 }) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const folder = yield* files.makeTempDirectoryScoped()
@@ -100,7 +100,7 @@ const deadLetters = Effect.gen(function* () {
   return partitions.reduce((sum, { latest }) => sum + latest, 0)
 })
 
-const services = Layer.mergeAll(TopicsMemory.layer(), layerNone, NodeContext.layer)
+const services = Layer.mergeAll(layerNone, NodeContext.layer)
 const live = { timeout: "5 minutes", excludeTestServices: true } as const
 
 describe("the batch over symbol files", () => {
@@ -108,7 +108,14 @@ describe("the batch over symbol files", () => {
     Layer.merge(layerMemory, services),
     live
   )((it) => {
-    it.scoped("makes its table equal to its result, whatever the input has become", () =>
+    /** With topics of its own: tables are emptied by `place`. */
+    const anew = <E>(
+      what: string,
+      body: () => Effect.Effect<unknown, E, Layer.Layer.Success<typeof services> | Scope.Scope | Tables | Topics>,
+      timeout?: number
+    ) => it.scoped(what, () => Effect.provide(body(), TopicsMemory.layer()), timeout)
+
+    anew("makes its table equal to its result, whatever the input has become", () =>
       Effect.gen(function* () {
         const there = yield* place()
         yield* run(there)
@@ -142,7 +149,7 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.scoped("lets averages take in the days before its first one, where it is told to", () =>
+    anew("lets averages take in the days before its first one, where it is told to", () =>
       Effect.gen(function* () {
         const there = yield* place()
         const options: BatchOptions = { fromDate: "2017-10-16", frames: [5, 30], filterFirst: false }
@@ -153,29 +160,27 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.scoped(
-      "keeps a share without a category, names one that is not listed, and sets lines aside that are no day",
-      () =>
-        Effect.gen(function* () {
-          const there = yield* place({ count: 3_000, malformed: 0.02 })
-          there.change(there.lookup, (text) =>
-            text
-              .replace(",Auto Manufacturers - Major,", ",,")
-              .replace(/^IBM,.*\n/m, "")
-              .replace(/^XRX,.*\n/m, "")
-          )
-          yield* run(there)
-          const { rows, unlisted: missing, unusable } = there.expected()
-          expect(yield* stocks).toEqual(rows)
-          expect(rows.find(({ symbol }) => symbol === "TSLA")!.category).toBe(null)
-          expect(Object.keys(missing)).toEqual(["IBM", "XRX"])
-          expect(yield* unlisted).toEqual(missing)
-          expect(unusable).toBeGreaterThan(20)
-          expect(yield* deadLetters).toBe(unusable)
-        })
+    anew("keeps a share without a category, names one that is not listed, and sets lines aside that are no day", () =>
+      Effect.gen(function* () {
+        const there = yield* place({ count: 3_000, malformed: 0.02 })
+        there.change(there.lookup, (text) =>
+          text
+            .replace(",Auto Manufacturers - Major,", ",,")
+            .replace(/^IBM,.*\n/m, "")
+            .replace(/^XRX,.*\n/m, "")
+        )
+        yield* run(there)
+        const { rows, unlisted: missing, unusable } = there.expected()
+        expect(yield* stocks).toEqual(rows)
+        expect(rows.find(({ symbol }) => symbol === "TSLA")!.category).toBe(null)
+        expect(Object.keys(missing)).toEqual(["IBM", "XRX"])
+        expect(yield* unlisted).toEqual(missing)
+        expect(unusable).toBeGreaterThan(20)
+        expect(yield* deadLetters).toBe(unusable)
+      })
     )
 
-    it.scoped("refuses a list that names a share twice, by its name, and leaves the table as it was", () =>
+    anew("refuses a list that names a share twice, by its name, and leaves the table as it was", () =>
       Effect.gen(function* () {
         const there = yield* place({ count: 1_000 })
         yield* run(there)
@@ -187,7 +192,7 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.scoped("refuses a first day that is none", () =>
+    anew("refuses a first day that is none", () =>
       Effect.gen(function* () {
         const there = yield* place({ count: 19 })
         for (const fromDate of ["2017-9-1", "yesterday", "2017-13-01"]) {
@@ -197,7 +202,7 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.scoped("answers questions of its files, and of few of them where folders say which", () =>
+    anew("answers questions of its files, and of few of them where folders say which", () =>
       Effect.gen(function* () {
         const there = yield* place()
         yield* run(there)
@@ -242,7 +247,7 @@ describe("the batch over symbol files", () => {
       })
     )
 
-    it.scoped(
+    anew(
       "reads 120,804 rows, and lets averages take in all of them",
       () =>
         Effect.gen(function* () {

@@ -65,8 +65,8 @@ describe("query --files", { timeout: 60_000 }, () => {
     [["query", "select 1", "--explain"], 2, "--explain goes with --files only"],
     [["query", "--files", lines], 2, "--files takes a question"],
     [["query", "select 1", "--files", "orders"], 1, "Job orders writes no files"],
-    [["query", "select 1", "--files", "nothing"], 1, "There is no job 'nothing'"],
-    [["query", "select 1", "--files", `${folder}/absent`], 1, "is not there"]
+    [["query", "select 1", "--files", "nothing"], 2, "There is no job 'nothing'"],
+    [["query", "select 1", "--files", `${folder}/absent`], 2, "is not there"]
   ])("refuses %j", async (words, code, why) => {
     const ended = await inProcess(words)
     expect([ended.code, ended.out]).toEqual([code, ""])
