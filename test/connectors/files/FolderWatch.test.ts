@@ -224,7 +224,7 @@ describe("a folder that is watched", () => {
   it.scopedLive("tells a job when what it watches cannot be read any more", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
-      const folder = yield* folderOf({ a: "1\n" })
+      const folder = `${yield* folderOf({ "in/a": "1\n" })}/in`
       const reader = yield* opened(yield* folderOf({}), Files.text(folder, hasty))
       expect((yield* seen(reader)).length).toBe(1)
       yield* fs.remove(folder, { recursive: true })
