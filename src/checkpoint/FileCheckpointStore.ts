@@ -186,11 +186,11 @@ const checkOwner = (folders: JobFolders, owner: Owner): Effect.Effect<void, Stor
     yield* Effect.fail(overtaken(owner, yield* currentOwner(folders)))
   })
 
-/** A newer owner removes what an older one has written half: its write fails, and it is told why. */
+/** A newer owner removes what an older one has written half, or is about to read: it fails, and is told why. */
 const toldIfOvertaken =
   (folders: JobFolders, claim: Claim) =>
-  <E extends { readonly _tag: string }>(writing: Effect.Effect<void, E | StorageFailed>) =>
-    Effect.tapErrorTag(writing, "StorageFailed", () => checkOwner(folders, claim))
+  <E>(writing: Effect.Effect<void, E>) =>
+    Effect.tapError(writing, () => checkOwner(folders, claim))
 
 // Epochs
 

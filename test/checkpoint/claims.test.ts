@@ -14,13 +14,16 @@ import * as TablesServer from "../../src/testing/simulation/TablesServer.ts"
 
 const makeDatabase = await Database.load()
 
-it.scoped("is told that another one has it, if that one collects what it was about to read", () =>
+it.scoped.each([
+  { about: "to claim", asked: "claim" },
+  { about: "to commit", asked: "commit" }
+] as const)("is told that another one has it, if that one collects what it was about to read $about", ({ asked }) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
     const root = yield* files.makeTempDirectoryScoped()
     const store = yield* FileCheckpointStore.make(root)
     const first = yield* store.claim("job", "id")
-    yield* store.writeIntent(first, StoreSuite.intentOf(first, 1))
+    for (const epoch of [1, 2]) yield* store.writeIntent(first, StoreSuite.intentOf(first, epoch))
     yield* store.commit(first, StoreSuite.epochOf(first, 1))
     let asleep = true
     const sleepy = yield* FileCheckpointStore.make(root).pipe(
@@ -36,11 +39,13 @@ it.scoped("is told that another one has it, if that one collects what it was abo
     const newer = Effect.gen(function* () {
       const claim = yield* store.claim("job", "id")
       for (let epoch = 2; epoch <= 2 + Limits.manifestsKept; epoch++) {
-        yield* store.writeIntent(claim, StoreSuite.intentOf(claim, epoch))
+        if (epoch > 2) yield* store.writeIntent(claim, StoreSuite.intentOf(claim, epoch))
         yield* store.commit(claim, StoreSuite.epochOf(claim, epoch))
       }
     })
-    expect(yield* Effect.flip(sleepy.claim("job", "id"))).toMatchObject({ _tag: "Fenced", generation: 2, newer: 3 })
+    const asks = asked === "claim" ? sleepy.claim("job", "id") : sleepy.commit(first, StoreSuite.epochOf(first, 2))
+    const generation = asked === "claim" ? 2 : 1
+    expect(yield* Effect.flip(asks)).toMatchObject({ _tag: "Fenced", generation, newer: generation + 1 })
     expect(asleep).toBe(false)
   }).pipe(Effect.provide(NodeFileSystem.layer))
 )

@@ -483,6 +483,14 @@ const stores: ReadonlyArray<Mutation> = [
     caught: tested("checkpoint/claims.test.ts")
   },
   {
+    name: "who was overtaken while it committed to files takes it for damage",
+    rule: "An owner that was overtaken stops, and nothing is wrong",
+    file: "checkpoint/FileCheckpointStore.ts",
+    find: "commit: (owner, epoch) => toldIfOvertaken(of(owner.job), owner)(commit(of(owner.job), owner, epoch)),",
+    replace: "commit: (owner, epoch) => commit(of(owner.job), owner, epoch),",
+    caught: tested("checkpoint/claims.test.ts")
+  },
+  {
     name: "who was overtaken while it wrote a file takes it for a failure of the disk",
     rule: "An owner that was overtaken stops, and nothing is wrong",
     file: "checkpoint/FileCheckpointStore.ts",
