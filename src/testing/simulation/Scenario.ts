@@ -249,10 +249,9 @@ const referenceOf = (
   makeDatabase,
   seed,
   topics: Object.fromEntries(
-    Jobs.endsOf(one).sources.map((topic) => [
-      topic,
-      inputOf.recordsOf(topic)?.length ?? topics[topic] ?? topicPartitionsDefault
-    ])
+    Jobs.endsOf(one)
+      .sources.filter((source) => source in topics || inputOf.recordsOf(source) !== null)
+      .map((topic) => [topic, inputOf.recordsOf(topic)?.length ?? topics[topic] ?? topicPartitionsDefault])
   ),
   intents: recording.intents(one.job.name),
   lookups: recording.lookups(one.job.name)

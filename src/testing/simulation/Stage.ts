@@ -204,7 +204,7 @@ const prepare = (disk: Disk, files: Files): void => {
   }
 }
 
-/** A topic as a log holds it. */
+/** A topic as a log holds it; `null`: it holds none of this name, which may be that of a folder. */
 const fetchAll = (topic: string) =>
   Effect.gen(function* () {
     const service = yield* Topics
@@ -212,7 +212,7 @@ const fetchAll = (topic: string) =>
     return yield* Effect.forEach(partitions, ({ latest, oldest, partition }) =>
       service.fetch(topic, partition, oldest, latest - oldest)
     )
-  }).pipe(Effect.catchTag("UnknownTopic", () => Effect.succeed(null)))
+  }).pipe(Effect.catchTags({ UnknownTopic: () => Effect.succeed(null), InvalidTopic: () => Effect.succeed(null) }))
 
 const clockOf = (world: World.World): Clock.Clock => {
   const millis = (): number => Math.floor(world.now())

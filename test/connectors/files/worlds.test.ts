@@ -37,7 +37,7 @@ const job = (isStill: boolean) =>
           Flow.to(Sql.append(`sales${i}`, Row))
         )
       )
-      const others = Flow.from(Topic.source("others")).pipe(Flow.decode(Sale), Flow.to(Sql.append("others", Sale)))
+      const others = Flow.from(Topic.source("others")).pipe(Flow.decode(Sale), Flow.to(Sql.append("other_sales", Sale)))
       return [...rows, others]
     }
   })
