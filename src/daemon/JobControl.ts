@@ -211,7 +211,11 @@ const rewind = (host: Host, job: string, options: RewindOptions) =>
   Effect.gen(function* () {
     if ((yield* host.live(job)) !== null) return yield* refuse(job, "runs", `Stop it first: \`weir stop ${job}\`.`)
     if ((yield* host.find(job)).recomputes)
-      return yield* refuse(job, "computes its whole result anew at each run", "Give it the input of that time, and run it.")
+      return yield* refuse(
+        job,
+        "computes its whole result anew at each run",
+        "Give it the input of that time, and run it."
+      )
     const savepoint = yield* savepointOf(host, job, options.savepoint)
     const verdict = yield* verdictOf(host, job, options)
     yield* named(verdict, options.dropState ?? [])
