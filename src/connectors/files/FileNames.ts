@@ -73,4 +73,4 @@ const safe = (name: string): string =>
   name
     .replaceAll(/[^A-Za-z0-9-]+/g, "_")
     .slice(0, lengthMax)
-    .replace(/^[_-]+/, "x")
+    .replace(/^(?:[_-]+|$)/, "x")

@@ -118,7 +118,7 @@ const make = (
 ): Effect.Effect<void, StorageFailed> =>
   Effect.gen(function* () {
     const making = files.join(own, `version-${attempt}`)
-    yield* files.makeFolder(making)
+    yield* files.makeFolderIn(making)
     const name = FileNames.format({ owner, lineage, first: epoch, last: epoch, end: form.end })
     for (const { bytes, folder: below } of parts) {
       const path = files.join(making, below)

@@ -33,6 +33,8 @@ export interface FolderFiles {
   readonly syncFolder: (path: string) => Effect.Effect<void, StorageFailed>
   /** Makes a folder and those above it; their names are durable then, whoever made them. */
   readonly makeFolder: (path: string) => Effect.Effect<void, StorageFailed>
+  /** Makes a folder in one that must be there: what another has moved away is not made again. Its name is not yet durable. */
+  readonly makeFolderIn: (path: string) => Effect.Effect<void, StorageFailed>
   /** `false`: nothing is there under the old name. Its new name is not yet durable. */
   readonly move: (from: string, to: string) => Effect.Effect<boolean, StorageFailed>
   /** Removes a file, or a folder with all that is in it; it is no failure if nothing is there. */
@@ -51,8 +53,8 @@ export interface Entry {
 export const make: Effect.Effect<FolderFiles, never, FileSystem.FileSystem | Path.Path> = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  /** Folders whose names are known to be durable, and those of all above them. */
-  const durable = new Set<string>()
+  /** Folders that are there, and all above them; their names are durable, or are not to stay. */
+  const made = new Set<string>()
 
   const syncFolder = (folder: string) =>
     Effect.scoped(Effect.flatMap(fs.open(folder, { flag: "r" }), (open) => open.sync)).pipe(
@@ -72,17 +74,25 @@ export const make: Effect.Effect<FolderFiles, never, FileSystem.FileSystem | Pat
       Effect.catchIf(isAbsent, () => Effect.succeed(false)),
       failingAt(name, "look at")
     )
+  const makeOne = (folder: string) =>
+    fs.makeDirectory(folder).pipe(
+      Effect.catchIf(
+        (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
+        () => Effect.void
+      ),
+      failingAt(folder, "make")
+    )
   const makeFolder = (folder: string): Effect.Effect<void, StorageFailed> =>
     Effect.suspend(() => {
       const parent = path.dirname(folder)
-      if (durable.has(folder) || parent === folder || folder === ".") return Effect.void
+      if (made.has(folder) || parent === folder || folder === ".") return Effect.void
       return Effect.gen(function* () {
         yield* makeFolder(parent)
         const isThere = yield* isFolder(folder)
-        if (!isThere) yield* fs.makeDirectory(folder, { recursive: true }).pipe(failingAt(folder, "make"))
+        if (!isThere) yield* makeOne(folder)
         // Of a folder far above nothing may be known but that it is there.
         yield* isThere ? Effect.ignore(syncFolder(parent)) : syncFolder(parent)
-        durable.add(folder)
+        made.add(folder)
       })
     })
 
@@ -126,6 +136,7 @@ export const make: Effect.Effect<FolderFiles, never, FileSystem.FileSystem | Pat
       Effect.scoped(Effect.flatMap(fs.open(file, { flag: "r" }), (open) => open.sync)).pipe(failingAt(file, "sync")),
     syncFolder,
     makeFolder,
+    makeFolderIn: (folder) => Effect.tap(makeOne(folder), () => made.add(folder)),
     move: (from, to) =>
       fs.rename(from, to).pipe(
         Effect.as(true),

@@ -12,6 +12,7 @@ const result = (first: number): ReadonlyArray<unknown> =>
 
 interface Given {
   readonly world: SinkWorld.SinkWorld
+  readonly parent: string
   readonly folder: string
   readonly sink: never
   /** The numbers of the rows that a reader finds. */
@@ -21,7 +22,8 @@ interface Given {
 const inFolder = <A>(body: (given: Given) => Effect.Effect<A, unknown, FileSystem.FileSystem>) =>
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
-    const folder = `${yield* files.makeTempDirectoryScoped({ prefix: "weir-replace-" })}/out`
+    const parent = yield* files.makeTempDirectoryScoped({ prefix: "weir-replace-" })
+    const folder = `${parent}/out`
     const world = SinkWorld.on(NodeContext.layer)
     const sink = Files.toJsonLines(folder, Row, { by: ["year"], replace: true }) as never
     const ids = Effect.map(SinkWorld.read(world, folder), (found) =>
@@ -30,14 +32,14 @@ const inFolder = <A>(body: (given: Given) => Effect.Effect<A, unknown, FileSyste
         .map((line) => (JSON.parse(line) as { readonly id: number }).id)
         .sort((a, b) => a - b)
     )
-    return yield* body({ world, folder, sink, ids })
+    return yield* body({ world, parent, folder, sink, ids })
   }).pipe(Effect.scoped, Effect.provide(NodeContext.layer))
 
 const numbers = (first: number): ReadonlyArray<number> => Array.from({ length: 6 }, (_, i) => first + i)
 
 describe("a folder that is replaced", () => {
   it.live("is the result of each run, and nothing of the one before", () =>
-    inFolder(({ folder, ids, sink, world }) =>
+    inFolder(({ folder, ids, parent, sink, world }) =>
       Effect.gen(function* () {
         const files = yield* FileSystem.FileSystem
         for (const first of [0, 10, 20]) {
@@ -49,7 +51,7 @@ describe("a folder that is replaced", () => {
         yield* SinkWorld.live(world, sink, [[]])
         expect(yield* ids).toEqual([])
         expect(yield* files.readLink(folder)).toBe(".out.weir/_versions/5-1")
-        expect((yield* files.readDirectory(`${folder}/../.out.weir/_versions`)).sort()).toEqual(["4-1", "5-1"])
+        expect((yield* files.readDirectory(`${parent}/.out.weir/_versions`)).sort()).toEqual(["4-1", "5-1"])
       })
     )
   )
@@ -133,13 +135,13 @@ describe("a folder that is replaced", () => {
   )
 
   it.live("is gone when it is cleared, with all that was kept beside it", () =>
-    inFolder(({ folder, world }) =>
+    inFolder(({ folder, parent, world }) =>
       Effect.gen(function* () {
         const files = yield* FileSystem.FileSystem
         const sink = Files.toJsonLines(folder, Row, { replace: true })
         yield* SinkWorld.live(world, sink as never, [result(0)])
         yield* Effect.provide(sink.clear!("job"), NodeContext.layer)
-        expect(yield* files.readDirectory(`${folder}/..`)).toEqual([])
+        expect(yield* files.readDirectory(parent)).toEqual([])
       })
     )
   )
