@@ -978,7 +978,7 @@ const sinks: ReadonlyArray<Mutation> = [
   {
     name: "records are appended in the order in which they came",
     rule: "Records are appended in the order of their places",
-    file: "connectors/topic/TopicWriter.ts",
+    file: "flow/BatchOrder.ts",
     find: "const sorted = [...groups.values()].sort((a, b) => compareOrigins(a[0]!, b[0]!))",
     replace: "const sorted = [...groups.values()]",
     caught: tested("connectors/topic.test.ts")
@@ -986,7 +986,7 @@ const sinks: ReadonlyArray<Mutation> = [
   {
     name: "records of one partition are appended as they came",
     rule: "Records are appended in the order of their places",
-    file: "connectors/topic/TopicWriter.ts",
+    file: "flow/BatchOrder.ts",
     find: "if (comparePlaces(places[i - 1]!, places[i]!) > 0) {",
     replace: "if (comparePlaces(places[i - 1]!, places[i]!) === null) {",
     caught: tested("connectors/topic.test.ts")

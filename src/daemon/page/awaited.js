@@ -33,12 +33,13 @@ export const make = (attempt) => {
   const lineOf = ({ job, reason, state, tables }) => {
     const link = element("a", { href: `#/jobs/${encodeURIComponent(job)}` }, job)
     const what = tables.length === 1 ? `Table ${tables[0]} is` : `Tables ${listed(tables)} are`
+    const made = tables.length === 1 ? "makes it" : "makes them"
     const why = reason === null ? null : element("small", {}, `${reason.message}. ${reason.hint}`)
     if (tables.length === 0) return element("p", {}, "Job ", link, " has failed: nothing new comes from it. ", why)
     if (state !== null && Jobs.isRunning(state))
-      return element("p", {}, `${what} not there yet: job `, link, ` is ${state}, and makes them. `, why)
+      return element("p", {}, `${what} not there yet: job `, link, ` is ${state}, and ${made}. `, why)
     const command = element("code", {}, `weir run ${job}`)
-    return element("p", {}, `${what} not there yet. Job `, link, " makes them: ", command, startOf(job), why)
+    return element("p", {}, `${what} not there yet. Job `, link, ` ${made}: `, command, startOf(job), why)
   }
   return {
     root,
