@@ -46,7 +46,7 @@ describe("a job whose machine has a disk", () => {
 
   it("starts no second process while one that owns the log may live", { timeout }, async () => {
     let pauses = 0
-    for (let seed = 1; seed <= 3; seed++) {
+    for (let seed = 1; seed <= 8; seed++) {
       const { failures, story } = await run({ checkpoints: "tables", topics: "log" }, seed, ["pause", "kill"])
       expect(failures).toEqual([])
       const still = new Set<string>()
