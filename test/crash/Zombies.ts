@@ -50,7 +50,7 @@ export const bundle = (outfile: string) =>
     bundle: true,
     platform: "node",
     format: "esm",
-    external: ["esbuild"],
+    external: ["esbuild", "@duckdb/node-api"],
     banner: {
       js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
     },
