@@ -141,6 +141,12 @@ export const freePort = (): Promise<number> =>
     })
   })
 
+/** A free port that is none of these: what was free a moment ago is given out again. */
+export const freePortBeside = async (others: ReadonlyArray<number>): Promise<number> => {
+  const port = await freePort()
+  return others.includes(port) ? freePortBeside(others) : port
+}
+
 /** Settles when something listens on the port. */
 export const listens = (port: number): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from "node:crypto"
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
-import { freePort, listens, Missing, programOf, type Running, run, type Service, serve } from "./Service.ts"
+import { freePort, freePortBeside, listens, Missing, programOf, type Running, run, type Service, serve } from "./Service.ts"
 
 /** A user that the second listener of a broker knows. */
 export const user = "weir"
@@ -34,7 +34,7 @@ export const start = async (folder: string, { ports, proxied, signal }: BrokerOp
     throw new Missing("no java was found: install one (Debian: apt-get install default-jre-headless)")
   const classes = ["-cp", `${await jars()}/*`]
   const port = ports?.port ?? (await freePort())
-  const guardedPort = ports?.guardedPort ?? (await freePort())
+  const guardedPort = ports?.guardedPort ?? (await freePortBeside([port]))
   const properties = join(folder, "server.properties")
   const isNew = !existsSync(properties)
   writeFileSync(
@@ -44,7 +44,7 @@ export const start = async (folder: string, { ports, proxied, signal }: BrokerOp
       keys: join(folder, "keys"),
       port,
       guardedPort,
-      controllerPort: await freePort(),
+      controllerPort: await freePortBeside([port, guardedPort]),
       ...(proxied === undefined ? {} : { proxied })
     })
   )
