@@ -3,7 +3,17 @@ import { createHash, randomUUID } from "node:crypto"
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
-import { freePort, freePortBeside, listens, Missing, programOf, type Running, run, type Service, serve } from "./Service.ts"
+import {
+  freePort,
+  freePortBeside,
+  listens,
+  Missing,
+  programOf,
+  type Running,
+  run,
+  type Service,
+  serve
+} from "./Service.ts"
 
 /** A user that the second listener of a broker knows. */
 export const user = "weir"
